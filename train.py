@@ -1,0 +1,295 @@
+"""Discover an invariant: python train.py --system sr
+
+Samples pairs of observations, trains the siamese network on them, reads its bottleneck off by
+regression, and puts the result beside the paper's numbers. `python train.py --help` lists the options.
+"""
+
+import os
+import signal
+import sys
+
+if __name__ == "__main__":
+    # As a command, and before NumPy starts its threads: products of this size gain from a second
+    # thread and lose from more. A setting of the user's own stands; importing this module sets none.
+    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, str(min(2, os.cpu_count() or 1)))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))              # Ctrl-C ends without a traceback
+
+import argparse
+import csv
+import json
+import platform
+import shutil
+import time
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+import physics
+import regression
+import siamese
+
+HIDDEN = (200, 200)                     # Fig. 8 is an image without numbers; 100 is too narrow (AUDIT.md)
+
+
+class UserError(Exception):
+    """Something that the user can mend; main prints it as one sentence and returns 2."""
+
+
+# ---------------------------------------------------------------------------------------- command
+
+def main(arguments=None):
+    """Run the command; return its exit status."""
+    try:
+        options = parse(arguments)
+        system = physics.SYSTEMS[options.system]
+        if options.model:
+            read_model(system, options)
+        else:
+            discover(system, options)
+    except UserError as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parse(arguments):
+    """Options of the command line; UserError for the first that is not acceptable."""
+    parser = Parser(prog="train.py", allow_abbrev=False, description=
+                                     "Samples pairs of observations, trains a siamese network to tell whether two belong "
+                    "together, and reads the invariant off its bottleneck.")
+    parser.add_argument("--system", choices=physics.SYSTEMS, default="sr",
+                        help="; ".join(f"{s.name}: {s.title.lower()}" for s in physics.SYSTEMS.values()) + " (default sr)")
+    parser.add_argument("--schedule", choices=siamese.SCHEDULES, default="quick",
+                        help="quick: learning rate 1, a minute (default); paper: Appendix B as printed, an hour or more")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N",
+                        help="seed of the data, the initial weights and the batches (default 0)")
+    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
+                        help="where the run's own folder SYSTEM/seed-N is made (default runs)")
+    parser.add_argument("--pairs", type=whole(2), metavar="N", help="training pairs of each label (default: the paper's)")
+    parser.add_argument("--epochs", type=whole(1), metavar="N", help="at most so many epochs (default: the schedule's)")
+    parser.add_argument("--learning-rate", type=positive, metavar="X", help="starting rate (default: the schedule's)")
+    parser.add_argument("--hidden", type=whole(1), nargs="+", default=list(HIDDEN), metavar="N",
+                        help="sizes of the hidden layers (default 200 200)")
+    parser.add_argument("--activation", choices=siamese.ACTIVATIONS, default="relu", help="of the hidden layers (default relu)")
+    parser.add_argument("--model", type=Path, metavar="FILE",
+                        help="read this saved network off instead of training one; nothing is written")
+    return parser.parse_args(arguments)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UserError(f"{message}; see python train.py --help")
+
+
+def whole(least):
+    """Argument type: a whole number of at least `least`."""
+    def convert(text):
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
+        return int(text)
+    return convert
+
+
+def positive(text):
+    """Argument type: a positive finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < np.inf:
+        raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}")
+    return value
+
+
+# -------------------------------------------------------------------------------------- experiment
+
+def discover(system, options):
+    """The experiment of section III: sample, train, read off, compare, write the run's folder."""
+    began = time.perf_counter()
+    folder = writable_folder(run_folder(system, options))
+    schedule = siamese.SCHEDULES[options.schedule]
+    if options.epochs:
+        schedule = replace(schedule, epochs=options.epochs)
+    if options.learning_rate:
+        schedule = replace(schedule, learning_rate=options.learning_rate)
+    layer_sizes = (len(system.inputs), *options.hidden, 1)
+
+    data, initial, batches = seed_streams(options.seed)
+    train, test = sample_sets(system, data, options.pairs)
+    print(f"{system.title}: {len(train[2]):,} training pairs, network {'-'.join(map(str, layer_sizes))}, "
+          f"schedule {options.schedule}, seed {options.seed}", flush=True)
+    network = siamese.SiameseNetwork(layer_sizes, initial, options.activation, label=system.name)
+    progress = Progress(schedule.epochs)
+    try:
+        history = siamese.fit(network, train, test, schedule, batches, on_epoch=progress)
+    except FloatingPointError as error:
+        raise UserError(str(error)) from error
+    finally:
+        progress.close()
+
+    result = {
+        "system": system.name, "seed": options.seed, "schedule": options.schedule,
+        "settings": {**asdict(schedule), "layer_sizes": layer_sizes, "activation": options.activation,
+                     "train_pairs": len(train[2]) // 2, "test_pairs": len(test[2]) // 2},
+        "epochs": len(history["epoch"]),
+        **read_off(system, network, train, test),
+        "versions": {"python": platform.python_version(),
+                     **{package: version(package) for package in ("numpy", "scipy", "matplotlib")}},
+    }
+    draw(folder, system, network, test, history)
+    result["seconds"] = round(time.perf_counter() - began, 1)
+    network.save(folder / "model.npz")
+    write(folder / "history.csv", lambda file: write_history(file, history))
+    text = report(system, result)
+    write(folder / "report.md", lambda file: file.write(text))
+    write(folder / "result.json", lambda file: json.dump(result, file, indent=1, ensure_ascii=False))
+    print(f"\n{text}\nWritten to {folder}: report.md, result.json, model.npz, history.csv and the figures.")
+
+
+def read_model(system, options):
+    """Read off a saved network on the pairs of a seed, and print the comparison."""
+    try:
+        network = siamese.SiameseNetwork.load(options.model)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read --model: {error}") from error
+    if network.label != system.name or network.layer_sizes[0] != len(system.inputs):
+        raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")
+    train, test = sample_sets(system, seed_streams(options.seed)[0], options.pairs)
+    result = {"seed": options.seed, "schedule": f"of {options.model}", **read_off(system, network, train, test)}
+    print(report(system, result))
+
+
+def seed_streams(seed):
+    """Independent streams of random numbers for the data, the initial weights and the batches."""
+    return np.random.SeedSequence(seed).spawn(3)
+
+
+def sample_sets(system, stream, pairs=None):
+    """Training and test set (x, x_prime, y), independent of each other, in single precision."""
+    sizes = (pairs or system.train_pairs, system.test_pairs)
+    return [tuple(array.astype(np.float32) for array in physics.labelled_pairs(system, n, np.random.default_rng(child)))
+            for n, child in zip(sizes, stream.spawn(2))]
+
+
+def read_off(system, network, train, test):
+    """What the network has learned: accuracies, regression hierarchy, formula, correlations.
+
+    The regression is done on the first observation of every equivalent pair, training and test.
+    """
+    x, x_test = [pairs[0][pairs[2] == 0].astype(np.float64) for pairs in (train, test)]
+    f, f_test = [network.bottleneck(values)[:, 0].astype(np.float64) for values in (x, x_test)]
+    polynomials = regression.hierarchy(x, f, x_test, f_test, system.inputs)
+    order = regression.optimal_order(polynomials)
+    # A hierarchy without a clear order is still shown by its quadratic, the order of all the paper's formulas.
+    polynomial = polynomials[order or 2]
+    formula = regression.group_terms(polynomial.terms(), polynomial.intercept)
+    return {
+        "train_accuracy": float(network.evaluate(*train)[1]),
+        "test_accuracy": float(network.evaluate(*test)[1]),
+        "r2": {str(order): fit.r2 for order, fit in polynomials.items()},
+        "optimal_order": order,
+        "polynomial": {"terms": polynomial.terms(), "intercept": polynomial.intercept, "text": str(polynomial)},
+        "formula": str(formula),
+        "formula_spread": formula.spread,
+        "formula_dropped": formula.dropped,
+        "correlations": {name: regression.correlation(invariant(x_test), f_test)
+                         for name, invariant in system.invariants.items()},
+    }
+
+
+# ------------------------------------------------------------------------------------------ output
+
+def report(system, result):
+    """The run beside the paper, as Markdown that also reads well on a terminal."""
+    paper, r2 = system.published, result["r2"]
+    dropped, ratio = result["formula_dropped"]
+    lines = [
+        f"# {system.title}, seed {result['seed']}, schedule {result['schedule']}", "",
+        result["formula"], "",
+        f"The coefficients of a group agree within {result['formula_spread']:.1%}; the largest term left out, "
+        f"{regression.readable(dropped)}, has {abs(ratio):.1%} of the first.", "",
+        "| accuracy | this run | paper |", "|---|---|---|",
+        f"| training set | {result['train_accuracy']:.3f} | {paper.accuracy[0]:.2f} |",
+        f"| test set | {result['test_accuracy']:.3f} | {paper.accuracy[1]:.2f} |", "",
+        f"Table {paper.table}: R² of the regression on f. Optimal order: {result['optimal_order']}.", "",
+        "| order | training | test | paper, training | paper, test |", "|---|---|---|---|---|",
+        *(f"| {n} | {r2[str(n)][0]:.4f} | {r2[str(n)][1]:.4f} | {paper.r2[n][0]:.4f} | {paper.r2[n][1]:.4f} |"
+          for n in regression.ORDERS), "",
+        f"Eq. ({paper.equation}), this run:", "", f"    f ≈ {result['polynomial']['text']}", f"    {result['formula']}", "",
+        f"Eq. ({paper.equation}), paper:", "", f"    f ≈ {paper.polynomial}", f"    f ≈ {paper.formula}", "",
+        *(f"Correlation of f with {regression.readable(name)}: {value:.4f}" for name, value in result["correlations"].items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+class Progress:
+    """One line that updates in place on a terminal; elsewhere a plain line every ten seconds."""
+
+    def __init__(self, epochs, stream=sys.stdout):
+        self.epochs, self.stream = epochs, stream
+        self.live, self.last = stream.isatty(), 0.0
+
+    def __call__(self, history):
+        epoch, loss, accuracy, _, test_accuracy, rate, seconds = [column[-1] for column in history.values()]
+        if not self.live and seconds - self.last < 10 and epoch < self.epochs:
+            return
+        self.last = seconds
+        minutes, rest = divmod(round(seconds / epoch * (self.epochs - epoch)), 60)
+        line = (f"epoch {epoch}/{self.epochs}  loss {loss:.4f}  accuracy {accuracy:.3f} (test {test_accuracy:.3f})  "
+                f"rate {rate:.3g}  {minutes}:{rest:02d} left")
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            line = "\r" + line[:width].ljust(width)
+        print(line, end="" if self.live else "\n", file=self.stream, flush=True)
+
+    def close(self):
+        if self.live and self.last:
+            print(file=self.stream)
+
+
+def draw(folder, system, network, test, history):
+    """Draw the run's figures into its folder."""
+    import figures                                  # here, since importing Matplotlib takes half a second
+    x = test[0][test[2] == 0].astype(np.float64)
+    f = network.bottleneck(x)[:, 0]
+    for number, figure in ((3, figures.figure_3(system.invariants["s^2"](x), f)), (9, figures.figure_9(history))):
+        write(folder / f"figure_{number}.png", figure.savefig, binary=True)
+
+
+def write_history(file, history):
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(history)
+    table.writerows(zip(*history.values()))
+
+
+def run_folder(system, options):
+    """runs/sr/seed-0, or runs/sr-paper/seed-0 for a schedule other than the default."""
+    name = system.name if options.schedule == "quick" else f"{system.name}-{options.schedule}"
+    return options.out / name / f"seed-{options.seed}"
+
+
+def writable_folder(folder):
+    """Make the folder before any work is done; UserError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / "writable.part"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to --out {folder}: {error.strerror}; give a folder that can be written") from error
+    return folder
+
+
+def write(path, fill, binary=False):
+    """Let fill(file) write a file under a temporary name, and move it into place when complete."""
+    aside = path.with_name(path.name + ".part")
+    with open(aside, "wb") if binary else open(aside, "w", encoding="utf-8", newline="\n") as file:
+        fill(file)
+    os.replace(aside, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
