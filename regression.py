@@ -28,7 +28,7 @@ def polynomial_features(x, order):
     Returns features (n, p), in columns of rising degree, and their exponents (p, d). The constant is
     left to the intercept. Raises ValueError if x is not finite or order is not a positive integer.
     """
-    x = finite_array("x", x, columns=np.shape(x)[1] if np.ndim(x) == 2 else "d")
+    x = finite_array("x", x, "n", "d").astype(float, copy=False)
     exponents = _exponents(x.shape[1], order)
     return _monomials(x, exponents), exponents
 
@@ -39,12 +39,10 @@ def ridge(features, target, alpha=ALPHA):
     Returns coefficients (p,) and intercept. With alpha = 0 and dependent features, the solution of
     least norm. Raises ValueError if shapes disagree, values are not finite or alpha is negative.
     """
-    features = finite_array("features", features, columns=np.shape(features)[1] if np.ndim(features) == 2 else "p")
-    target = finite_array("target", target)
-    if target.shape != (len(features),) or len(target) == 0:
-        raise ValueError(f"target must have shape ({len(features)},) and not be empty, got {target.shape}")
-    if not alpha >= 0:
-        raise ValueError(f"alpha must not be negative, got {alpha}")
+    features = finite_array("features", features, "n", "p").astype(float, copy=False)
+    target = finite_array("target", target, len(features)).astype(float, copy=False)
+    if len(target) == 0 or not alpha >= 0:
+        raise ValueError(f"features must hold a sample, alpha must not be negative; got {len(target)} and {alpha}")
     mean, target_mean = features.mean(axis=0), target.mean()
     centred = features - mean
     coefficients = _solve(centred.T @ centred, centred.T @ (target - target_mean), alpha)
@@ -52,11 +50,14 @@ def ridge(features, target, alpha=ALPHA):
 
 
 def r2_score(target, prediction):
-    """Coefficient of determination R^2 of a prediction (n,) of target (n,): 1 at best (Table I)."""
-    target, prediction = finite_array("target", target), finite_array("prediction", prediction)
-    if target.shape != prediction.shape:
-        raise ValueError(f"prediction must have the shape of target, {target.shape}; got {prediction.shape}")
-    return 1 - np.sum((target - prediction)**2) / np.sum((target - target.mean())**2)
+    """Coefficient of determination R^2 of a prediction (n,) of target (n,): 1 at best (Table I).
+
+    A constant target, of which there is nothing to explain, scores 0.
+    """
+    target = finite_array("target", target, "n")
+    prediction = finite_array("prediction", prediction, len(target))
+    variation = np.sum((target - target.mean())**2)
+    return 1 - np.sum((target - prediction)**2) / variation if variation > 0 else 0.0
 
 
 def correlation(a, b):
@@ -125,8 +126,8 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
     The sums over samples are taken block by block, so that memory does not grow with n, and once for
     all orders: features of lower degree come first, so lower orders are leading blocks of the highest.
     """
-    x, x_test = [finite_array(name, values, len(inputs)).astype(float) for name, values in (("x", x), ("x_test", x_test))]
-    f, f_test = [finite_array(name, values).astype(float) for name, values in (("f", f), ("f_test", f_test))]
+    x, x_test = finite_array("x", x, "n", len(inputs)), finite_array("x_test", x_test, "n", len(inputs))
+    f, f_test = finite_array("f", f, len(x)).astype(float), finite_array("f_test", f_test, len(x_test)).astype(float)
     exponents = _exponents(len(inputs), max(orders))
     mean = sum(phi.sum(axis=0) for phi, _ in _blocks(x, f, exponents)) / len(x)
     gram, moment = np.zeros((len(mean), len(mean))), np.zeros(len(mean))

@@ -31,7 +31,6 @@ import os
 import time
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -105,7 +104,7 @@ class SiameseNetwork:
 
     def bottleneck(self, x):
         """Intermediate output f of observations x (n, d), as (n, k)."""
-        x = finite_array("x", x, columns=self.layer_sizes[0])
+        x = finite_array("x", x, "n", self.layer_sizes[0])
         f = np.empty((len(x), self.layer_sizes[-1]), self.dtype)
         for start in range(0, len(x), BLOCK):
             block = x[start:start + BLOCK]
@@ -116,6 +115,7 @@ class SiameseNetwork:
 
     def logits(self, x, x_prime):
         """Argument z of the sigmoid in eq. (1) for pairs x, x_prime (n, d), as (n,)."""
+        x_prime = finite_array("x_prime", x_prime, *np.shape(x))
         difference = self.bottleneck(x) - self.bottleneck(x_prime)
         return self.w * np.sum(difference**2, axis=1) + self.b
 
@@ -130,13 +130,16 @@ class SiameseNetwork:
 
     def loss_and_gradients(self, x, x_prime, y):
         """Loss (B1) and accuracy on a batch of pairs (n, d) with labels y (n,); fills `gradients`."""
-        x = finite_array("x", x, columns=self.layer_sizes[0])
-        x_prime = finite_array("x_prime", x_prime, columns=self.layer_sizes[0])
-        y = finite_array("y", y)
-        if not len(x) == len(x_prime) == len(y) > 0 or y.ndim != 1:
-            raise ValueError(f"y must have one label for each of the pairs, which must be at least one; "
-                             f"got {len(x)} x, {len(x_prime)} x_prime and y of shape {y.shape}")
-        return self._loss_and_gradients(x, x_prime, y.astype(self.dtype, copy=False))
+        return self._loss_and_gradients(*self.checked_pairs(x, x_prime, y))
+
+    def checked_pairs(self, x, x_prime, y, name=""):
+        """The three arrays of a set of pairs in the network's precision; ValueError if they are none."""
+        x = finite_array(f"{name}x", x, "n", self.layer_sizes[0])
+        x_prime = finite_array(f"{name}x_prime", x_prime, *x.shape)
+        y = finite_array(f"{name}y", y, len(x))
+        if len(x) == 0:
+            raise ValueError(f"{name}x must hold at least one pair, got none")
+        return [np.ascontiguousarray(array, dtype=self.dtype) for array in (x, x_prime, y)]
 
     def _loss_and_gradients(self, x, x_prime, y):
         """The training step's forward and backward pass, on arrays already checked."""
@@ -161,7 +164,7 @@ class SiameseNetwork:
 
     def input_gradient(self, x):
         """Derivative of the bottleneck output f by its input, at x (n, d), as (n, k, d)."""
-        x = finite_array("x", x, columns=self.layer_sizes[0])
+        x = finite_array("x", x, "n", self.layer_sizes[0])
         k = self.layer_sizes[-1]
         gradient = np.empty((len(x), k, x.shape[1]), self.dtype)
         for start in range(0, len(x), BLOCK):
@@ -217,12 +220,15 @@ class SiameseNetwork:
 
     def save(self, path):
         """Write the network to one .npz file, under a temporary name first."""
-        path = Path(path)
-        aside = path.with_name(path.name + ".part")
-        with open(aside, "wb") as file:
-            np.savez(file, layer_sizes=self.layer_sizes, activation=self.activation,
-                     label=self.label, parameters=self.parameters)
-        os.replace(aside, path)
+        aside = f"{path}.part"
+        try:
+            with open(aside, "wb") as file:
+                np.savez(file, layer_sizes=self.layer_sizes, activation=self.activation,
+                         label=self.label, parameters=self.parameters)
+            os.replace(aside, path)
+        finally:
+            if os.path.exists(aside):
+                os.remove(aside)
 
     @classmethod
     def load(cls, path):
@@ -261,11 +267,15 @@ def accuracy(z, y):
     return np.mean((z > 0) == (y > 0.5))
 
 
-def finite_array(name, array, columns=None):
-    """The array, or a ValueError that names it if it is not finite numbers of shape (n, columns)."""
+def finite_array(name, array, *shape):
+    """The array, or a ValueError that names it if it has another shape or is not all finite numbers.
+
+    shape: one entry per axis, its length or, where that is free, its name: finite_array("x", x, "n", 4).
+    """
     array = np.asarray(array)
-    if columns is not None and (array.ndim != 2 or array.shape[1] != columns):
-        raise ValueError(f"{name} must have shape (n, {columns}), got {array.shape}")
+    if array.ndim != len(shape) or any(
+            not isinstance(want, str) and want != got for got, want in zip(array.shape, shape)):
+        raise ValueError(f"{name} must have shape ({', '.join(map(str, shape))}), got {array.shape}")
     if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
         raise ValueError(f"{name} must hold finite real numbers only")
     return array
@@ -377,6 +387,7 @@ SCHEDULES = {
 }
 
 
+@np.errstate(over="ignore", invalid="ignore")           # said once, by a loss that is not finite
 def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None):
     """Train the network by Appendix B; return the history, a dict of one list per quantity.
 
@@ -388,7 +399,8 @@ def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None
     weights change; the test columns are those of the network at the end of the epoch.
     Raises FloatingPointError when the loss is no longer finite.
     """
-    train, test = [_checked_pairs(name, pairs, network) for name, pairs in (("train", train), ("test", test))]
+    train = network.checked_pairs(*train, name="train ")
+    test = network.checked_pairs(*test, name="test ")
     rng = np.random.default_rng(seed)
     optimizer = Adadelta(network.parameters.size, schedule.learning_rate, dtype=network.dtype)
     reduce = ReduceLearningRateOnPlateau(schedule.reduce_patience, schedule.reduce_factor)
@@ -429,15 +441,3 @@ def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None
         if stop.update(loss):
             break
     return history
-
-
-def _checked_pairs(name, pairs, network):
-    """Pairs (x, x_prime, y) in the network's precision, or a ValueError that names what is wrong."""
-    x, x_prime, y = pairs
-    x = finite_array(f"{name} x", x, columns=network.layer_sizes[0])
-    x_prime = finite_array(f"{name} x_prime", x_prime, columns=network.layer_sizes[0])
-    y = finite_array(f"{name} y", y)
-    if not x.shape == x_prime.shape or y.shape != (len(x),) or len(x) == 0:
-        raise ValueError(f"{name} must be one or more pairs with a label each, got x {x.shape}, "
-                         f"x_prime {x_prime.shape}, y {y.shape}")
-    return [np.ascontiguousarray(array, dtype=network.dtype) for array in (x, x_prime, y)]

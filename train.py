@@ -14,6 +14,7 @@ if __name__ == "__main__":
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(variable, str(min(2, os.cpu_count() or 1)))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))              # Ctrl-C ends without a traceback
+    sys.stdout.reconfigure(errors="replace")                            # a terminal that has no ² shows ?
 
 import argparse
 import csv
@@ -49,29 +50,36 @@ def main(arguments=None):
             read_model(system, options)
         else:
             discover(system, options)
+    except MemoryError:
+        return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
     except UserError as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 2
+        return refuse(error)
     return 0
+
+
+def refuse(sentence):
+    """Say what was wrong and what to give instead; return the exit status for it."""
+    print(f"train.py: {sentence}", file=sys.stderr)
+    return 2
 
 
 def parse(arguments):
     """Options of the command line; UserError for the first that is not acceptable."""
-    parser = Parser(prog="train.py", allow_abbrev=False, description=
-                                     "Samples pairs of observations, trains a siamese network to tell whether two belong "
-                    "together, and reads the invariant off its bottleneck.")
+    parser = Parser(prog="train.py", allow_abbrev=False, description=(
+        "Samples pairs of observations, trains a siamese network to tell whether two belong together, "
+        "and reads the invariant off its bottleneck."))
     parser.add_argument("--system", choices=physics.SYSTEMS, default="sr",
                         help="; ".join(f"{s.name}: {s.title.lower()}" for s in physics.SYSTEMS.values()) + " (default sr)")
     parser.add_argument("--schedule", choices=siamese.SCHEDULES, default="quick",
                         help="quick: learning rate 1, a minute (default); paper: Appendix B as printed, an hour or more")
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N",
+    parser.add_argument("--seed", type=whole(0, 10**9), default=0, metavar="N",
                         help="seed of the data, the initial weights and the batches (default 0)")
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
                         help="where the run's own folder SYSTEM/seed-N is made (default runs)")
-    parser.add_argument("--pairs", type=whole(2), metavar="N", help="training pairs of each label (default: the paper's)")
-    parser.add_argument("--epochs", type=whole(1), metavar="N", help="at most so many epochs (default: the schedule's)")
+    parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label (default: the paper's)")
+    parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N", help="at most so many epochs (default: the schedule's)")
     parser.add_argument("--learning-rate", type=positive, metavar="X", help="starting rate (default: the schedule's)")
-    parser.add_argument("--hidden", type=whole(1), nargs="+", default=list(HIDDEN), metavar="N",
+    parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", default=list(HIDDEN), metavar="N",
                         help="sizes of the hidden layers (default 200 200)")
     parser.add_argument("--activation", choices=siamese.ACTIVATIONS, default="relu", help="of the hidden layers (default relu)")
     parser.add_argument("--model", type=Path, metavar="FILE",
@@ -84,11 +92,11 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see python train.py --help")
 
 
-def whole(least):
-    """Argument type: a whole number of at least `least`."""
+def whole(least, most):
+    """Argument type: a whole number from `least` to `most`."""
     def convert(text):
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
+        if not text.isdecimal() or len(text) > 12 or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}, got {text!r}")
         return int(text)
     return convert
 
@@ -139,14 +147,19 @@ def discover(system, options):
         "versions": {"python": platform.python_version(),
                      **{package: version(package) for package in ("numpy", "scipy", "matplotlib")}},
     }
-    draw(folder, system, network, test, history)
-    result["seconds"] = round(time.perf_counter() - began, 1)
-    network.save(folder / "model.npz")
-    write(folder / "history.csv", lambda file: write_history(file, history))
     text = report(system, result)
-    write(folder / "report.md", lambda file: file.write(text))
-    write(folder / "result.json", lambda file: json.dump(result, file, indent=1, ensure_ascii=False))
-    print(f"\n{text}\nWritten to {folder}: report.md, result.json, model.npz, history.csv and the figures.")
+    try:
+        network.save(folder / "model.npz")
+        write(folder / "history.csv", lambda file: write_history(file, history))
+        write(folder / "report.md", lambda file: file.write(text))
+        for name, figure in draw(system, network, test, history).items():
+            write(folder / name, figure.savefig, binary=True)
+        # Last, so that a folder with a result is complete.
+        result["seconds"] = round(time.perf_counter() - began, 1)
+        write(folder / "result.json", lambda file: json.dump(result, file, indent=1, ensure_ascii=False))
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; make room there or give another --out") from error
+    print(f"\n{text}\nWritten to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
 
 
 def read_model(system, options):
@@ -183,18 +196,18 @@ def read_off(system, network, train, test):
     f, f_test = [network.bottleneck(values)[:, 0].astype(np.float64) for values in (x, x_test)]
     polynomials = regression.hierarchy(x, f, x_test, f_test, system.inputs)
     order = regression.optimal_order(polynomials)
-    # A hierarchy without a clear order is still shown by its quadratic, the order of all the paper's formulas.
+    # Without an optimal order there is no formula; the quadratic is kept, the order of all the paper's.
     polynomial = polynomials[order or 2]
-    formula = regression.group_terms(polynomial.terms(), polynomial.intercept)
+    formula = order and regression.group_terms(polynomial.terms(), polynomial.intercept)
     return {
         "train_accuracy": float(network.evaluate(*train)[1]),
         "test_accuracy": float(network.evaluate(*test)[1]),
         "r2": {str(order): fit.r2 for order, fit in polynomials.items()},
         "optimal_order": order,
         "polynomial": {"terms": polynomial.terms(), "intercept": polynomial.intercept, "text": str(polynomial)},
-        "formula": str(formula),
-        "formula_spread": formula.spread,
-        "formula_dropped": formula.dropped,
+        "formula": str(formula) if formula else None,
+        "formula_spread": formula.spread if formula else None,
+        "formula_dropped": formula.dropped if formula else None,
         "correlations": {name: regression.correlation(invariant(x_test), f_test)
                          for name, invariant in system.invariants.items()},
     }
@@ -205,24 +218,38 @@ def read_off(system, network, train, test):
 def report(system, result):
     """The run beside the paper, as Markdown that also reads well on a terminal."""
     paper, r2 = system.published, result["r2"]
-    dropped, ratio = result["formula_dropped"]
-    lines = [
-        f"# {system.title}, seed {result['seed']}, schedule {result['schedule']}", "",
-        result["formula"], "",
-        f"The coefficients of a group agree within {result['formula_spread']:.1%}; the largest term left out, "
-        f"{regression.readable(dropped)}, has {abs(ratio):.1%} of the first.", "",
-        "| accuracy | this run | paper |", "|---|---|---|",
-        f"| training set | {result['train_accuracy']:.3f} | {paper.accuracy[0]:.2f} |",
-        f"| test set | {result['test_accuracy']:.3f} | {paper.accuracy[1]:.2f} |", "",
-        f"Table {paper.table}: R² of the regression on f. Optimal order: {result['optimal_order']}.", "",
-        "| order | training | test | paper, training | paper, test |", "|---|---|---|---|---|",
-        *(f"| {n} | {r2[str(n)][0]:.4f} | {r2[str(n)][1]:.4f} | {paper.r2[n][0]:.4f} | {paper.r2[n][1]:.4f} |"
-          for n in regression.ORDERS), "",
-        f"Eq. ({paper.equation}), this run:", "", f"    f ≈ {result['polynomial']['text']}", f"    {result['formula']}", "",
-        f"Eq. ({paper.equation}), paper:", "", f"    f ≈ {paper.polynomial}", f"    f ≈ {paper.formula}", "",
+    if result["formula"]:
+        name, share = result["formula_dropped"]
+        finding = [f"**{result['formula']}**", "",
+                   f"Coefficients under a common factor agree within {result['formula_spread']:.1%}; "
+                   f"the largest term left out, {regression.readable(name)}, is {abs(share):.1%} of the first factor."]
+    else:
+        finding = ["**No polynomial up to order 4 describes f.**"]
+    if "settings" in result:
+        settings = result["settings"]
+        finding += ["", f"Network {'-'.join(map(str, settings['layer_sizes']))}, {settings['train_pairs']} training pairs "
+                        f"of each label, {result['epochs']} epochs from learning rate {settings['learning_rate']:g}."]
+    return "\n".join([
+        f"# {system.title}: seed {result['seed']}, schedule {result['schedule']}", "", *finding, "",
+        *table(("accuracy", "this run", "paper"),
+               *((f"{name} set", f"{result[key]:.3f}", f"{published:.2f}") for name, key, published in
+                 zip(("training", "test"), ("train_accuracy", "test_accuracy"), paper.accuracy))), "",
+        f"Table {paper.table}: R² of the regression on f. Optimal order: {result['optimal_order'] or 'none'}.", "",
+        *table(("order", "training", "test", "paper, training", "paper, test"),
+               *((order, *(f"{score:.4f}" for score in (*r2[str(order)], *paper.r2[order]))) for order in paper.r2)), "",
+        f"Eq. ({paper.equation}), this run:", "",
+        f"    f ≈ {result['polynomial']['text']}", f"    {result['formula'] or ''}".rstrip(), "",
+        f"Eq. ({paper.equation}), paper:", "",
+        f"    f ≈ {paper.polynomial}", f"    f ≈ {paper.formula}", "",
         *(f"Correlation of f with {regression.readable(name)}: {value:.4f}" for name, value in result["correlations"].items()),
-    ]
-    return "\n".join(lines) + "\n"
+        ""])
+
+
+def table(*rows):
+    """Lines of a Markdown table, its columns aligned for the terminal; the first row is the head."""
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows)]
+    lines = ["| " + " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
+    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
 
 
 class Progress:
@@ -250,13 +277,12 @@ class Progress:
             print(file=self.stream)
 
 
-def draw(folder, system, network, test, history):
-    """Draw the run's figures into its folder."""
+def draw(system, network, test, history):
+    """The run's figures by file name."""
     import figures                                  # here, since importing Matplotlib takes half a second
     x = test[0][test[2] == 0].astype(np.float64)
-    f = network.bottleneck(x)[:, 0]
-    for number, figure in ((3, figures.figure_3(system.invariants["s^2"](x), f)), (9, figures.figure_9(history))):
-        write(folder / f"figure_{number}.png", figure.savefig, binary=True)
+    return {"figure_3.png": figures.figure_3(system.invariants["s^2"](x), network.bottleneck(x)),
+            "figure_9.png": figures.figure_9(history)}
 
 
 def write_history(file, history):
@@ -286,9 +312,12 @@ def writable_folder(folder):
 def write(path, fill, binary=False):
     """Let fill(file) write a file under a temporary name, and move it into place when complete."""
     aside = path.with_name(path.name + ".part")
-    with open(aside, "wb") if binary else open(aside, "w", encoding="utf-8", newline="\n") as file:
-        fill(file)
-    os.replace(aside, path)
+    try:
+        with open(aside, "wb") if binary else open(aside, "w", encoding="utf-8", newline="\n") as file:
+            fill(file)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

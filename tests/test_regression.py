@@ -1,0 +1,186 @@
+"""Ridge regression, its hierarchy of orders, and the formulas read off."""
+
+from math import comb
+
+import numpy as np
+import pytest
+
+import regression
+
+
+def fit(f, inputs, n=4000, noise=0.0, **options):
+    """Hierarchy of orders for f(x) on inputs uniform in [-1, 1], with independent test samples."""
+    rng = np.random.default_rng(0)
+    x, x_test = rng.uniform(-1, 1, (2, n, len(inputs)))
+    return regression.hierarchy(x, f(x) + noise * rng.standard_normal(n), x_test,
+                                f(x_test) + noise * rng.standard_normal(n), inputs, **options)
+
+
+# -------------------------------------------------------------------------------------- features
+
+def test_features_of_order_2_in_two_inputs_are_written_out_by_hand():
+    features, exponents = regression.polynomial_features(np.array([[2.0, 3.0], [5.0, 7.0]]), 2)
+    assert exponents.tolist() == [[1, 0], [0, 1], [2, 0], [1, 1], [0, 2]]
+    assert features.tolist() == [[2, 3, 4, 6, 9], [5, 7, 25, 35, 49]]
+
+
+@pytest.mark.parametrize("inputs, order", [(1, 5), (2, 3), (4, 4), (6, 4)])
+def test_features_are_all_monomials_once_each_in_rising_degree(inputs, order):
+    x = np.random.default_rng(1).uniform(-2, 2, (10, inputs))
+    features, exponents = regression.polynomial_features(x, order)
+    assert features.shape == (10, comb(inputs + order, order) - 1)
+    assert len({tuple(powers) for powers in exponents}) == len(exponents)
+    degrees = exponents.sum(axis=1)
+    assert degrees.min() == 1 and degrees.max() == order and np.all(np.diff(degrees) >= 0)
+    for column, powers in zip(features.T, exponents):
+        assert column == pytest.approx(np.prod(x**powers, axis=1), rel=1e-12)
+
+
+def test_monomials_have_readable_names():
+    inputs = ("x", "y", "v_x")
+    names = [regression.monomial_name(inputs, powers) for powers in ([2, 0, 0], [1, 1, 0], [1, 0, 1], [0, 1, 3])]
+    assert names == ["x^2", "x*y", "x*v_x", "y*v_x^3"]
+    assert [regression.readable(name) for name in names] == ["x²", "xy", "x v_x", "y v_x³"]
+
+
+# ----------------------------------------------------------------------------------------- ridge
+
+def test_ridge_of_a_case_solved_by_hand():
+    # Centred: features -1, 0, 1 and target -3, 1, 2, so that c = 5 / (2 + 3) = 1 and c0 = 4 - 2 = 2.
+    coefficients, intercept = regression.ridge(np.array([[1.0], [2.0], [3.0]]), np.array([1.0, 5.0, 6.0]), alpha=3.0)
+    assert coefficients == pytest.approx([1.0]) and intercept == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3, 10.0, 1e6])
+def test_ridge_equals_least_squares_on_data_augmented_by_the_penalty(alpha):
+    rng = np.random.default_rng(2)
+    features = rng.standard_normal((50, 6)) * [1, 10, 100, 1e-3, 1, 1] + 5
+    target = rng.standard_normal(50) + features @ rng.standard_normal(6)
+    rows = np.vstack([np.c_[features, np.ones(50)], np.c_[np.sqrt(alpha) * np.eye(6), np.zeros(6)]])
+    expected = np.linalg.lstsq(rows, np.r_[target, np.zeros(6)], rcond=None)[0]
+    coefficients, intercept = regression.ridge(features, target, alpha)
+    assert np.r_[coefficients, intercept] == pytest.approx(expected, rel=1e-7, abs=1e-10)
+
+
+def test_ridge_recovers_all_210_coefficients_of_order_4_in_six_inputs():
+    rng = np.random.default_rng(3)
+    features, exponents = regression.polynomial_features(rng.uniform(-1, 1, (3000, 6)), 4)
+    true = rng.standard_normal(len(exponents))
+    coefficients, intercept = regression.ridge(features, features @ true + 7, alpha=1e-9)
+    assert len(true) == 209 and coefficients == pytest.approx(true, abs=1e-8) and intercept == pytest.approx(7)
+
+
+def test_ridge_without_penalty_takes_the_least_solution_where_features_depend_on_each_other():
+    x = np.random.default_rng(4).standard_normal(30)
+    coefficients, intercept = regression.ridge(np.c_[x, x, np.ones(30)], 6 * x + 1, alpha=0.0)
+    assert coefficients == pytest.approx([3, 3, 0]) and intercept == pytest.approx(1)
+
+
+def test_ridge_does_not_penalise_the_intercept():
+    features = np.random.default_rng(5).standard_normal((40, 2))
+    _, intercept = regression.ridge(features, np.full(40, 1000.0), alpha=1e9)
+    assert intercept == pytest.approx(1000)
+
+
+def test_r2_is_one_for_the_target_zero_for_its_mean_and_a_value_worked_by_hand():
+    target = np.array([1.0, 2.0, 3.0])
+    assert regression.r2_score(target, target) == 1
+    assert regression.r2_score(target, np.full(3, 2.0)) == 0
+    assert regression.r2_score(target, np.array([1.0, 2.0, 4.0])) == pytest.approx(0.5)         # 1 - 1 / 2
+
+
+def test_correlation_of_vectors_on_a_line_is_one_and_of_a_constant_zero():
+    a = np.array([1.0, 2.0, 4.0])
+    assert regression.correlation(a, 3 - 2 * a) == pytest.approx(-1)
+    assert regression.correlation(a, np.array([1.0, 0.0, 1.0])) == pytest.approx(np.corrcoef(a, [1, 0, 1])[0, 1])
+    assert regression.correlation(a, np.ones(3)) == 0
+
+
+# ------------------------------------------------------------------------------------- hierarchy
+
+def test_hierarchy_equals_one_ridge_per_order_also_over_several_blocks():
+    inputs = ("x", "y", "z")
+    rng = np.random.default_rng(6)
+    x, x_test = rng.uniform(-1, 2, (2, regression.BLOCK + 100, 3))
+    f, f_test = [np.sin(values.sum(axis=1)) for values in (x, x_test)]
+    for order, polynomial in regression.hierarchy(x, f, x_test, f_test, inputs, alpha=0.5).items():
+        features, exponents = regression.polynomial_features(x, order)
+        coefficients, intercept = regression.ridge(features, f, 0.5)
+        assert polynomial.coefficients == pytest.approx(coefficients, rel=1e-6, abs=1e-9)
+        prediction = regression.polynomial_features(x_test, order)[0] @ coefficients + intercept
+        assert polynomial.r2[1] == pytest.approx(regression.r2_score(f_test, prediction), abs=1e-9)
+        assert np.array_equal(polynomial.exponents, exponents)
+
+
+def test_optimal_order_is_the_degree_of_the_polynomial_behind_the_data():
+    for degree in (1, 2, 3, 4):
+        polynomials = fit(lambda x: x[:, 0]**degree - x[:, 1], ("x", "y"), noise=0.01)
+        assert regression.optimal_order(polynomials) == degree
+
+
+def test_optimal_order_is_none_where_no_polynomial_explains_half():
+    polynomials = fit(lambda x: np.sign(np.sin(40 * x[:, 0])), ("x", "y"))
+    assert regression.optimal_order(polynomials) is None
+
+
+def test_optimal_order_does_not_stop_at_a_plateau_before_the_last_gain():
+    # As in Table III as we measure it: 0.84, 0.84, 0.98, 0.98.
+    polynomials = {n: regression.Polynomial((), None, None, 0.0, (r2, r2)) for n, r2 in enumerate([.84, .84, .98, .981], 1)}
+    assert regression.optimal_order(polynomials) == 3
+
+
+# --------------------------------------------------------------------------------------- formula
+
+def test_eq_05_first_line_lists_all_terms_in_the_order_of_their_coefficients():
+    polynomial = regression.Polynomial(("t", "x"), np.array([[1, 0], [2, 0], [1, 1], [0, 2]]),
+                                       np.array([2.5, -87.414, 0.1, 88.63]), -60.48, (1, 1))
+    assert str(polynomial) == "-87.41t² - 60.48 + 0.10tx + 2.50t + 88.63x²"
+
+
+@pytest.mark.parametrize("terms, intercept, expected", [
+    # the second lines of eqs. (5), (8), (11) and (12), from the coefficients of the first lines
+    ({"t": 2.5, "x": -.11, "t^2": -87.41, "t*x": .1, "x^2": 88.63, "x*y": .21, "y^2": 88.61, "z^2": 88.10}, -60.48,
+     "f ≈ 88.2 (-t² + x² + y² + z²) - 60.5"),
+    ({"x": -4.85, "y": 1.24, "x*v_y": -403.71, "y*v_x": 402.44, "y*v_y": .99}, 0.74, "f ≈ -403 (x v_y - y v_x)"),
+    ({"E_1*B_1": -170.22, "E_2*B_2": -170.53, "E_3*B_3": -170.20, "B_3^2": -4.13, "E_2^2": 4.92}, 53.43,
+     "f ≈ -170 (E_1 B_1 + E_2 B_2 + E_3 B_3) + 53"),
+    ({"E_1^2": -216.016, "E_1*B_2": -1.83, "E_2^2": -216.26, "E_3^2": -215.59, "E_3*B_3": 5.55,
+      "B_1^2": 217.31, "B_2^2": 216.57, "B_3^2": 215.80}, 13.59, "f ≈ -216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"),
+    ({"x": 4.0, "y": 1.0, "z": -0.2}, 0.0, "f ≈ 4.00 x + 1.00 y"),                      # no common factor
+    ({"x": -3e-5}, 0.0, "f ≈ -0.0000300 x"),
+])
+def test_eqs_05_08_11_12_second_line_groups_terms_of_equal_magnitude(terms, intercept, expected):
+    assert str(regression.group_terms(terms, intercept)) == expected
+
+
+def test_formula_states_the_spread_within_groups_and_the_largest_term_left_out():
+    formula = regression.group_terms({"x": 0.99, "y": -1.01, "z": 0.03, "w": -0.05})
+    assert formula.spread == pytest.approx(0.01)
+    assert formula.dropped == ("w", pytest.approx(-0.05))
+
+
+def test_formula_of_no_terms_is_refused():
+    for terms in ({}, {"x": 0.0}):
+        with pytest.raises(ValueError, match="not zero"):
+            regression.group_terms(terms)
+
+
+# ---------------------------------------------------------------------------------- bad arguments
+
+@pytest.mark.parametrize("call, name", [
+    (lambda: regression.polynomial_features(np.ones(3), 2), "x must have shape"),
+    (lambda: regression.polynomial_features(np.array([[np.inf]]), 2), "x must hold finite"),
+    (lambda: regression.polynomial_features(np.ones((3, 2)), 0), "order"),
+    (lambda: regression.polynomial_features(np.ones((3, 2)), 1.5), "order"),
+    (lambda: regression.ridge(np.ones(3), np.ones(3)), "features must have shape"),
+    (lambda: regression.ridge(np.ones((3, 2)), np.ones(4)), "target must have shape"),
+    (lambda: regression.ridge(np.ones((3, 2)), np.array([1, np.nan, 2])), "target must hold finite"),
+    (lambda: regression.ridge(np.ones((3, 2)), np.ones(3), alpha=-1), "alpha"),
+    (lambda: regression.ridge(np.ones((3, 2)), np.ones(3), alpha=np.nan), "alpha"),
+    (lambda: regression.ridge(np.ones((0, 2)), np.ones(0)), "sample"),
+    (lambda: regression.r2_score(np.ones(3), np.ones(2)), "prediction must have shape"),
+    (lambda: regression.r2_score(np.ones((3, 1)), np.ones(3)), "target must have shape"),
+])
+def test_bad_arguments_are_refused_by_name(call, name):
+    with pytest.raises(ValueError, match=name):
+        call()

@@ -1,0 +1,276 @@
+"""The command: a small run from end to end, what it writes and prints, and every bad input."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import figures
+import physics
+import siamese
+import train
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["--pairs", "10000", "--epochs", "20", "--hidden", "64", "64", "--learning-rate", "5"]       # a few seconds
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A small run in a folder whose name is not plain: its folder, its result, its report."""
+    out = tmp_path_factory.mktemp("with space, ümläut")
+    assert train.main([*SMALL, "--out", str(out)]) == 0
+    folder = out / "sr" / "seed-0"
+    return folder, json.loads((folder / "result.json").read_text("utf-8")), (folder / "report.md").read_text("utf-8")
+
+
+def command(*arguments, **options):
+    return subprocess.run([sys.executable, "train.py", *arguments], cwd=ROOT, capture_output=True, text=True,
+                          timeout=60, encoding="utf-8", **options)
+
+
+# ------------------------------------------------------------------------------- a run, end to end
+
+def test_a_small_run_finds_the_interval(run):
+    _, result, _ = run
+    terms = result["polynomial"]["terms"]
+    squares = np.array([-terms.pop("t^2"), terms.pop("x^2"), terms.pop("y^2"), terms.pop("z^2")])
+    assert result["optimal_order"] == 2 and result["r2"]["2"][1] > 0.97 and abs(result["r2"]["1"][1]) < 0.05
+    assert np.abs(squares / squares.mean() - 1).max() < 0.2
+    assert max(map(abs, terms.values())) < 0.2 * abs(squares.mean())
+    assert abs(result["correlations"]["s^2"]) > 0.98
+    assert result["test_accuracy"] > 0.8
+
+
+def test_result_holds_what_later_readers_rely_on(run):
+    _, result, _ = run
+    assert {"system", "seed", "schedule", "epochs", "train_accuracy", "test_accuracy", "r2", "optimal_order", "polynomial",
+            "formula", "correlations", "seconds", "versions"} <= set(result)
+    assert (result["system"], result["seed"], result["schedule"], result["epochs"]) == ("sr", 0, "quick", 20)
+    assert set(result["r2"]) == {"1", "2", "3", "4"} and set(result["polynomial"]) >= {"terms", "intercept"}
+    assert set(result["versions"]) == {"python", "numpy", "scipy", "matplotlib"}
+
+
+def test_a_run_leaves_its_six_files_and_nothing_unfinished(run):
+    folder, result, _ = run
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "figure_3.png", "figure_9.png", "history.csv", "model.npz", "report.md", "result.json"]
+    lines = (folder / "history.csv").read_text().splitlines()
+    assert lines[0] == "epoch,loss,accuracy,test_loss,test_accuracy,learning_rate,seconds" and len(lines) == 1 + 20
+    assert float(lines[-1].split(",")[4]) == pytest.approx(result["test_accuracy"])
+    assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in ("figure_3.png", "figure_9.png"))
+
+
+def test_the_report_puts_the_run_beside_the_paper(run):
+    _, result, text = run
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    assert ["training set", f"{result['train_accuracy']:.3f}", "0.94"] in rows
+    assert ["test set", f"{result['test_accuracy']:.3f}", "0.92"] in rows
+    assert ["2", *(f"{score:.4f}" for score in result["r2"]["2"]), "0.9894", "0.9893"] in rows
+    assert result["formula"] in text and result["polynomial"]["text"] in text
+    assert "88 (-t² + x² + y² + z²) - 60" in text and "-87.41t² - 60.48 - 0.11x" in text
+
+
+def test_a_saved_model_is_read_off_as_it_was_when_trained(run, capsys):
+    folder, result, text = run
+    before = sorted(folder.parent.rglob("*"))
+    assert train.main(["--pairs", "10000", "--model", str(folder / "model.npz")]) == 0
+    printed = capsys.readouterr().out
+    assert result["polynomial"]["text"] in printed and f"{result['train_accuracy']:.3f}" in printed
+    assert sorted(folder.parent.rglob("*")) == before
+
+
+def test_the_same_seed_gives_the_same_run_bit_for_bit_and_another_seed_does_not(tmp_path):
+    small = ["--pairs", "300", "--epochs", "2", "--hidden", "20", "--out"]
+    models, results = [], []
+    for folder, seed in (("a", "0"), ("b", "0"), ("c", "1")):
+        assert train.main([*small, str(tmp_path / folder), "--seed", seed]) == 0
+        path = tmp_path / folder / "sr" / f"seed-{seed}"
+        models.append(siamese.SiameseNetwork.load(path / "model.npz").parameters.tobytes())
+        results.append({**json.loads((path / "result.json").read_text("utf-8")), "seconds": 0})
+    assert models[0] == models[1] != models[2]
+    assert results[0] == results[1] != results[2]
+
+
+def test_training_and_test_pairs_are_independent_and_the_streams_of_a_seed_too():
+    system = physics.SYSTEMS["sr"]
+    training, test = train.sample_sets(system, train.seed_streams(0)[0], 100)
+    assert not np.intersect1d(training[0], test[0]).size
+    draws = {np.random.default_rng(stream).random() for seed in range(3) for stream in train.seed_streams(seed)}
+    assert len(draws) == 9
+    # The data of a seed do not depend on what else is drawn from it.
+    assert np.array_equal(training[0], train.sample_sets(system, train.seed_streams(0)[0], 100)[0][0])
+
+
+def test_a_network_that_learned_nothing_is_reported_in_words():
+    system = physics.SYSTEMS["sr"]
+    network = siamese.SiameseNetwork((4, 5, 1), label="sr")
+    network.layers[-1][:] = 0                                                            # f is constant
+    sets = train.sample_sets(system, train.seed_streams(0)[0], 100)
+    result = {"seed": 0, "schedule": "quick", **train.read_off(system, network, *sets)}
+    assert result["optimal_order"] is None and result["formula"] is None
+    assert "No polynomial up to order 4 describes f" in train.report(system, result)
+    json.dumps(result, allow_nan=False)
+
+
+# ---------------------------------------------------------------------------------------- progress
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def epochs(n, seconds_each):
+    for epoch in range(1, n + 1):
+        yield {"epoch": [epoch], "loss": [0.5], "accuracy": [0.9], "test_loss": [0.5], "test_accuracy": [0.8],
+               "learning_rate": [1.0], "seconds": [seconds_each * epoch]}
+
+
+def test_progress_updates_one_line_in_place_within_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = Terminal()
+    progress = train.Progress(5, stream)
+    for history in epochs(5, 1):
+        progress(history)
+    progress.close()
+    lines = stream.getvalue().split("\r")[1:]
+    assert len(lines) == 5 and all(len(line.rstrip("\n")) < 40 for line in lines)
+    assert stream.getvalue().count("\n") == 1 and stream.getvalue().endswith("\n")
+
+
+def test_progress_elsewhere_is_a_plain_line_every_ten_seconds_and_the_last_epoch():
+    stream = io.StringIO()
+    progress = train.Progress(35, stream)
+    for history in epochs(35, 1):
+        progress(history)
+    progress.close()
+    lines = stream.getvalue().splitlines()
+    assert [line.split()[1] for line in lines] == ["10/35", "20/35", "30/35", "35/35"]
+    assert lines[0].endswith("0:25 left") and "\r" not in stream.getvalue()
+
+
+# --------------------------------------------------------------------------------------- bad input
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--system", "mars"], "--system: invalid choice: 'mars'"),
+    (["--schedule", "slow"], "--schedule: invalid choice: 'slow'"),
+    (["--speed", "3"], "unrecognized arguments: --speed"),
+    (["sr"], "unrecognized arguments: sr"),
+    (["--seed", "-1"], "--seed"), (["--seed", "1.5"], "--seed: must be a whole number"), (["--seed", "x"], "--seed"),
+    (["--seed", "9" * 5000], "--seed: must be a whole number"), (["--seed"], "--seed: expected one argument"),
+    (["--pairs", "0"], "--pairs: must be a whole number from 2"), (["--pairs", "-5"], "--pairs"),
+    (["--epochs", "0"], "--epochs: must be a whole number from 1"), (["--pairs", "99999999999"], "--pairs"),
+    (["--hidden", "0"], "--hidden"), (["--hidden", "200", "-3"], "--hidden"), (["--hidden"], "--hidden"),
+    (["--learning-rate", "0"], "--learning-rate: must be a positive number"), (["--learning-rate", "nan"], "positive"),
+    (["--learning-rate", "fast"], "positive"), (["--learning-rate", "inf"], "positive"),
+    (["--activation", "swish"], "--activation: invalid choice: 'swish'"),
+    (["--model", "absent.npz"], "absent.npz"),
+])
+def test_bad_options_end_with_one_sentence_and_status_2(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(arguments) == 2
+    printed = capsys.readouterr()
+    assert words in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_path_that_is_a_file_or_inside_one_is_refused_before_any_work(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for out in (file, file / "deeper", tmp_path / ("long" * 100)):
+        assert train.main(["--out", str(out)]) == 2
+        printed = capsys.readouterr()
+        assert "cannot write to --out" in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+    assert file.read_text() == "mine" and list(tmp_path.iterdir()) == [file]
+
+
+def test_an_output_folder_that_cannot_be_written_is_refused(monkeypatch, tmp_path, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(Path, "touch", full)
+    assert train.main(["--out", str(tmp_path)]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+
+
+def test_a_model_that_is_truncated_or_of_another_system_is_refused(run, tmp_path, capsys):
+    content = (run[0] / "model.npz").read_bytes()
+    truncated = tmp_path / "truncated.npz"
+    truncated.write_bytes(content[:len(content) // 2])
+    other = tmp_path / "other.npz"
+    siamese.SiameseNetwork((4, 5, 1), label="elsewhere").save(other)
+    for path, words in ((truncated, "not a complete saved network"), (other, "'elsewhere', not of 'sr'"),
+                        (tmp_path, "cannot read --model")):
+        assert train.main(["--model", str(path)]) == 2
+        printed = capsys.readouterr()
+        assert words in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+
+
+def test_a_run_that_diverges_ends_with_one_sentence_and_no_result(tmp_path, capsys, recwarn):
+    assert train.main(["--pairs", "500", "--epochs", "2", "--learning-rate", "1e30", "--out", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert "in epoch 1; try a lower learning rate" in printed.err and printed.err.count("\n") == 1
+    assert not list(tmp_path.rglob("*.*")) and not recwarn.list
+
+
+def test_a_write_that_fails_leaves_the_file_of_before_and_nothing_half_written(tmp_path):
+    path = tmp_path / "report.md"
+    path.write_text("before")
+    def fill(file):
+        file.write("half")
+        raise OSError("disk full")
+    with pytest.raises(OSError):
+        train.write(path, fill)
+    assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+
+
+def test_ctrl_c_ends_quietly_with_status_130(tmp_path):
+    process = subprocess.Popen([sys.executable, "train.py", "--out", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    process.stdout.readline()                                                       # training has begun
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and errors == b""
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+# ------------------------------------------------------------------------------ as a user's session
+
+def test_importing_the_modules_neither_loads_matplotlib_nor_sets_threads():
+    code = ("import os, sys; before = dict(os.environ); import physics, regression, siamese, train; "
+            "print('matplotlib' in sys.modules, dict(os.environ) == before)")
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+                          env=environment).stdout.split() == ["False", "True"]
+
+
+def test_help_lists_every_system_and_option():
+    shown = command("--help")
+    assert shown.returncode == 0 and shown.stderr == ""
+    for word in (*physics.SYSTEMS, *siamese.SCHEDULES, "--seed", "--out", "--epochs", "--model"):
+        assert word in shown.stdout
+
+
+def test_a_terminal_without_superscripts_still_gets_the_report(tmp_path):
+    shown = command("--pairs", "100", "--epochs", "1", "--hidden", "5", "--out", str(tmp_path),
+                    env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert shown.returncode == 0 and "t? " in shown.stdout
+
+
+# ----------------------------------------------------------------------------------------- figures
+
+def test_figure_3_shows_every_point_and_figure_9_every_epoch():
+    s_squared, f = np.linspace(-1, 1, 50), np.linspace(3, -3, 50)
+    axes, = figures.figure_3(s_squared, f).axes
+    assert np.array_equal(axes.collections[0].get_offsets(), np.c_[s_squared, f])
+    assert "s²" in axes.get_xlabel() and axes.get_ylabel()
+    history = {name: [1, 2, 3] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy")}
+    for axes in figures.figure_9(history).axes:
+        assert [line.get_xydata().tolist() for line in axes.lines] == [[[1, 1], [2, 2], [3, 3]]] * 2
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "test"]
