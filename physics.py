@@ -1,12 +1,12 @@
 """The physical systems of section III: what is observed, how pairs are sampled, what is conserved.
 
 A system is data (class System, collected in SYSTEMS at the end); the program that learns it is the
-same for all. Observations are float64 of shape (n, inputs); units are c = 1. All randomness comes
-from the numpy.random.Generator that is passed in.
+same for all. Observations are float64 of shape (n, inputs); units are c = 1, m = 1 and G m M = 1.
+All randomness comes from the numpy.random.Generator that is passed in.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,11 +15,11 @@ import numpy as np
 class Published:
     """What the paper reports for one experiment."""
     accuracy: tuple[float, float]                       # training, test
-    table: str
-    r2: dict[int, tuple[float, float]]                  # order of the polynomial: training, test
-    equation: str
-    polynomial: str                                     # first line of that equation
-    formula: str                                        # its second line
+    table: str = ""
+    r2: dict[int, tuple[float, float]] = field(default_factory=dict)    # order: training, test
+    equation: str = ""
+    polynomial: str = ""                                # first line of that equation
+    formula: str = ""                                   # its second line
 
 
 @dataclass(frozen=True)
@@ -128,28 +128,208 @@ def interval(x):
 
 def sample_events(n, rng):
     """Events seen by two observers: x uniform in the box [-1, 1]^4, and Λ x; each (n, 4), c = 1."""
-    x = rng.uniform(-1, 1, (n, 4))
-    x_prime = np.einsum("nij,nj->ni", lorentz_transformations(n, rng), x)
-    return x, x_prime
+    return _seen_by_another(rng.uniform(-1, 1, (n, 4)), rng)
+
+
+def sample_events_of_fixed_interval(n, rng):
+    """The same for events with s^2 = -1: x, y, z uniform in [-1, 1], t on either sheet of the hyperboloid."""
+    position = rng.uniform(-1, 1, (n, 3))
+    t = rng.choice([-1.0, 1.0], n) * np.sqrt(1 + np.sum(position**2, axis=1))
+    return _seen_by_another(np.column_stack([t, position]), rng)
+
+
+def _seen_by_another(x, rng):
+    return x, np.einsum("nij,nj->ni", lorentz_transformations(len(x), rng), x)
+
+
+# ------------------------------------------------------------------------ central potential, section III.B
+
+def energy(x):
+    """Energy E = v^2 / 2 - 1 / r of states (x, y, v_x, v_y) of shape (n, 4), as (n,); m = G m M = 1.
+
+    Eq. (6) as printed has + 1 / r, a repulsion without bound orbits (AUDIT.md).
+    """
+    return 0.5 * (x[:, 2]**2 + x[:, 3]**2) - 1 / np.hypot(x[:, 0], x[:, 1])
+
+
+def angular_momentum(x):
+    """Angular momentum L = x v_y - y v_x of states (n, 4), eq. (8), as (n,)."""
+    return x[:, 0] * x[:, 3] - x[:, 1] * x[:, 2]
+
+
+def laplace_runge_lenz(x):
+    """Components A_x = L v_y - x / r, A_y = -L v_x - y / r of states (n, 4), as (n, 2).
+
+    A points to the pericentre, and its length is the eccentricity: |A|^2 = 1 + 2 E L^2.
+    """
+    position, velocity = x[:, :2], x[:, 2:]
+    turned = np.column_stack([velocity[:, 1], -velocity[:, 0]])
+    return angular_momentum(x)[:, None] * turned - position / np.linalg.norm(position, axis=1, keepdims=True)
+
+
+def hamiltons_equations(state):
+    """Eq. (7) for H = v^2 / 2 - 1 / r, as derivative by s with dt = r ds, of states (4, n), as (4, n).
+
+    In time itself the closest encounter of all would set everybody's step. In s (Sundman 1912) each
+    orbit slows down where it is close, and all need about the same step.
+    """
+    x, y, v_x, v_y = state
+    r = np.sqrt(x * x + y * y)
+    return np.array([r * v_x, r * v_y, -x / r**2, -y / r**2])
+
+
+def evolve(state, duration, equations=hamiltons_equations):
+    """States (n, d) after each its own duration (n,), all in one call of solve_ivp, as (n, d).
+
+    equations: derivative of states (d, n), by the time in which the durations are given. Raises
+    RuntimeError if the solver gives up.
+    """
+    from scipy.integrate import solve_ivp               # here, since only orbits need it and it takes long
+    start = np.ascontiguousarray(state.T)
+
+    def derivative(_, flat):                            # everybody's duration is stretched to 1
+        return (duration * equations(flat.reshape(start.shape))).ravel()
+    # The solver's error is a mean over all orbits; so tight a tolerance keeps the worst one to 1e-8.
+    solution = solve_ivp(derivative, (0, 1), start.ravel(), method="DOP853", rtol=3e-13, atol=3e-13, t_eval=[1.0])
+    if not solution.success:
+        raise RuntimeError(f"the orbits could not be integrated: {solution.message}")
+    return solution.y[:, -1].reshape(start.shape).T.copy()
+
+
+def bound_states(n, rng, draw):
+    """Of states drawn by draw(m, rng), (m, 4), the first n on moderate orbits: 0.2 < r < 3 all the way."""
+    kept, found = [], 0
+    while found < n:
+        x = draw(n, rng)
+        x = x[energy(x) < 0]
+        semi_major_axis, eccentricity = -0.5 / energy(x), np.linalg.norm(laplace_runge_lenz(x), axis=1)
+        x = x[(semi_major_axis * (1 - eccentricity) > 0.2) & (semi_major_axis * (1 + eccentricity) < 3)]
+        kept.append(x)
+        found += len(x)
+    return np.concatenate(kept)[:n]
+
+
+def sample_orbits(n, rng):
+    """Particles seen twice: x, y in [-2, 2], v in [-1.5, 1.5], then a random part of a turn later; (n, 4)."""
+    def draw(m, rng):
+        return rng.uniform(-1, 1, (m, 4)) * [2, 2, 1.5, 1.5]
+    return _seen_later(bound_states(n, rng, draw), rng)
+
+
+def sample_orbits_of_fixed_angular_momentum(n, rng):
+    """The same at L = 1: the position as before, v_r in [-1.5, 1.5], and the tangential velocity L / r."""
+    def draw(m, rng):
+        position, radial = rng.uniform(-2, 2, (m, 2)), rng.uniform(-1.5, 1.5, (m, 1))
+        r = np.linalg.norm(position, axis=1, keepdims=True)
+        outward = position / r
+        tangential = np.column_stack([-outward[:, 1], outward[:, 0]])
+        return np.hstack([position, radial * outward + tangential / r])
+    return _seen_later(bound_states(n, rng, draw), rng)
+
+
+def _seen_later(x, rng):
+    """x and the same particles up to one turn later: in s a turn takes 2 π sqrt(semi-major axis)."""
+    turn = 2 * np.pi * np.sqrt(-0.5 / energy(x))
+    return x, evolve(x, turn * rng.uniform(0, 1, len(x)))
+
+
+# -------------------------------------------------------------------------- electromagnetism, section III.C
+
+def field_tensor(x):
+    """Field strength tensor F_{μν}, eq. (9), of fields (E_x, E_y, E_z, B_x, B_y, B_z), (n, 6), as (n, 4, 4)."""
+    tensor = np.zeros((len(x), 4, 4))
+    e_x, e_y, e_z, b_x, b_y, b_z = x.T
+    for (mu, nu), component in {(0, 1): e_x, (0, 2): e_y, (0, 3): e_z, (1, 2): -b_z, (1, 3): b_y, (2, 3): -b_x}.items():
+        tensor[:, mu, nu], tensor[:, nu, mu] = component, -component
+    return tensor
+
+
+def fields(tensor):
+    """Fields (n, 6) of field strength tensors (n, 4, 4): the inverse of eq. (9)."""
+    return np.stack([tensor[:, 0, 1], tensor[:, 0, 2], tensor[:, 0, 3],
+                     -tensor[:, 2, 3], tensor[:, 1, 3], -tensor[:, 1, 2]], axis=1)
+
+
+def transform_fields(x, transformations):
+    """Fields (n, 6) under transformations (n, 4, 4): F'_{μν} = F_{αβ} Λ^α_μ Λ^β_ν, eq. (10), as (n, 6)."""
+    return fields(transformations.transpose(0, 2, 1) @ field_tensor(x) @ transformations)
+
+
+def e_dot_b(x):
+    """Invariant E·B of fields (n, 6), eq. (11), as (n,)."""
+    return np.sum(x[:, :3] * x[:, 3:], axis=1)
+
+
+def b_squared_minus_e_squared(x):
+    """Invariant |B|^2 - |E|^2 of fields (n, 6), eq. (12), as (n,)."""
+    return np.sum(x[:, 3:]**2 - x[:, :3]**2, axis=1)
+
+
+def sample_fields(n, rng):
+    """Fields seen by two observers: every component uniform in [-1, 1], and its transform; each (n, 6).
+
+    Rotations and boosts only: a reflection, which Appendix A has, would flip the sign of E·B (AUDIT.md).
+    """
+    return _fields_seen_by_another(rng.uniform(-1, 1, (n, 6)), rng)
+
+
+def sample_fields_of_fixed_e_dot_b(n, rng, value=0.3):
+    """The same with E·B = 0.3: B is moved along E until it fits, and kept if inside the box."""
+    kept, found = [], 0
+    while found < n:
+        x = rng.uniform(-1, 1, (n, 6))
+        e, b = x[:, :3], x[:, 3:]
+        b += ((value - e_dot_b(x)) / np.sum(e * e, axis=1))[:, None] * e
+        x = x[np.abs(b).max(axis=1) <= 1]
+        kept.append(x)
+        found += len(x)
+    return _fields_seen_by_another(np.concatenate(kept)[:n], rng)
+
+
+def _fields_seen_by_another(x, rng):
+    return x, transform_fields(x, lorentz_transformations(len(x), rng, full_group=False))
 
 
 # --------------------------------------------------------------------------------------- the systems
 
+EVENT, STATE, FIELD = ("t", "x", "y", "z"), ("x", "y", "v_x", "v_y"), ("E_x", "E_y", "E_z", "B_x", "B_y", "B_z")
+OF_EVENTS = {"s^2": interval}
+OF_ORBITS = {"L": angular_momentum, "E": energy,
+             "A_x": lambda x: laplace_runge_lenz(x)[:, 0], "A_y": lambda x: laplace_runge_lenz(x)[:, 1]}
+OF_FIELDS = {"E·B": e_dot_b, "|B|^2 - |E|^2": b_squared_minus_e_squared}
+
 SYSTEMS = {system.name: system for system in [
-    System(
-        name="sr",
-        title="Special relativity",
-        inputs=("t", "x", "y", "z"),
-        sample=sample_events,
-        invariants={"s^2": interval},
-        published=Published(
-            accuracy=(0.94, 0.92),
-            table="I",
-            r2={1: (0.0013, 0.0005), 2: (0.9894, 0.9893), 3: (0.9900, 0.9899), 4: (0.9907, 0.9906)},
-            equation="5",
-            polynomial="-87.41t² - 60.48 - 0.11x - 0.10yz + 0.04ty + 0.06z + 0.07y + 0.10tx + 0.12tz"
-                       " + 0.15xz + 0.21xy + 2.50t + 88.10z² + 88.61y² + 88.63x²",
-            formula="88 (-t² + x² + y² + z²) - 60",
-        ),
-    ),
+    System("sr", "Special relativity", EVENT, sample_events, OF_EVENTS, Published(
+        accuracy=(0.94, 0.92), table="I",
+        r2={1: (0.0013, 0.0005), 2: (0.9894, 0.9893), 3: (0.9900, 0.9899), 4: (0.9907, 0.9906)},
+        equation="5",
+        polynomial="-87.41t² - 60.48 - 0.11x - 0.10yz + 0.04ty + 0.06z + 0.07y + 0.10tx + 0.12tz"
+                   " + 0.15xz + 0.21xy + 2.50t + 88.10z² + 88.61y² + 88.63x²",
+        formula="88 (-t² + x² + y² + z²) - 60")),
+    System("sr-fixed", "Special relativity, interval fixed", EVENT, sample_events_of_fixed_interval, OF_EVENTS,
+           Published(accuracy=(0.58, 0.57))),
+    System("cp", "Central potential", STATE, sample_orbits, OF_ORBITS, Published(
+        accuracy=(0.98, 0.97), table="II",
+        r2={1: (0.0003, -0.0003), 2: (0.9936, 0.9939), 3: (0.9937, 0.9940), 4: (0.9952, 0.9858)},
+        equation="8",
+        polynomial="-403.71x v_y - 4.85x - 0.58xy - 0.17x v_x - 0.02v_y² - 0.01v_x v_y + 0.00v_y² + 0.01v_y"
+                   " + 0.02v_x + 0.45x² + 0.66y² + 0.74 + 0.99y v_y + 1.24y + 402.44y v_x",
+        formula="-403 (x v_y - y v_x)")),
+    System("cp-fixed", "Central potential, angular momentum fixed", STATE, sample_orbits_of_fixed_angular_momentum,
+           OF_ORBITS, Published(
+        accuracy=(0.99, 0.99), table="III",
+        r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729), 3: (0.9938, 0.9940), 4: (0.9982, 0.9982)})),
+    System("em", "Electromagnetism", FIELD, sample_fields, OF_FIELDS, Published(
+        accuracy=(0.95, 0.94), table="IV",
+        r2={1: (0.0000, 0.0000), 2: (0.9902, 0.9902), 3: (0.9902, 0.9902), 4: (0.9946, 0.9946)},
+        equation="11",
+        polynomial="-170.53E_2 B_2 - 170.22E_1 B_1 - 170.20E_3 B_3 - 4.13B_3² + ... + 4.92E_2² + 53.43",
+        formula="-170 (E_1 B_1 + E_2 B_2 + E_3 B_3) + 53"), train_pairs=200_000),
+    System("em-fixed", "Electromagnetism, E·B fixed", FIELD, sample_fields_of_fixed_e_dot_b, OF_FIELDS, Published(
+        accuracy=(0.93, 0.92), table="V",
+        r2={1: (0.0002, -0.0003), 2: (0.9956, 0.9956), 3: (0.9957, 0.9956), 4: (0.9962, 0.9962)},
+        equation="12",
+        polynomial="-216.26E_2² - 216.016E_1² - 215.59E_3² - 1.83E_1 B_2 + ... + 5.55E_3 B_3 + 13.59"
+                   " + 215.80B_3² + 216.57B_2² + 217.31B_1²",
+        formula="-216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"), train_pairs=200_000),
 ]}

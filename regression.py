@@ -114,10 +114,13 @@ class Polynomial:
         return {monomial_name(self.inputs, powers): float(c) for powers, c in zip(self.exponents, self.coefficients)}
 
     def __str__(self):
-        """The paper's first line: all terms in the order of their coefficients."""
+        """The paper's first line: all terms in the order of their coefficients, many of them as in eq. (11)."""
         ordered = sorted([("", self.intercept), *self.terms().items()], key=lambda term: term[1])
         decimals = _decimals(max(abs(c) for _, c in ordered), digits=4, least=2)
-        return _signed_sum((f"{abs(c):.{decimals}f}{readable(name)}", c) for name, c in ordered)
+        parts = [(f"{abs(c):.{decimals}f}{readable(name)}", c) for name, c in ordered]
+        if len(parts) > 16:
+            parts[8:-8] = [("...", 1)]
+        return _signed_sum(parts)
 
 
 def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):

@@ -32,6 +32,8 @@ import physics
 import regression
 import siamese
 
+LEARNED = 0.7                           # test accuracy below which a network has found nothing to tell pairs by
+MOST_TERMS = 12                         # a formula of more terms is not one that a person reads
 HIDDEN = (200, 200)                     # Fig. 8 is an image without numbers; 100 is too narrow (AUDIT.md)
 
 
@@ -198,10 +200,15 @@ def read_off(system, network, train, test):
     order = regression.optimal_order(polynomials)
     # Without an optimal order there is no formula; the quadratic is kept, the order of all the paper's.
     polynomial = polynomials[order or 2]
-    formula = order and regression.group_terms(polynomial.terms(), polynomial.intercept)
+    test_accuracy = float(network.evaluate(*test)[1])
+    formula = None
+    if order and test_accuracy >= LEARNED:
+        formula = regression.group_terms(polynomial.terms(), polynomial.intercept)
+        if sum(len(signs) for _, signs in formula.groups) > MOST_TERMS:
+            formula = None
     return {
         "train_accuracy": float(network.evaluate(*train)[1]),
-        "test_accuracy": float(network.evaluate(*test)[1]),
+        "test_accuracy": test_accuracy,
         "r2": {str(order): fit.r2 for order, fit in polynomials.items()},
         "optimal_order": order,
         "polynomial": {"terms": polynomial.terms(), "intercept": polynomial.intercept, "text": str(polynomial)},
@@ -223,26 +230,29 @@ def report(system, result):
         finding = [f"**{result['formula']}**", "",
                    f"Coefficients under a common factor agree within {result['formula_spread']:.1%}; "
                    f"the largest term left out, {regression.readable(name)}, is {abs(share):.1%} of the first factor."]
+    elif result["test_accuracy"] < LEARNED:
+        finding = ["**No invariant was found: the network tells equivalent pairs from others hardly better than chance.**"]
     else:
-        finding = ["**No polynomial up to order 4 describes f.**"]
+        finding = ["**The network tells equivalent pairs from others, but no polynomial of few terms describes its f.**"]
     if "settings" in result:
         settings = result["settings"]
         finding += ["", f"Network {'-'.join(map(str, settings['layer_sizes']))}, {settings['train_pairs']} training pairs "
                         f"of each label, {result['epochs']} epochs from learning rate {settings['learning_rate']:g}."]
-    return "\n".join([
+    lines = [
         f"# {system.title}: seed {result['seed']}, schedule {result['schedule']}", "", *finding, "",
         *table(("accuracy", "this run", "paper"),
                *((f"{name} set", f"{result[key]:.3f}", f"{published:.2f}") for name, key, published in
                  zip(("training", "test"), ("train_accuracy", "test_accuracy"), paper.accuracy))), "",
-        f"Table {paper.table}: R² of the regression on f. Optimal order: {result['optimal_order'] or 'none'}.", "",
+        f"Table {paper.table}: R² of the regression on f." if paper.table else "R² of the regression on f, not in the paper.", "",
         *table(("order", "training", "test", "paper, training", "paper, test"),
-               *((order, *(f"{score:.4f}" for score in (*r2[str(order)], *paper.r2[order]))) for order in paper.r2)), "",
-        f"Eq. ({paper.equation}), this run:", "",
-        f"    f ≈ {result['polynomial']['text']}", f"    {result['formula'] or ''}".rstrip(), "",
-        f"Eq. ({paper.equation}), paper:", "",
-        f"    f ≈ {paper.polynomial}", f"    f ≈ {paper.formula}", "",
-        *(f"Correlation of f with {regression.readable(name)}: {value:.4f}" for name, value in result["correlations"].items()),
-        ""])
+               *((order, *(f"{score:.4f}" for score in (*scores, *paper.r2.get(int(order), ())))) for order, scores in r2.items())),
+        "", f"Optimal order: {result['optimal_order'] or 'none'}.", ""]
+    if paper.equation:
+        lines += [f"Eq. ({paper.equation}), this run:", "", f"    f ≈ {result['polynomial']['text']}"]
+        lines += [f"    {result['formula']}"] if result["formula"] else []
+        lines += ["", f"Eq. ({paper.equation}), paper:", "", f"    f ≈ {paper.polynomial}", f"    f ≈ {paper.formula}", ""]
+    lines += [f"Correlation of f with {regression.readable(name)}: {value:.4f}" for name, value in result["correlations"].items()]
+    return "\n".join(lines) + "\n"
 
 
 def table(*rows):
@@ -280,9 +290,12 @@ class Progress:
 def draw(system, network, test, history):
     """The run's figures by file name."""
     import figures                                  # here, since importing Matplotlib takes half a second
-    x = test[0][test[2] == 0].astype(np.float64)
-    return {"figure_3.png": figures.figure_3(system.invariants["s^2"](x), network.bottleneck(x)),
-            "figure_9.png": figures.figure_9(history)}
+    drawn = {"figure_9.png": figures.figure_9(history)}
+    if system.name in figures.OF_SYSTEM:
+        number, figure = figures.OF_SYSTEM[system.name]
+        x = test[0][test[2] == 0].astype(np.float64)
+        drawn[f"figure_{number}.png"] = figure(x, network.bottleneck(x)[:, 0].astype(np.float64), system.invariants)
+    return drawn
 
 
 def write_history(file, history):

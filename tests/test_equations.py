@@ -141,3 +141,82 @@ def test_eq_A4_rotations_are_orthogonal_and_uniform():
     assert flat.T @ flat / len(flat) == pytest.approx(np.eye(9) / 3, abs=0.015)
     trace = np.trace(r, axis1=1, axis2=2)
     assert [np.mean(trace**m) for m in (1, 2, 3)] == pytest.approx([0, 1, 1], abs=0.05)
+
+
+def test_eq_06_force_is_the_gradient_of_the_attractive_potential():
+    # Hamilton's equations from central differences of the energy, in time: divide by dt/ds = r.
+    x, h = np.random.default_rng(8).uniform(0.5, 1.5, (20, 4)), 1e-6
+    gradient = np.stack([(physics.energy(x + step) - physics.energy(x - step)) / (2 * h) for step in h * np.eye(4)], axis=1)
+    rates = physics.hamiltons_equations(x.T).T / np.hypot(x[:, 0], x[:, 1])[:, None]
+    assert rates[:, :2] == pytest.approx(gradient[:, 2:], rel=1e-7)                       # dx/dt = dH/dp
+    assert rates[:, 2:] == pytest.approx(-gradient[:, :2], rel=1e-7)                      # dp/dt = -dH/dx
+    assert np.all(np.sum(rates[:, 2:] * x[:, :2], axis=1) < 0)                            # towards the centre
+
+
+def test_eq_06_with_the_sign_as_printed_has_no_bound_orbit():
+    x = np.random.default_rng(9).uniform(-2, 2, (1000, 4))
+    printed = 0.5 * (x[:, 2]**2 + x[:, 3]**2) + 1 / np.hypot(x[:, 0], x[:, 1])
+    assert printed.min() > 0                    # a particle at rest at infinity has 0: every particle can escape
+
+
+def test_eq_07_orbits_follow_the_analytic_kepler_ellipse():
+    # x = a (cos u - e), y = a sqrt(1 - e^2) sin u at the eccentric anomaly u; ds = sqrt(a) du.
+    a, e = np.array([1.0, 0.5, 1.4, 1.0]), np.array([0.0, 0.5, 0.8, 0.3])
+    u = np.array([1.0, 4.0, 6.0, 2 * np.pi])
+
+    def ellipse(u):
+        x, y, r = a * (np.cos(u) - e), a * np.sqrt(1 - e**2) * np.sin(u), a * (1 - e * np.cos(u))
+        return np.stack([x, y, -np.sqrt(a) * np.sin(u) / r, np.sqrt(a * (1 - e**2)) * np.cos(u) / r], axis=1)
+    assert physics.evolve(ellipse(0 * u), np.sqrt(a) * u) == pytest.approx(ellipse(u), abs=1e-9)
+
+
+def test_eq_08_angular_momentum_energy_and_laplace_runge_lenz_vector_of_a_circle_and_an_ellipse():
+    # A circle of radius 1 at unit speed; an ellipse of a = 1, e = 0.6 at its pericentre, r = 0.4, v = 2.
+    x = np.array([[1.0, 0, 0, 1], [0.4, 0, 0, 2]])
+    assert physics.angular_momentum(x) == pytest.approx([1, 0.8])
+    assert physics.energy(x) == pytest.approx([-0.5, -0.5])
+    assert physics.laplace_runge_lenz(x) == pytest.approx(np.array([[0, 0], [0.6, 0]]))
+
+
+def test_eq_09_field_tensor_is_the_printed_matrix_and_fields_its_inverse():
+    tensor, = physics.field_tensor(np.array([[1.0, 2, 3, 4, 5, 6]]))
+    assert tensor.tolist() == [[0, 1, 2, 3], [-1, 0, -6, 5], [-2, 6, 0, -4], [-3, -5, 4, 0]]
+    assert physics.fields(tensor[None]).tolist() == [[1, 2, 3, 4, 5, 6]]
+
+
+@pytest.mark.parametrize("beta", [-0.9, 0.3, 0.6])
+def test_eq_10_boosted_fields_are_the_textbook_ones_for_an_observer_at_the_opposite_velocity(beta):
+    # Jackson, Classical Electrodynamics, eq. (11.149), for an observer moving with velocity v:
+    # E' = gamma (E + v x B), B' = gamma (B - v x E) across v, E and B unchanged along it.
+    x = np.random.default_rng(10).standard_normal((50, 6))
+    e, b, v, gamma = x[:, :3], x[:, 3:], np.array([-beta, 0, 0]), 1 / math.sqrt(1 - beta**2)
+    expected = np.hstack([gamma * (e + np.cross(v, b)), gamma * (b - np.cross(v, e))])
+    expected[:, [0, 3]] = x[:, [0, 3]]
+    boosts = physics.boosts(np.full(50, beta))
+    assert physics.transform_fields(x, boosts) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_eq_10_rotations_turn_both_fields_as_vectors():
+    rotation = np.zeros((20, 4, 4))
+    rotation[:, 0, 0], rotation[:, 1:, 1:] = 1, physics.rotations(20, np.random.default_rng(11))
+    x = np.random.default_rng(12).standard_normal((20, 6))
+    expected = np.hstack([np.einsum("nji,nj->ni", rotation[:, 1:, 1:], part) for part in (x[:, :3], x[:, 3:])])
+    assert physics.transform_fields(x, rotation) == pytest.approx(expected, abs=1e-12)
+
+
+def test_eq_11_determinant_of_the_field_tensor_is_the_square_of_E_dot_B():
+    x = np.random.default_rng(13).standard_normal((50, 6))
+    assert np.linalg.det(physics.field_tensor(x)) == pytest.approx(physics.e_dot_b(x)**2, rel=1e-9, abs=1e-12)
+
+
+def test_eq_11_a_reflection_flips_the_sign_of_E_dot_B():
+    x = np.random.default_rng(14).standard_normal((50, 6))
+    reflection = np.tile(np.diag([1.0, -1, -1, -1]), (50, 1, 1))
+    assert physics.e_dot_b(physics.transform_fields(x, reflection)) == pytest.approx(-physics.e_dot_b(x))
+
+
+def test_eq_12_half_the_contraction_of_the_field_tensor_with_itself():
+    x = np.random.default_rng(15).standard_normal((50, 6))
+    tensor, eta = physics.field_tensor(x), np.diag([-1.0, 1, 1, 1])
+    contraction = np.einsum("nab,nab->n", tensor, eta @ tensor @ eta) / 2
+    assert physics.b_squared_minus_e_squared(x) == pytest.approx(contraction)

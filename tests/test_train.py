@@ -115,7 +115,8 @@ def test_a_network_that_learned_nothing_is_reported_in_words():
     sets = train.sample_sets(system, train.seed_streams(0)[0], 100)
     result = {"seed": 0, "schedule": "quick", **train.read_off(system, network, *sets)}
     assert result["optimal_order"] is None and result["formula"] is None
-    assert "No polynomial up to order 4 describes f" in train.report(system, result)
+    assert "No invariant was found" in train.report(system, result)
+    assert "no polynomial of few terms" in train.report(system, {**result, "test_accuracy": 0.9})
     json.dumps(result, allow_nan=False)
 
 
@@ -265,11 +266,21 @@ def test_a_terminal_without_superscripts_still_gets_the_report(tmp_path):
 
 # ----------------------------------------------------------------------------------------- figures
 
-def test_figure_3_shows_every_point_and_figure_9_every_epoch():
-    s_squared, f = np.linspace(-1, 1, 50), np.linspace(3, -3, 50)
-    axes, = figures.figure_3(s_squared, f).axes
-    assert np.array_equal(axes.collections[0].get_offsets(), np.c_[s_squared, f])
-    assert "s²" in axes.get_xlabel() and axes.get_ylabel()
+@pytest.mark.parametrize("name", figures.OF_SYSTEM)
+def test_the_figures_of_a_system_show_f_over_its_invariants(name):
+    system = physics.SYSTEMS[name]
+    number, figure = figures.OF_SYSTEM[name]
+    x, _ = system.sample(200, np.random.default_rng(0))
+    invariants = {known: invariant(x) for known, invariant in system.invariants.items()}
+    f = 2 * list(invariants.values())[-1] + 1                    # s², A_y or |B|² - |E|², the panel drawn last
+    panels = figure(x, f, system.invariants).axes
+    assert len(panels) == {3: 1, 4: 2, 5: 2, 6: 2, 7: 1}[number]
+    shown, outputs = panels[-1].collections[0].get_offsets().T
+    assert outputs.data == pytest.approx(f) and panels[-1].get_xlabel() and panels[-1].get_ylabel()
+    assert shown.data == pytest.approx(invariants["E"] if number == 4 else (f - 1) / 2)
+
+
+def test_figure_9_shows_loss_and_accuracy_of_both_sets_at_every_epoch():
     history = {name: [1, 2, 3] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy")}
     for axes in figures.figure_9(history).axes:
         assert [line.get_xydata().tolist() for line in axes.lines] == [[[1, 1], [2, 2], [3, 3]]] * 2
