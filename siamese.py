@@ -242,9 +242,9 @@ class SiameseNetwork:
             if isinstance(error, FileNotFoundError):
                 raise
             raise ValueError(f"{path} is not a complete saved network ({error})") from error
-        if parameters.shape != network.parameters.shape:
-            raise ValueError(f"{path} is not a complete saved network (it has {parameters.size} parameters, "
-                             f"its layers need {network.parameters.size})")
+        if parameters.shape != network.parameters.shape or not np.isfinite(parameters).all():
+            raise ValueError(f"{path} is not a complete saved network (its parameters are not the "
+                             f"{network.parameters.size} finite numbers that its layers need)")
         network.parameters[:] = parameters
         return network
 

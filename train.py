@@ -8,10 +8,12 @@ import os
 import signal
 import sys
 
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
 if __name__ == "__main__":
     # As a command, and before NumPy starts its threads: products of this size gain from a second
     # thread and lose from more. A setting of the user's own stands; importing this module sets none.
-    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    for variable in THREADS:
         os.environ.setdefault(variable, str(min(2, os.cpu_count() or 1)))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))              # Ctrl-C ends without a traceback
     sys.stdout.reconfigure(errors="replace")                            # a terminal that has no ² shows ?
@@ -21,6 +23,7 @@ import csv
 import json
 import platform
 import shutil
+import subprocess
 import time
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -31,8 +34,8 @@ import numpy as np
 import physics
 import regression
 import siamese
+from report import LEARNED, load_results, report, summary
 
-LEARNED = 0.7                           # test accuracy below which a network has found nothing to tell pairs by
 MOST_TERMS = 12                         # a formula of more terms is not one that a person reads
 HIDDEN = (200, 200)                     # Fig. 8 is an image without numbers; 100 is too narrow (AUDIT.md)
 
@@ -47,11 +50,15 @@ def main(arguments=None):
     """Run the command; return its exit status."""
     try:
         options = parse(arguments)
-        system = physics.SYSTEMS[options.system]
-        if options.model:
-            read_model(system, options)
+        if options.report:
+            text = report_on(options.report)
+            print(f"Made by `python train.py --report {' '.join(map(str, options.report))}`.\n\n{text}")
+        elif options.system == "all" or options.seeds:
+            return run_many(options)
+        elif options.model:
+            read_model(physics.SYSTEMS[options.system], options)
         else:
-            discover(system, options)
+            discover(physics.SYSTEMS[options.system], options)
     except MemoryError:
         return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
     except UserError as error:
@@ -70,12 +77,17 @@ def parse(arguments):
     parser = Parser(prog="train.py", allow_abbrev=False, description=(
         "Samples pairs of observations, trains a siamese network to tell whether two belong together, "
         "and reads the invariant off its bottleneck."))
-    parser.add_argument("--system", choices=physics.SYSTEMS, default="sr",
-                        help="; ".join(f"{s.name}: {s.title.lower()}" for s in physics.SYSTEMS.values()) + " (default sr)")
+    parser.add_argument("--system", choices=[*physics.SYSTEMS, "all"], default="sr",
+                        help="; ".join(f"{s.name}: {s.title}" for s in physics.SYSTEMS.values()) + "; all: all of them (default sr)")
     parser.add_argument("--schedule", choices=siamese.SCHEDULES, default="quick",
                         help="quick: learning rate 1, a minute (default); paper: Appendix B as printed, an hour or more")
     parser.add_argument("--seed", type=whole(0, 10**9), default=0, metavar="N",
                         help="seed of the data, the initial weights and the batches (default 0)")
+    parser.add_argument("--seeds", type=seed_list, metavar="LIST", help="several runs, e.g. 0-9 or 0,3,7, and a page on all of them")
+    parser.add_argument("--jobs", type=whole(1, 1000), default=1, metavar="N",
+                        help="with --seeds or --system all: so many runs at a time, one core each (default 1)")
+    parser.add_argument("--report", type=Path, nargs="+", metavar="FOLDER",
+                        help="print that page for the finished runs under these folders; trains nothing")
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
                         help="where the run's own folder SYSTEM/seed-N is made (default runs)")
     parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label (default: the paper's)")
@@ -86,7 +98,10 @@ def parse(arguments):
     parser.add_argument("--activation", choices=siamese.ACTIVATIONS, default="relu", help="of the hidden layers (default relu)")
     parser.add_argument("--model", type=Path, metavar="FILE",
                         help="read this saved network off instead of training one; nothing is written")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.model and (options.system == "all" or options.seeds):
+        parser.error("argument --model: reads one network of one --system; leave out --seeds")
+    return options
 
 
 class Parser(argparse.ArgumentParser):
@@ -101,6 +116,20 @@ def whole(least, most):
             raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}, got {text!r}")
         return int(text)
     return convert
+
+
+def seed_list(text):
+    """Argument type: seeds as 0-9 or 0,3,7-9, each once, in rising order."""
+    seeds = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        first, last = [whole(0, 10**9)(bound) for bound in (first, last or first)]
+        if last - first >= 10_000:
+            raise argparse.ArgumentTypeError(f"{part} are too many seeds")
+        seeds += range(first, last + 1) or [-1]
+    if seeds != sorted(set(seeds)) or seeds[0] < 0:
+        raise argparse.ArgumentTypeError(f"must be rising, each seed once, as in 0-9 or 0,3,7; got {text!r}")
+    return seeds
 
 
 def positive(text):
@@ -119,7 +148,7 @@ def positive(text):
 def discover(system, options):
     """The experiment of section III: sample, train, read off, compare, write the run's folder."""
     began = time.perf_counter()
-    folder = writable_folder(run_folder(system, options))
+    folder = writable_folder(run_folder(options, system.name, options.seed))
     schedule = siamese.SCHEDULES[options.schedule]
     if options.epochs:
         schedule = replace(schedule, epochs=options.epochs)
@@ -149,7 +178,7 @@ def discover(system, options):
         "versions": {"python": platform.python_version(),
                      **{package: version(package) for package in ("numpy", "scipy", "matplotlib")}},
     }
-    text = report(system, result)
+    text = report(result)
     try:
         network.save(folder / "model.npz")
         write(folder / "history.csv", lambda file: write_history(file, history))
@@ -173,8 +202,8 @@ def read_model(system, options):
     if network.label != system.name or network.layer_sizes[0] != len(system.inputs):
         raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")
     train, test = sample_sets(system, seed_streams(options.seed)[0], options.pairs)
-    result = {"seed": options.seed, "schedule": f"of {options.model}", **read_off(system, network, train, test)}
-    print(report(system, result))
+    result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}", **read_off(system, network, train, test)}
+    print(report(result))
 
 
 def seed_streams(seed):
@@ -220,47 +249,94 @@ def read_off(system, network, train, test):
     }
 
 
+# --------------------------------------------------------------------------------------- many runs
+
+def run_many(options):
+    """Each system and seed as a process of its own, --jobs at a time; return 1 if one failed, else 0."""
+    names = list(physics.SYSTEMS) if options.system == "all" else [options.system]
+    seeds = options.seeds or [options.seed]
+    label = f"{options.system}-{options.schedule}-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else "")
+    folder = writable_folder(options.out / label)
+    waiting = [(name, seed) for name in names for seed in seeds]
+    running, finished, failed = {}, [], []
+    board = Board()
+    try:
+        while waiting or running:
+            while waiting and len(running) < options.jobs:
+                job = waiting.pop(0)
+                running[job] = Run(options, *job)
+            for job, run in list(running.items()):
+                ended = run.process.poll() is not None                  # asked first, so that no last line is missed
+                run.read()
+                if ended:
+                    del running[job]
+                    run.log.close()
+                    (failed if run.process.returncode else finished).append(job)
+                    board.draw(running, f"{run.name}: " + (f"failed: {run.last}" if run.process.returncode else "finished"))
+            board.draw(running)
+            time.sleep(0.1)
+    finally:
+        for run in running.values():
+            run.process.terminate()
+    if finished:
+        text = report_on([run_folder(options, *job) for job in finished])
+        write(folder / "report.md", lambda file: file.write(text))
+        print(f"\n{text}\nWritten to {folder / 'report.md'}.")
+    return 1 if failed else 0
+
+
+class Run:
+    """One run as a process that writes to the log.txt of its folder, and the last lines it wrote."""
+
+    def __init__(self, options, system, seed):
+        self.name, self.progress, self.last = f"{system} seed {seed}", "starting", "no message"
+        folder = writable_folder(run_folder(options, system, seed))
+        words = ["--system", system, "--seed", seed, "--schedule", options.schedule, "--out", options.out,
+                 "--hidden", *options.hidden, "--activation", options.activation]
+        for option in ("pairs", "epochs", "learning_rate"):
+            if getattr(options, option) is not None:
+                words += ["--" + option.replace("_", "-"), getattr(options, option)]
+        threads = {variable: "1" for variable in THREADS} if options.jobs > 1 else {}
+        with open(folder / "log.txt", "wb") as log:
+            self.process = subprocess.Popen([sys.executable, __file__, *map(str, words)], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, env={**os.environ, **threads, "PYTHONUTF8": "1"})
+        self.log = open(folder / "log.txt", encoding="utf-8", errors="replace")
+
+    def read(self):
+        for line in self.log.read().splitlines():
+            self.last = line or self.last
+            if line.startswith("epoch "):
+                self.progress = line
+
+
+class Board:
+    """A line per running job: on a terminal they stay in place, elsewhere each is printed when it changes."""
+
+    def __init__(self, stream=sys.stdout):
+        self.stream, self.live, self.lines = stream, stream.isatty(), []
+
+    def draw(self, running, ended=None):
+        """Show the progress of the running jobs, and first the line of one that ended."""
+        lines = [f"{run.name}: {run.progress}" for run in running.values()]
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            up = f"\x1b[{len(self.lines)}A\x1b[J" if self.lines else ""
+            print(up + "".join(line[:width] + "\n" for line in ([ended] if ended else []) + lines), end="", file=self.stream, flush=True)
+        else:
+            for line in ([ended] if ended else []) + [line for line in lines if line not in self.lines]:
+                print(line, file=self.stream, flush=True)
+        self.lines = lines
+
+
+def report_on(folders):
+    """The page on all finished runs under the folders."""
+    try:
+        return summary(load_results(folders))
+    except ValueError as error:
+        raise UserError(f"cannot report: {error}") from error
+
+
 # ------------------------------------------------------------------------------------------ output
-
-def report(system, result):
-    """The run beside the paper, as Markdown that also reads well on a terminal."""
-    paper, r2 = system.published, result["r2"]
-    if result["formula"]:
-        name, share = result["formula_dropped"]
-        finding = [f"**{result['formula']}**", "",
-                   f"Coefficients under a common factor agree within {result['formula_spread']:.1%}; "
-                   f"the largest term left out, {regression.readable(name)}, is {abs(share):.1%} of the first factor."]
-    elif result["test_accuracy"] < LEARNED:
-        finding = ["**No invariant was found: the network tells equivalent pairs from others hardly better than chance.**"]
-    else:
-        finding = ["**The network tells equivalent pairs from others, but no polynomial of few terms describes its f.**"]
-    if "settings" in result:
-        settings = result["settings"]
-        finding += ["", f"Network {'-'.join(map(str, settings['layer_sizes']))}, {settings['train_pairs']} training pairs "
-                        f"of each label, {result['epochs']} epochs from learning rate {settings['learning_rate']:g}."]
-    lines = [
-        f"# {system.title}: seed {result['seed']}, schedule {result['schedule']}", "", *finding, "",
-        *table(("accuracy", "this run", "paper"),
-               *((f"{name} set", f"{result[key]:.3f}", f"{published:.2f}") for name, key, published in
-                 zip(("training", "test"), ("train_accuracy", "test_accuracy"), paper.accuracy))), "",
-        f"Table {paper.table}: R² of the regression on f." if paper.table else "R² of the regression on f, not in the paper.", "",
-        *table(("order", "training", "test", "paper, training", "paper, test"),
-               *((order, *(f"{score:.4f}" for score in (*scores, *paper.r2.get(int(order), ())))) for order, scores in r2.items())),
-        "", f"Optimal order: {result['optimal_order'] or 'none'}.", ""]
-    if paper.equation:
-        lines += [f"Eq. ({paper.equation}), this run:", "", f"    f ≈ {result['polynomial']['text']}"]
-        lines += [f"    {result['formula']}"] if result["formula"] else []
-        lines += ["", f"Eq. ({paper.equation}), paper:", "", f"    f ≈ {paper.polynomial}", f"    f ≈ {paper.formula}", ""]
-    lines += [f"Correlation of f with {regression.readable(name)}: {value:.4f}" for name, value in result["correlations"].items()]
-    return "\n".join(lines) + "\n"
-
-
-def table(*rows):
-    """Lines of a Markdown table, its columns aligned for the terminal; the first row is the head."""
-    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows)]
-    lines = ["| " + " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
-    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
-
 
 class Progress:
     """One line that updates in place on a terminal; elsewhere a plain line every ten seconds."""
@@ -304,10 +380,10 @@ def write_history(file, history):
     table.writerows(zip(*history.values()))
 
 
-def run_folder(system, options):
+def run_folder(options, system, seed):
     """runs/sr/seed-0, or runs/sr-paper/seed-0 for a schedule other than the default."""
-    name = system.name if options.schedule == "quick" else f"{system.name}-{options.schedule}"
-    return options.out / name / f"seed-{options.seed}"
+    name = system if options.schedule == "quick" else f"{system}-{options.schedule}"
+    return options.out / name / f"seed-{seed}"
 
 
 def writable_folder(folder):

@@ -1,5 +1,7 @@
 """The network beyond its equations: optimiser, callbacks, training loop, saved files, bad arguments."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -155,6 +157,23 @@ def test_fit_takes_the_steps_of_a_plain_reference_loop(learning_rate):
     expected = reference_fit(network, train, schedule, seed=2)
     siamese.fit(network, train, pairs(10, 3), schedule, seed=2)
     assert network.parameters == pytest.approx(expected, rel=1e-7, abs=1e-9)
+
+
+def test_a_training_step_allocates_nothing_of_the_size_of_its_buffers():
+    x, x_prime, y = [array.astype(np.float32) for array in pairs(128, 0)]
+    network = siamese.SiameseNetwork((4, 200, 200, 1))
+    optimizer = siamese.Adadelta(network.parameters.size, 1.0)
+
+    def step():
+        network._loss_and_gradients(x, x_prime, y)
+        optimizer.step(network.parameters, network.gradients)
+    step()
+    tracemalloc.start()
+    step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # 64 KiB are NumPy's own buffer for turning relu's comparison into numbers; a pass over one layer has 200 KiB.
+    assert peak < 100_000 < 256 * 200 * 4
 
 
 def test_the_same_seeds_give_the_same_network_bit_for_bit_and_other_seeds_another():

@@ -113,10 +113,10 @@ def test_a_network_that_learned_nothing_is_reported_in_words():
     network = siamese.SiameseNetwork((4, 5, 1), label="sr")
     network.layers[-1][:] = 0                                                            # f is constant
     sets = train.sample_sets(system, train.seed_streams(0)[0], 100)
-    result = {"seed": 0, "schedule": "quick", **train.read_off(system, network, *sets)}
+    result = {"system": "sr", "seed": 0, "schedule": "quick", **train.read_off(system, network, *sets)}
     assert result["optimal_order"] is None and result["formula"] is None
-    assert "No invariant was found" in train.report(system, result)
-    assert "no polynomial of few terms" in train.report(system, {**result, "test_accuracy": 0.9})
+    assert "No invariant was found" in train.report(result)
+    assert "no polynomial of few terms" in train.report({**result, "test_accuracy": 0.9})
     json.dumps(result, allow_nan=False)
 
 

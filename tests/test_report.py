@@ -1,0 +1,142 @@
+"""The page on many runs, from canned results, and the runner of many runs."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import physics
+import report
+import train
+
+ROOT = Path(__file__).parent.parent
+
+
+def canned(system="sr", seed=0, schedule="quick", accuracy=0.95, r2=0.997):
+    """A result as train.py writes it, with chosen numbers."""
+    return {"system": system, "seed": seed, "schedule": schedule, "epochs": 80, "train_accuracy": accuracy + 0.01,
+            "test_accuracy": accuracy, "r2": {"1": [0.001, 0.0], "2": [r2, r2 - 0.001], "3": [r2, r2], "4": [r2, r2]},
+            "optimal_order": 2, "polynomial": {"terms": {"t^2": -9.0}, "intercept": 0.5, "text": "-9.00t² + 0.50"},
+            "formula": "f ≈ -9.00 t² + 0.50", "formula_spread": 0.0, "formula_dropped": ["x", 0.01],
+            "correlations": {name: 0.99 for name in physics.SYSTEMS[system].invariants}}
+
+
+def saved(folder, **numbers):
+    path = folder / "result.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(canned(**numbers)), "utf-8")
+    return path
+
+
+def rows(text):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+
+
+def test_the_page_gives_mean_deviation_and_lowest_seed_beside_the_paper(tmp_path):
+    for seed, accuracy in enumerate((0.93, 0.94, 0.98)):
+        saved(tmp_path / f"{seed}", seed=seed, accuracy=accuracy)
+    text = report.summary(report.load_results([tmp_path]))
+    assert "Seeds 0, 1, 2." in text and "Optimal order: 2 in 3 of 3." in text
+    # mean 0.95, deviations -0.02, -0.01, 0.03, so that the variance is 0.0014 / 2
+    assert ["accuracy, test", "0.92", "0.9500", "0.0265", "0.9300", "higher"] in rows(text)
+    assert ["R² of order 1, training", "0.0013", "0.0010", "0.0000", "0.0010", "agrees"] in rows(text)
+
+
+@pytest.mark.parametrize("name", physics.SYSTEMS)
+def test_the_page_holds_every_number_that_the_paper_publishes(name):
+    paper = physics.SYSTEMS[name].published
+    text = report.summary([canned(name)])
+    expected = [("accuracy, training", f"{paper.accuracy[0]:.2f}"), ("accuracy, test", f"{paper.accuracy[1]:.2f}")]
+    for order, scores in paper.r2.items():
+        expected += [(f"R² of order {order}, {which}", f"{score:.4f}") for which, score in zip(("training", "test"), scores)]
+    found = [tuple(row[:2]) for row in rows(text)]
+    assert all(row in found for row in expected)
+    assert paper.polynomial in text and paper.formula in text
+
+
+def test_a_search_that_fails_is_said_in_words():
+    assert "No invariant was found in 1 of 1 runs" in report.summary([canned("sr-fixed", accuracy=0.58)])
+    assert "No invariant was found" in report.report(canned("sr-fixed", accuracy=0.58))
+
+
+def test_systems_are_in_the_order_of_the_paper_and_seeds_rise(tmp_path):
+    for system, seed in (("em", 0), ("sr", 10), ("cp", 0), ("sr", 2)):
+        saved(tmp_path / f"{system}{seed}", system=system, seed=seed)
+    assert [(r["system"], r["seed"]) for r in report.load_results([tmp_path])] == [("sr", 2), ("sr", 10), ("cp", 0), ("em", 0)]
+
+
+def test_reports_on_nothing_on_damaged_on_mixed_and_on_repeated_results_are_refused_by_file(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    good = saved(tmp_path / "good")
+    mixed = saved(tmp_path / "mixed", schedule="paper", seed=1)
+    repeated = saved(tmp_path / "repeated")
+    damaged = {"cut": good.read_text()[:100], "list": "[1, 2]", "other": '{"system": "mars", "seed": 0}',
+               "partial": '{"system": "sr", "seed": 5}', "binary": "\x00\xff"}
+    for name, content in damaged.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text(content, "latin-1")
+    for folder, words in (("empty", "holds no result.json"), ("absent", "holds no result.json"), ("mixed", "schedule paper"),
+                          ("repeated", "second run of sr with seed 0"), *((name, "damaged") for name in damaged)):
+        folders = [str(tmp_path / "good"), str(tmp_path / folder)]
+        assert train.main(["--report", *folders]) == 2
+        printed = capsys.readouterr()
+        assert words in printed.err and str(tmp_path / folder) in printed.err and printed.err.count("\n") == 1
+        assert printed.out == ""
+    assert mixed.exists() and repeated.exists()
+
+
+@pytest.mark.parametrize("text, seeds", [("0-2", [0, 1, 2]), ("3", [3]), ("0,3,7-9", [0, 3, 7, 8, 9])])
+def test_seeds_are_given_as_ranges_and_lists(text, seeds):
+    assert train.parse(["--seeds", text]).seeds == seeds
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--seeds", "5-2"], ["--seeds", "1,1"], ["--seeds", "0-3,2"], ["--seeds", "a"], ["--seeds", ""], ["--seeds", "-3"],
+    ["--seeds", "0-99999999"], ["--jobs", "0"], ["--jobs", "two"], ["--report"], ["--system", "all", "--model", "m.npz"]])
+def test_bad_lists_of_seeds_and_jobs_are_refused(arguments, capsys):
+    assert train.main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1 and printed.out == ""
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, "train.py", "--pairs", "100", "--hidden", "5", *arguments], cwd=ROOT,
+                          capture_output=True, text=True, encoding="utf-8", timeout=100)
+
+
+def test_several_systems_and_seeds_run_as_jobs_and_end_in_one_page(tmp_path):
+    ended = run("--system", "all", "--epochs", "1", "--jobs", "3", "--out", str(tmp_path))
+    assert ended.returncode == 0 and ended.stderr == ""
+    page = (tmp_path / "all-quick-seeds-0" / "report.md").read_text("utf-8")
+    assert page in ended.stdout
+    for name, system in physics.SYSTEMS.items():
+        assert f"{name} seed 0: finished" in ended.stdout and f"## {system.title} (`{name}`)" in page
+        assert (tmp_path / name / "seed-0" / "result.json").exists()
+
+
+def test_a_job_that_fails_is_reported_and_the_others_finish(tmp_path):
+    (tmp_path / "sr" / "seed-1" / "model.npz").mkdir(parents=True)                       # cannot be overwritten
+    ended = run("--seeds", "0-2", "--epochs", "1", "--jobs", "2", "--out", str(tmp_path))
+    assert ended.returncode == 1
+    assert "sr seed 1: failed: train.py: cannot write" in ended.stdout
+    assert "sr seed 0: finished" in ended.stdout and "sr seed 2: finished" in ended.stdout
+    assert "Seeds 0, 2." in (tmp_path / "sr-quick-seeds-0-2" / "report.md").read_text("utf-8")
+
+
+def test_the_board_keeps_one_line_per_job_in_place_on_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    class Job:
+        def __init__(self, name, progress):
+            self.name, self.progress = name, progress
+    monkeypatch.setenv("COLUMNS", "30")
+    stream = Terminal()
+    board = train.Board(stream)
+    board.draw({0: Job("a", "epoch 1"), 1: Job("b", "epoch 1 " + "x" * 50)})
+    board.draw({1: Job("b", "epoch 2")}, ended="a: finished")
+    assert stream.getvalue() == "a: epoch 1\n" + ("b: epoch 1 " + "x" * 50)[:29] + "\n" + "\x1b[2A\x1b[J" + "a: finished\nb: epoch 2\n"
