@@ -198,23 +198,23 @@ def evolve(state, duration, equations=hamiltons_equations):
 
 
 def bound_states(n, rng, draw):
-    """Of states drawn by draw(m, rng), (m, 4), the first n on moderate orbits: 0.2 < r < 3 all the way."""
+    """Of states drawn by draw(m, rng), (m, 4), the first n on moderate orbits: 0.1 < r < 3 all the way."""
     kept, found = [], 0
     while found < n:
         x = draw(n, rng)
         x = x[energy(x) < 0]
         semi_major_axis, eccentricity = -0.5 / energy(x), np.linalg.norm(laplace_runge_lenz(x), axis=1)
-        x = x[(semi_major_axis * (1 - eccentricity) > 0.2) & (semi_major_axis * (1 + eccentricity) < 3)]
+        x = x[(semi_major_axis * (1 - eccentricity) > 0.1) & (semi_major_axis * (1 + eccentricity) < 3)]
         kept.append(x)
         found += len(x)
     return np.concatenate(kept)[:n]
 
 
 def sample_orbits(n, rng):
-    """Particles seen twice: x, y in [-2, 2], v in [-1.5, 1.5], then a random part of a turn later; (n, 4)."""
+    """Particles seen twice on their orbits from x, y in [-2, 2] and v in [-1.5, 1.5]; each (n, 4)."""
     def draw(m, rng):
         return rng.uniform(-1, 1, (m, 4)) * [2, 2, 1.5, 1.5]
-    return _seen_later(bound_states(n, rng, draw), rng)
+    return _seen_twice(bound_states(n, rng, draw), rng)
 
 
 def sample_orbits_of_fixed_angular_momentum(n, rng):
@@ -225,13 +225,14 @@ def sample_orbits_of_fixed_angular_momentum(n, rng):
         outward = position / r
         tangential = np.column_stack([-outward[:, 1], outward[:, 0]])
         return np.hstack([position, radial * outward + tangential / r])
-    return _seen_later(bound_states(n, rng, draw), rng)
+    return _seen_twice(bound_states(n, rng, draw), rng)
 
 
-def _seen_later(x, rng):
-    """x and the same particles up to one turn later: in s a turn takes 2 π sqrt(semi-major axis)."""
+def _seen_twice(x, rng):
+    """States after two random parts of a turn, which in s takes 2 π sqrt(semi-major axis)."""
     turn = 2 * np.pi * np.sqrt(-0.5 / energy(x))
-    return x, evolve(x, turn * rng.uniform(0, 1, len(x)))
+    states = evolve(np.concatenate([x, x]), np.concatenate([turn, turn]) * rng.uniform(0, 1, 2 * len(x)))
+    return states[:len(x)], states[len(x):]
 
 
 # -------------------------------------------------------------------------- electromagnetism, section III.C

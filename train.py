@@ -281,7 +281,12 @@ def run_many(options):
     if finished:
         text = report_on([run_folder(options, *job) for job in finished])
         write(folder / "report.md", lambda file: file.write(text))
-        print(f"\n{text}\nWritten to {folder / 'report.md'}.")
+        import figures                                  # those of Figs. 1 to 9 that belong to no single run
+        sizes = (len(physics.SYSTEMS[names[0]].inputs), *options.hidden, 1)
+        for number, figure in ((1, figures.figure_1(sizes, options.activation)), (2, figures.figure_2()),
+                               (8, figures.figure_8(sizes, options.activation))):
+            write(folder / f"figure_{number}.png", figure.savefig, binary=True)
+        print(f"\n{text}\nWritten to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
     return 1 if failed else 0
 
 

@@ -64,7 +64,7 @@ def test_orbits_stay_within_the_distances_they_were_chosen_for():
     for sample in (physics.sample_orbits, physics.sample_orbits_of_fixed_angular_momentum):
         for x in sample(2000, np.random.default_rng(8)):
             r = np.hypot(x[:, 0], x[:, 1])
-            assert 0.2 - 1e-9 < r.min() and r.max() < 3 + 1e-9
+            assert 0.1 - 1e-9 < r.min() and r.max() < 3 + 1e-9
 
 
 def test_same_generator_state_gives_the_same_pairs_and_another_seed_gives_others():

@@ -112,6 +112,8 @@ def test_several_systems_and_seeds_run_as_jobs_and_end_in_one_page(tmp_path):
     assert ended.returncode == 0 and ended.stderr == ""
     page = (tmp_path / "all-quick-seeds-0" / "report.md").read_text("utf-8")
     assert page in ended.stdout
+    assert {path.name for path in (tmp_path / "all-quick-seeds-0").iterdir()} == {
+        "report.md", "figure_1.png", "figure_2.png", "figure_8.png"}
     for name, system in physics.SYSTEMS.items():
         assert f"{name} seed 0: finished" in ended.stdout and f"## {system.title} (`{name}`)" in page
         assert (tmp_path / name / "seed-0" / "result.json").exists()

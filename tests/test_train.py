@@ -280,6 +280,25 @@ def test_the_figures_of_a_system_show_f_over_its_invariants(name):
     assert shown.data == pytest.approx(invariants["E"] if number == 4 else (f - 1) / 2)
 
 
+def words(figure):
+    return " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
+
+
+def test_figures_1_and_8_show_the_actual_layer_sizes():
+    assert all(size in words(figures.figure_1((7, 50, 30, 2), "tanh")) for size in ("7 inputs", "50 tanh\n30 tanh", "2 neurons"))
+    assert all(size in words(figures.figure_8((7, 50, 30, 2), "tanh")) for size in ("2 × 7", "7 × 50 + 50 = 400", "30 × 2 + 2 = 62"))
+
+
+def test_figure_2_shows_one_event_in_two_frames_and_one_orbit_at_two_times():
+    figure = figures.figure_2()
+    assert "(t, x) = (1.00, 1.40)" in words(figure)
+    assert "(t′, x′) = (0.35, 1.04)" in words(figure)             # γ (t - β x), γ (x - β t) at β = 1/2
+    states = [text.get_text().split("(")[1] for text in figure.legends[0].get_texts()]
+    first, second = [np.array([[float(number) for number in state.strip(")").split(",")]]) for state in states]
+    assert not np.allclose(first, second, atol=0.1)
+    assert physics.angular_momentum(first) == pytest.approx(physics.angular_momentum(second), abs=0.03)   # two decimals
+
+
 def test_figure_9_shows_loss_and_accuracy_of_both_sets_at_every_epoch():
     history = {name: [1, 2, 3] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy")}
     for axes in figures.figure_9(history).axes:
