@@ -122,8 +122,8 @@ def seed_list(text):
     """Argument type: seeds as 0-9 or 0,3,7-9, each once, in rising order."""
     seeds = []
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        first, last = [whole(0, 10**9)(bound) for bound in (first, last or first)]
+        first, dash, last = part.partition("-")
+        first, last = [whole(0, 10**9)(bound) for bound in (first, last if dash else first)]
         if last - first >= 10_000:
             raise argparse.ArgumentTypeError(f"{part} are too many seeds")
         seeds += range(first, last + 1) or [-1]

@@ -115,14 +115,15 @@ def test_eq_04_full_group_has_all_four_components_and_its_proper_part_only_one()
 
 def test_eq_A1_boosts_point_in_every_direction_with_the_speeds_asked_for():
     transformations = physics.lorentz_transformations(20_000, np.random.default_rng(6), 0.9, full_group=False)
-    # The time-time entry is gamma, and (gamma beta_x, gamma beta_y, gamma beta_z) its column.
-    gamma, momentum = transformations[:, 0, 0], transformations[:, 1:, 0]
+    gamma = transformations[:, 0, 0]
     speed = np.sqrt(1 - 1 / gamma**2)
     assert speed.max() < 0.9
     assert np.mean(speed) == pytest.approx(0.45, abs=0.01)                # |beta| is uniform in (0, 0.9)
-    direction = momentum / np.linalg.norm(momentum, axis=1, keepdims=True)
-    assert direction.mean(axis=0) == pytest.approx(np.zeros(3), abs=0.02)
-    assert direction.T @ direction / len(direction) == pytest.approx(np.eye(3) / 3, abs=0.02)
+    # Columns show the direction after D1, rows the one before D2: both are uniform on the sphere.
+    for momentum in (transformations[:, 1:, 0], transformations[:, 0, 1:]):
+        direction = momentum / np.linalg.norm(momentum, axis=1, keepdims=True)
+        assert direction.mean(axis=0) == pytest.approx(np.zeros(3), abs=0.02)
+        assert direction.T @ direction / len(direction) == pytest.approx(np.eye(3) / 3, abs=0.02)
 
 
 def test_eq_A2_A3_boost_by_three_fifths_of_the_speed_of_light():

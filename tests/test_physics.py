@@ -1,5 +1,7 @@
 """Sampled pairs are what they claim to be."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -60,11 +62,38 @@ def test_every_single_orbit_keeps_its_energy_angular_momentum_and_laplace_runge_
     assert np.abs(physics.laplace_runge_lenz(x_prime) - physics.laplace_runge_lenz(x)).max() < 1e-8
 
 
+@pytest.mark.parametrize("name", ["sr", "em"])
+def test_events_and_fields_fill_the_box_from_minus_to_plus_one_evenly(name):
+    x, x_prime = physics.SYSTEMS[name].sample(20_000, np.random.default_rng(9))
+    uniform = np.sort(x, axis=0)
+    assert uniform == pytest.approx(np.tile(np.linspace(-1, 1, len(x))[:, None], x.shape[1]), abs=0.03)
+    assert np.cov(x.T) == pytest.approx(np.eye(x.shape[1]) / 3, abs=0.02)
+    assert np.abs(x_prime).max() > 3                                    # boosts go to gamma = 2.3
+
+
+def test_events_of_fixed_interval_lie_on_both_sheets_of_the_hyperboloid_and_fields_of_fixed_e_dot_b_in_the_box():
+    x, _ = physics.SYSTEMS["sr-fixed"].sample(20_000, np.random.default_rng(10))
+    assert np.mean(x[:, 0] > 0) == pytest.approx(0.5, abs=0.02) and np.abs(x[:, 1:]).max() <= 1
+    x, _ = physics.SYSTEMS["em-fixed"].sample(20_000, np.random.default_rng(10))
+    assert 0.99 < np.abs(x).max() <= 1
+
+
+def test_both_observations_of_a_particle_are_at_random_phases_independent_of_each_other():
+    phases = []
+    for x in physics.sample_orbits(20_000, np.random.default_rng(11)):
+        # Eccentric anomaly u: e cos u = 1 - r / a, e sin u = (position . velocity) / sqrt(a).
+        a, r = -0.5 / physics.energy(x), np.hypot(x[:, 0], x[:, 1])
+        phases.append(np.arctan2(np.sum(x[:, :2] * x[:, 2:], axis=1) / np.sqrt(a), 1 - r / a))
+    for angle in (*phases, phases[1] - phases[0]):
+        assert abs(np.mean(np.exp(1j * angle))) < 0.03 and abs(np.mean(np.exp(2j * angle))) < 0.03
+
+
 def test_orbits_stay_within_the_distances_they_were_chosen_for():
     for sample in (physics.sample_orbits, physics.sample_orbits_of_fixed_angular_momentum):
         for x in sample(2000, np.random.default_rng(8)):
             r = np.hypot(x[:, 0], x[:, 1])
-            assert 0.1 - 1e-9 < r.min() and r.max() < 3 + 1e-9
+            assert 0.1 - 1e-9 < r.min() and 2.8 < r.max() < 3 + 1e-9
+    assert np.hypot(*physics.sample_orbits(5000, np.random.default_rng(8))[0][:, :2].T).min() < 0.12
 
 
 def test_same_generator_state_gives_the_same_pairs_and_another_seed_gives_others():
@@ -82,3 +111,34 @@ def test_impossible_speeds_are_refused(max_speed):
 def test_a_single_pair_has_no_one_to_exchange_partners_with():
     with pytest.raises(ValueError, match="at least 2"):
         physics.labelled_pairs(physics.SYSTEMS["sr"], 1, np.random.default_rng(0))
+
+
+def test_every_system_has_as_many_pairs_as_the_paper():
+    assert {name: (system.train_pairs, system.test_pairs) for name, system in physics.SYSTEMS.items()} == {
+        "sr": (50_000, 5_000), "sr-fixed": (50_000, 5_000), "cp": (50_000, 5_000), "cp-fixed": (50_000, 5_000),
+        "em": (200_000, 5_000), "em-fixed": (200_000, 5_000)}
+
+
+@pytest.mark.parametrize("name, table", [                          # Tables I to V, copied from the paper once more
+    ("sr", "1 0.0013 0.0005 2 0.9894 0.9893 3 0.9900 0.9899 4 0.9907 0.9906"),
+    ("cp", "1 0.0003 -0.0003 2 0.9936 0.9939 3 0.9937 0.9940 4 0.9952 0.9858"),
+    ("cp-fixed", "1 0.8055 0.8074 2 0.9719 0.9729 3 0.9938 0.9940 4 0.9982 0.9982"),
+    ("em", "1 0.0000 0.0000 2 0.9902 0.9902 3 0.9902 0.9902 4 0.9946 0.9946"),
+    ("em-fixed", "1 0.0002 -0.0003 2 0.9956 0.9956 3 0.9957 0.9956 4 0.9962 0.9962")])
+def test_published_tables_are_those_of_the_paper(name, table):
+    r2 = physics.SYSTEMS[name].published.r2
+    assert [number for order, scores in r2.items() for number in (order, *scores)] == [float(word) for word in table.split()]
+
+
+@pytest.mark.parametrize("name, accuracy, numbers", [              # eqs. (5), (8), (11), (12): numbers in the order printed
+    ("sr", (0.94, 0.92), "87.41 60.48 0.11 0.10 0.04 0.06 0.07 0.10 0.12 0.15 0.21 2.50 88.10 88.61 88.63 88 60"),
+    ("sr-fixed", (0.58, 0.57), ""),
+    ("cp", (0.98, 0.97), "403.71 4.85 0.58 0.17 0.02 0.01 0.00 0.01 0.02 0.45 0.66 0.74 0.99 1.24 402.44 403"),
+    ("cp-fixed", (0.99, 0.99), ""),
+    ("em", (0.95, 0.94), "170.53 170.22 170.20 4.13 4.92 53.43 170 53"),
+    ("em-fixed", (0.93, 0.92), "216.26 216.016 215.59 1.83 5.55 13.59 215.80 216.57 217.31 216 14")])
+def test_published_accuracies_and_equations_are_those_of_the_paper(name, accuracy, numbers):
+    published = physics.SYSTEMS[name].published
+    assert published.accuracy == accuracy
+    found = re.findall(r"(?:^|[-+(] ?)(\d+(?:\.\d+)?)", published.polynomial + " + " + published.formula)
+    assert found == numbers.split()

@@ -107,8 +107,9 @@ def test_hierarchy_equals_one_ridge_per_order_also_over_several_blocks():
         features, exponents = regression.polynomial_features(x, order)
         coefficients, intercept = regression.ridge(features, f, 0.5)
         assert polynomial.coefficients == pytest.approx(coefficients, rel=1e-6, abs=1e-9)
-        prediction = regression.polynomial_features(x_test, order)[0] @ coefficients + intercept
-        assert polynomial.r2[1] == pytest.approx(regression.r2_score(f_test, prediction), abs=1e-9)
+        for score, values, target in zip(polynomial.r2, (x, x_test), (f, f_test)):
+            prediction = regression.polynomial_features(values, order)[0] @ coefficients + intercept
+            assert score == pytest.approx(regression.r2_score(target, prediction), abs=1e-9)
         assert np.array_equal(polynomial.exponents, exponents)
 
 
@@ -127,6 +128,12 @@ def test_optimal_order_does_not_stop_at_a_plateau_before_the_last_gain():
     # As in Table III as we measure it: 0.84, 0.84, 0.98, 0.98.
     polynomials = {n: regression.Polynomial((), None, None, 0.0, (r2, r2)) for n, r2 in enumerate([.84, .84, .98, .981], 1)}
     assert regression.optimal_order(polynomials) == 3
+
+
+def test_optimal_order_goes_by_the_test_score():
+    # Training scores always rise with the order; here order 4 fits noise, and order 2 is best on the test set.
+    polynomials = {n: regression.Polynomial((), None, None, 0.0, (0.2 * n, r2)) for n, r2 in enumerate([.1, .97, .96, .5], 1)}
+    assert regression.optimal_order(polynomials) == 2
 
 
 # --------------------------------------------------------------------------------------- formula

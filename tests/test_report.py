@@ -94,7 +94,7 @@ def test_seeds_are_given_as_ranges_and_lists(text, seeds):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--seeds", "5-2"], ["--seeds", "1,1"], ["--seeds", "0-3,2"], ["--seeds", "a"], ["--seeds", ""], ["--seeds", "-3"],
+    ["--seeds", "5-2"], ["--seeds", "1,1"], ["--seeds", "0-3,2"], ["--seeds", "a"], ["--seeds", ""], ["--seeds", "-3"], ["--seeds", "2-"],
     ["--seeds", "0-99999999"], ["--jobs", "0"], ["--jobs", "two"], ["--report"], ["--system", "all", "--model", "m.npz"]])
 def test_bad_lists_of_seeds_and_jobs_are_refused(arguments, capsys):
     assert train.main(arguments) == 2

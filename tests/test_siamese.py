@@ -118,9 +118,9 @@ def reference_fit(network, train, schedule, seed):
     W = [layer.copy() for layer in network.layers]
     p = W + [network.w.copy(), network.b.copy()]
     g2, d2 = [np.zeros_like(q) for q in p], [np.zeros_like(q) for q in p]
-    rng = np.random.default_rng(seed)
+    rng, history = np.random.default_rng(seed), []
     for _ in range(schedule.epochs):
-        order = rng.permutation(len(train[2]))
+        order, losses, hits = rng.permutation(len(train[2])), [], []
         for start in range(0, len(order), schedule.batch_size):
             x, x_prime, y = [array[order[start:start + schedule.batch_size]] for array in train]
             branches = []
@@ -130,7 +130,10 @@ def reference_fit(network, train, schedule, seed):
                     a.append(np.c_[np.maximum(a[-1] @ weights, 0), np.ones(len(x))])
                 branches.append((a, a[-1] @ W[-1]))
             difference = branches[0][1] - branches[1][1]
-            error = (1 / (1 + np.exp(-p[-2] * difference[:, 0]**2 - p[-1])) - y) / len(y)
+            predicted = 1 / (1 + np.exp(-p[-2] * difference[:, 0]**2 - p[-1]))
+            losses.extend(-np.log(np.where(y == 1, predicted, 1 - predicted)))
+            hits.extend((predicted > 0.5) == (y == 1))
+            error = (predicted - y) / len(y)
             gradients = [np.zeros_like(q) for q in p]
             gradients[-2][0], gradients[-1][0] = np.sum(error * difference[:, 0]**2), np.sum(error)
             for sign, (a, _) in zip((1, -1), branches):
@@ -146,7 +149,8 @@ def reference_fit(network, train, schedule, seed):
                 mean_d2 += 0.05 * d**2
                 q -= schedule.learning_rate * d
             p[-2][:] = np.abs(p[-2])
-    return np.concatenate([q.ravel() for q in p])
+        history.append((np.mean(losses), np.mean(hits)))
+    return np.concatenate([q.ravel() for q in p]), history
 
 
 @pytest.mark.parametrize("learning_rate", [1.0, 100.0])
@@ -154,9 +158,10 @@ def test_fit_takes_the_steps_of_a_plain_reference_loop(learning_rate):
     train = pairs(50, 0)
     schedule = siamese.Schedule(learning_rate, batch_size=32, epochs=3)                # 100 = 32 + 32 + 32 + 4
     network = siamese.SiameseNetwork((4, 6, 5, 1), seed=1, dtype=np.float64)
-    expected = reference_fit(network, train, schedule, seed=2)
-    siamese.fit(network, train, pairs(10, 3), schedule, seed=2)
+    expected, expected_history = reference_fit(network, train, schedule, seed=2)
+    history = siamese.fit(network, train, pairs(10, 3), schedule, seed=2)
     assert network.parameters == pytest.approx(expected, rel=1e-7, abs=1e-9)
+    assert np.transpose([history["loss"], history["accuracy"]]) == pytest.approx(np.array(expected_history), rel=1e-7)
 
 
 def test_a_training_step_allocates_nothing_of_the_size_of_its_buffers():
@@ -190,9 +195,9 @@ def test_the_same_seeds_give_the_same_network_bit_for_bit_and_other_seeds_anothe
 
 def test_the_callbacks_see_the_training_loss_of_every_epoch():
     # At this learning rate the loss soon stops improving, so that both callbacks act.
-    schedule = siamese.Schedule(300.0, batch_size=20, epochs=200, reduce_patience=2, stop_patience=6)
+    schedule = siamese.Schedule(300.0, batch_size=20, epochs=200, reduce_patience=2, reduce_factor=3, stop_patience=6)
     history = siamese.fit(siamese.SiameseNetwork((4, 5, 1)), pairs(20, 0), pairs(20, 1), schedule)
-    reduce, stop, rate = siamese.ReduceLearningRateOnPlateau(2, 2), siamese.EarlyStopping(6), 300.0
+    reduce, stop, rate = siamese.ReduceLearningRateOnPlateau(2, 3), siamese.EarlyStopping(6), 300.0
     for loss, used in zip(history["loss"], history["learning_rate"]):
         assert used == rate
         rate, stopped = reduce.update(loss, rate), stop.update(loss)
