@@ -382,8 +382,8 @@ class Schedule:
 
 SCHEDULES = {
     "paper": Schedule(),
-    # A hundredth of the paper's learning rate learns more reliably and a hundred times sooner.
-    "quick": Schedule(learning_rate=1.0, epochs=80, reduce_patience=2, stop_patience=20),
+    # A fiftieth of the paper's learning rate gets further than Appendix B, and in a hundred epochs.
+    "quick": Schedule(learning_rate=2.0, epochs=100, reduce_patience=2, stop_patience=20),
 }
 
 

@@ -80,7 +80,7 @@ def parse(arguments):
     parser.add_argument("--system", choices=[*physics.SYSTEMS, "all"], default="sr",
                         help="; ".join(f"{s.name}: {s.title}" for s in physics.SYSTEMS.values()) + "; all: all of them (default sr)")
     parser.add_argument("--schedule", choices=siamese.SCHEDULES, default="quick",
-                        help="quick: learning rate 1, a minute (default); paper: Appendix B as printed, an hour or more")
+                        help="quick: learning rate 2, a minute (default); paper: Appendix B as printed, an hour or more")
     parser.add_argument("--seed", type=whole(0, 10**9), default=0, metavar="N",
                         help="seed of the data, the initial weights and the batches (default 0)")
     parser.add_argument("--seeds", type=seed_list, metavar="LIST", help="several runs, e.g. 0-9 or 0,3,7, and a page on all of them")
