@@ -70,6 +70,7 @@ def figure_2(seed=0):
             right.annotate("", tip, (x, y), arrowprops={"arrowstyle": "->", "color": color, "lw": 2})
         right.set(aspect="equal", xlabel="x", ylabel="y", title="(b) one particle, two times")
         right.margins(0.15)
+        right.locator_params(nbins=6)
         figure.legend(loc="outside lower right")
     return figure
 
@@ -108,7 +109,7 @@ def figure_5(x, f, invariants):
     """Fig. 5: the paper's f² over the energy, and f over the component of A that it follows best."""
     components = np.column_stack([invariants["A_x"](x), invariants["A_y"](x)])
     direction, _ = ridge(components, f, alpha=0)
-    direction = direction / np.linalg.norm(direction)
+    direction = direction / (np.linalg.norm(direction) or 1)
     name = f"component of A:  ${direction[0]:.2f} A_x {direction[1]:+.2f} A_y$"
     return _panels(f, {"energy  E": invariants["E"](x), name: components @ direction},
                    [f**2, f], ["bottleneck output squared  f²", OUTPUT])
@@ -132,8 +133,8 @@ def figure_9(history):
     with rc_context(STYLE):
         figure = Figure(figsize=(11, 4.5), layout="constrained")
         for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy")):
-            axes.plot(history["epoch"], history[name], color=BLUE, label="training")
-            axes.plot(history["epoch"], history["test_" + name], color=ORANGE, linestyle="--", label="test")
+            axes.plot(history["epoch"], history[name], color=BLUE, label="training", zorder=3)
+            axes.plot(history["epoch"], history["test_" + name], color=ORANGE, linewidth=1, label="test")
             axes.set(xlabel="epoch", ylabel="cross-entropy loss" if name == "loss" else name)
             axes.legend()
     return figure

@@ -1,7 +1,7 @@
 """The physical systems of section III: what is observed, how pairs are sampled, what is conserved.
 
 A system is data (class System, collected in SYSTEMS at the end); the program that learns it is the
-same for all. Observations are float64 of shape (n, inputs); units are c = 1, m = 1 and G m M = 1.
+same for all. Observations are sampled as float64 of shape (n, inputs); units are c = 1, m = 1 and G m M = 1.
 All randomness comes from the numpy.random.Generator that is passed in.
 """
 
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from checks import finite_array
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,13 @@ def lorentz_transformations(n, rng, max_speed=0.9, full_group=True):
 
 
 def boosts(beta):
-    """Boosts along x with speeds beta (n,) in units of c, eqs. (A2) and (A3), as (n, 4, 4)."""
+    """Boosts along x with speeds beta (n,) in units of c, eqs. (A2) and (A3), as (n, 4, 4).
+
+    Raises ValueError if a speed is not below that of light.
+    """
+    beta = finite_array("beta", beta, "n")
+    if np.any(np.abs(beta) >= 1):
+        raise ValueError("beta must lie between -1 and 1, the speed of light, both excluded")
     gamma = 1 / np.sqrt(1 - beta**2)                                                        # (A3)
     boost = np.zeros((len(beta), 4, 4))                                                     # (A2)
     boost[:, 0, 0] = boost[:, 1, 1] = gamma
@@ -119,7 +127,8 @@ def rotations(n, rng):
 
 def scalar_product(x, y):
     """Minkowski product <x, y> = -t t' + x x' + y y' + z z' of four-vectors (n, 4), eq. (2), as (n,)."""
-    return np.einsum("ni,ij,nj->n", x, METRIC, y)
+    x = finite_array("x", x, "n", 4)
+    return np.einsum("ni,ij,nj->n", x, METRIC, finite_array("y", y, *x.shape))
 
 
 def interval(x):
@@ -150,11 +159,13 @@ def energy(x):
 
     Eq. (6) as printed has + 1 / r, a repulsion without bound orbits (AUDIT.md).
     """
+    x = finite_array("x", x, "n", 4)
     return 0.5 * (x[:, 2]**2 + x[:, 3]**2) - 1 / np.hypot(x[:, 0], x[:, 1])
 
 
 def angular_momentum(x):
     """Angular momentum L = x v_y - y v_x of states (n, 4), eq. (8), as (n,)."""
+    x = finite_array("x", x, "n", 4)
     return x[:, 0] * x[:, 3] - x[:, 1] * x[:, 2]
 
 
@@ -163,6 +174,7 @@ def laplace_runge_lenz(x):
 
     A points to the pericentre, and its length is the eccentricity: |A|^2 = 1 + 2 E L^2.
     """
+    x = finite_array("x", x, "n", 4)
     position, velocity = x[:, :2], x[:, 2:]
     turned = np.column_stack([velocity[:, 1], -velocity[:, 0]])
     return angular_momentum(x)[:, None] * turned - position / np.linalg.norm(position, axis=1, keepdims=True)
@@ -186,7 +198,8 @@ def evolve(state, duration, equations=hamiltons_equations):
     RuntimeError if the solver gives up.
     """
     from scipy.integrate import solve_ivp               # here, since only orbits need it and it takes long
-    start = np.ascontiguousarray(state.T)
+    start = np.ascontiguousarray(finite_array("state", state, "n", "d").T)
+    duration = finite_array("duration", duration, len(state))
 
     def derivative(_, flat):                            # everybody's duration is stretched to 1
         return (duration * equations(flat.reshape(start.shape))).ravel()
@@ -239,6 +252,7 @@ def _seen_twice(x, rng):
 
 def field_tensor(x):
     """Field strength tensor F_{μν}, eq. (9), of fields (E_x, E_y, E_z, B_x, B_y, B_z), (n, 6), as (n, 4, 4)."""
+    x = finite_array("x", x, "n", 6)
     tensor = np.zeros((len(x), 4, 4))
     e_x, e_y, e_z, b_x, b_y, b_z = x.T
     for (mu, nu), component in {(0, 1): e_x, (0, 2): e_y, (0, 3): e_z, (1, 2): -b_z, (1, 3): b_y, (2, 3): -b_x}.items():
@@ -248,22 +262,26 @@ def field_tensor(x):
 
 def fields(tensor):
     """Fields (n, 6) of field strength tensors (n, 4, 4): the inverse of eq. (9)."""
+    tensor = finite_array("tensor", tensor, "n", 4, 4)
     return np.stack([tensor[:, 0, 1], tensor[:, 0, 2], tensor[:, 0, 3],
                      -tensor[:, 2, 3], tensor[:, 1, 3], -tensor[:, 1, 2]], axis=1)
 
 
 def transform_fields(x, transformations):
     """Fields (n, 6) under transformations (n, 4, 4): F'_{μν} = F_{αβ} Λ^α_μ Λ^β_ν, eq. (10), as (n, 6)."""
+    transformations = finite_array("transformations", transformations, len(x), 4, 4)
     return fields(transformations.transpose(0, 2, 1) @ field_tensor(x) @ transformations)
 
 
 def e_dot_b(x):
     """Invariant E·B of fields (n, 6), eq. (11), as (n,)."""
+    x = finite_array("x", x, "n", 6)
     return np.sum(x[:, :3] * x[:, 3:], axis=1)
 
 
 def b_squared_minus_e_squared(x):
     """Invariant |B|^2 - |E|^2 of fields (n, 6), eq. (12), as (n,)."""
+    x = finite_array("x", x, "n", 6)
     return np.sum(x[:, 3:]**2 - x[:, :3]**2, axis=1)
 
 
@@ -275,13 +293,13 @@ def sample_fields(n, rng):
     return _fields_seen_by_another(rng.uniform(-1, 1, (n, 6)), rng)
 
 
-def sample_fields_of_fixed_e_dot_b(n, rng, value=0.3):
+def sample_fields_of_fixed_e_dot_b(n, rng):
     """The same with E·B = 0.3: B is moved along E until it fits, and kept if inside the box."""
     kept, found = [], 0
     while found < n:
         x = rng.uniform(-1, 1, (n, 6))
         e, b = x[:, :3], x[:, 3:]
-        b += ((value - e_dot_b(x)) / np.sum(e * e, axis=1))[:, None] * e
+        b += ((0.3 - e_dot_b(x)) / np.sum(e * e, axis=1))[:, None] * e
         x = x[np.abs(b).max(axis=1) <= 1]
         kept.append(x)
         found += len(x)

@@ -13,7 +13,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from siamese import finite_array
+from checks import finite_array
 
 ORDERS = (1, 2, 3, 4)           # of the polynomials in Tables I to V
 ALPHA = 1.0                     # ridge strength; the paper names none, and 50 000 samples drown it
@@ -36,12 +36,12 @@ def polynomial_features(x, order):
 def ridge(features, target, alpha=ALPHA):
     """Closed-form ridge regression of target (n,) on features (n, p), intercept not penalised.
 
-    Returns coefficients (p,) and intercept. With alpha = 0 and dependent features, the solution of
-    least norm. Raises ValueError if shapes disagree, values are not finite or alpha is negative.
+    Returns coefficients (p,) and intercept. With alpha = 0 and dependent features, one of the many
+    solutions: that of least norm in features scaled to length one. Raises ValueError if shapes disagree, values are not finite or alpha is negative.
     """
     features = finite_array("features", features, "n", "p").astype(float, copy=False)
     target = finite_array("target", target, len(features)).astype(float, copy=False)
-    if len(target) == 0 or not alpha >= 0:
+    if len(target) == 0 or not 0 <= alpha < np.inf:
         raise ValueError(f"features must hold a sample, alpha must not be negative; got {len(target)} and {alpha}")
     mean, target_mean = features.mean(axis=0), target.mean()
     centred = features - mean
@@ -52,19 +52,27 @@ def ridge(features, target, alpha=ALPHA):
 def r2_score(target, prediction):
     """Coefficient of determination R^2 of a prediction (n,) of target (n,): 1 at best (Table I).
 
-    A constant target, of which there is nothing to explain, scores 0.
+    A constant target, of which there is nothing to explain, scores 0. Raises ValueError if the shapes
+    disagree, or values are not finite or none.
     """
     target = finite_array("target", target, "n")
     prediction = finite_array("prediction", prediction, len(target))
+    if len(target) == 0:
+        raise ValueError("target must hold at least one value")
     variation = np.sum((target - target.mean())**2)
     return 1 - np.sum((target - prediction)**2) / variation if variation > 0 else 0.0
 
 
 def correlation(a, b):
-    """Pearson correlation of two vectors (n,); 0 if one of them is constant."""
-    a, b = a - np.mean(a), b - np.mean(b)
-    norm = np.sqrt(np.sum(a * a) * np.sum(b * b))
-    return float(np.sum(a * b) / norm) if norm > 0 else 0.0
+    """Pearson correlation of two vectors (n,); 0 if one of them is constant, up to single precision.
+
+    Raises ValueError if they differ in length or are not finite.
+    """
+    a = finite_array("a", a, "n")
+    b = finite_array("b", b, len(a))
+    if len(a) == 0 or any(np.std(v) <= 1e-5 * np.abs(np.mean(v)) for v in (a, b)):
+        return 0.0
+    return float(np.mean((a - np.mean(a)) * (b - np.mean(b))) / (np.std(a) * np.std(b)))
 
 
 def _exponents(inputs, order):
@@ -91,8 +99,8 @@ def _monomials(x, exponents):
 def _solve(gram, moment, alpha):
     """Solve (gram + alpha) c = moment, where gram (p, p) and moment (p,) belong to centred features."""
     matrix = gram + alpha * np.eye(len(gram))
-    # With every feature scaled to length one, high and low orders weigh alike in the conditioning;
-    # the solution is the same. A constant feature, of length zero, keeps its scale.
+    # With every feature scaled to length one, high and low orders weigh alike in the conditioning; where
+    # the solution is unique, it is the same. A constant feature, of length zero, keeps its scale.
     scale = np.sqrt(matrix.diagonal())
     scale[scale == 0] = 1
     return np.linalg.lstsq(matrix / np.outer(scale, scale), moment / scale, rcond=None)[0] / scale
@@ -114,7 +122,7 @@ class Polynomial:
         return {monomial_name(self.inputs, powers): float(c) for powers, c in zip(self.exponents, self.coefficients)}
 
     def __str__(self):
-        """The paper's first line: all terms in the order of their coefficients, many of them as in eq. (11)."""
+        """The paper's first line: terms in the order of their coefficients, of many the first and last, as eq. (11)."""
         ordered = sorted([("", self.intercept), *self.terms().items()], key=lambda term: term[1])
         decimals = _decimals(max(abs(c) for _, c in ordered), digits=4, least=2)
         parts = [(f"{abs(c):.{decimals}f}{readable(name)}", c) for name, c in ordered]
@@ -131,6 +139,8 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
     """
     x, x_test = finite_array("x", x, "n", len(inputs)), finite_array("x_test", x_test, "n", len(inputs))
     f, f_test = finite_array("f", f, len(x)).astype(float), finite_array("f_test", f_test, len(x_test)).astype(float)
+    if len(x) == 0 or len(x_test) == 0 or not 0 <= alpha < np.inf:
+        raise ValueError(f"x and x_test must hold samples, alpha must not be negative; got {len(x)}, {len(x_test)} and {alpha}")
     exponents = _exponents(len(inputs), max(orders))
     mean = sum(phi.sum(axis=0) for phi, _ in _blocks(x, f, exponents)) / len(x)
     gram, moment = np.zeros((len(mean), len(mean))), np.zeros(len(mean))
@@ -198,8 +208,9 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1):
     Terms below `drop` times the largest are left out. Of the others, by falling magnitude, those
     within `tolerance` of the first of their group share a factor, their mean magnitude. The factor
     has the sign of the majority, or of the first term where there is none, as in eqs. (5) to (12).
-    Raises ValueError if there are no terms, or only zeros.
+    Raises ValueError if there are no terms, only zeros, or one that is not finite.
     """
+    finite_array("terms", list(terms.values()), "n")
     magnitudes = sorted(terms, key=lambda name: -abs(terms[name]))
     if not magnitudes or terms[magnitudes[0]] == 0:
         raise ValueError("terms must hold at least one coefficient that is not zero")

@@ -20,8 +20,8 @@ def report(result):
     lines = [f"# {system.title}: seed {result['seed']}, schedule {result['schedule']}", "", f"**{finding(result)}**", ""]
     if result["formula"]:
         name, share = result["formula_dropped"]
-        lines += [f"Coefficients under a common factor agree within {result['formula_spread']:.1%}; the largest term "
-                  f"left out, {readable(name)}, is {abs(share):.1%} of the first factor.", ""]
+        lines += [f"Coefficients under a common factor agree within {result['formula_spread']:.1%}"
+                  + (f"; the largest term left out, {readable(name)}, is {abs(share):.1%} of the first factor." if name else "."), ""]
     if "settings" in result:
         settings = result["settings"]
         lines += [f"Network {'-'.join(map(str, settings['layer_sizes']))}, {settings['train_pairs']} training pairs "
@@ -51,8 +51,8 @@ def equations(result):
     paper = SYSTEMS[result["system"]].published
     ours = [f"    f ≈ {result['polynomial']['text']}"] + ([f"    {result['formula']}"] if result["formula"] else [])
     if not paper.equation:
-        return ["Second-order regression, this run; the paper has no equation here:", "", *ours[:1]]
-    return [f"Eq. ({paper.equation}), this run:", "", *ours, "",
+        return [f"Regression of order {result['optimal_order'] or 2}, seed {result['seed']}; the paper has no equation here:", "", *ours]
+    return [f"Eq. ({paper.equation}), seed {result['seed']}:", "", *ours, "",
             f"Eq. ({paper.equation}), paper:", "", f"    f ≈ {paper.polynomial}", f"    f ≈ {paper.formula}"]
 
 
@@ -70,9 +70,9 @@ def load_results(paths):
     """Results of all finished runs under the given folders, by system and seed.
 
     Raises ValueError, naming the file, if there are none, if one is damaged, if a run is there twice,
-    or if schedules are mixed.
+    or if schedules are mixed, or settings among the seeds of a system.
     """
-    results = {}
+    results, settings = {}, {}
     for path in map(Path, paths):
         files = sorted(path.rglob("result.json"))
         if not files:
@@ -80,19 +80,18 @@ def load_results(paths):
         for file in files:
             try:
                 result = json.loads(file.read_text("utf-8"))
-                key = list(SYSTEMS).index(result["system"]), result["seed"]
-                complete = {"schedule", "train_accuracy", "test_accuracy", "r2", "optimal_order", "polynomial",
-                            "formula", "correlations"} <= set(result)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{file} is damaged or of another program ({error})") from error
-            if not complete:
-                raise ValueError(f"{file} is damaged: it lacks entries of a result")
+                key = list(SYSTEMS).index(result["system"]), int(result["seed"])
+                summary([result])                       # whatever is missing or of another kind shows here
+            except Exception as error:
+                raise ValueError(f"{file} is damaged or of another program ({type(error).__name__}: {error})") from error
             if key in results:
                 raise ValueError(f"{file} is a second run of {result['system']} with seed {result['seed']}; give one of them")
             results[key] = result
             first = next(iter(results.values()))["schedule"]
             if result["schedule"] != first:
                 raise ValueError(f"{file} has the schedule {result['schedule']}, others have {first}; report them apart")
+            if result.get("settings") != settings.setdefault(result["system"], result.get("settings")):
+                raise ValueError(f"{file} has other settings than another seed of {result['system']}; report them apart")
     return [results[key] for key in sorted(results)]
 
 

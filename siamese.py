@@ -21,7 +21,7 @@ of the derivatives of the logarithm and the sigmoid:
     dloss/dz     = (F - y) / n                  delta_L     = [dloss/df(x); dloss/df(x')]
     dloss/dw     = sum of dloss/dz * s          dloss/dW_l  = a_{l-1}^T delta_l
     dloss/db     = sum of dloss/dz              delta_{l-1} = (delta_l W_l^T) * relu'(z_{l-1})
-    dloss/df(x)  = 2 w dloss/dz (f(x) - f(x'))
+    dloss/df(x)  = 2 w dloss/dz (f(x) - f(x'))                (W_l here without the row of biases)
     dloss/df(x') = -dloss/df(x)
 
 Shapes: observations (n, d), bottleneck output (n, k), logits, labels and predictions (n,).
@@ -29,10 +29,11 @@ Shapes: observations (n, d), bottleneck output (n, k), logits, labels and predic
 
 import os
 import time
-import zipfile
 from dataclasses import dataclass
 
 import numpy as np
+
+from checks import finite_array
 
 
 # ---------------------------------------------------------------------------------- activations
@@ -73,7 +74,8 @@ class SiameseNetwork:
     label: free text kept in the saved file, here the name of the system that was learned.
 
     `parameters` and `gradients` are flat vectors; `layers` (each (inputs + 1, outputs), the last
-    row the biases), `w` and `b` are views into the first. Raises ValueError on impossible sizes.
+    row the biases), `w` and `b` are views into the first. Raises ValueError on impossible sizes
+    and on an unknown activation.
     """
 
     def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label=""):
@@ -115,8 +117,8 @@ class SiameseNetwork:
 
     def logits(self, x, x_prime):
         """Argument z of the sigmoid in eq. (1) for pairs x, x_prime (n, d), as (n,)."""
-        x_prime = finite_array("x_prime", x_prime, *np.shape(x))
-        difference = self.bottleneck(x) - self.bottleneck(x_prime)
+        x = finite_array("x", x, "n", self.layer_sizes[0])
+        difference = self.bottleneck(x) - self.bottleneck(finite_array("x_prime", x_prime, *x.shape))
         return self.w * np.sum(difference**2, axis=1) + self.b
 
     def predict(self, x, x_prime):
@@ -125,6 +127,7 @@ class SiameseNetwork:
 
     def evaluate(self, x, x_prime, y):
         """Loss (B1) and accuracy on pairs x, x_prime (n, d) with labels y (n,), without gradients."""
+        x, x_prime, y = self.checked_pairs(x, x_prime, y)
         z = self.logits(x, x_prime)
         return cross_entropy(z, y), accuracy(z, y)
 
@@ -139,6 +142,8 @@ class SiameseNetwork:
         y = finite_array(f"{name}y", y, len(x))
         if len(x) == 0:
             raise ValueError(f"{name}x must hold at least one pair, got none")
+        if not np.all((y == 0) | (y == 1)):
+            raise ValueError(f"{name}y must hold labels 0 (same) and 1 (different) only")
         return [np.ascontiguousarray(array, dtype=self.dtype) for array in (x, x_prime, y)]
 
     def _loss_and_gradients(self, x, x_prime, y):
@@ -232,19 +237,19 @@ class SiameseNetwork:
 
     @classmethod
     def load(cls, path):
-        """Read a network written by `save`; ValueError if the file is damaged or something else."""
+        """Read a network written by `save`; ValueError if the file is damaged, FileNotFoundError if absent."""
         try:
             with np.load(path, allow_pickle=False) as file:
-                parameters = file["parameters"]
+                parameters = finite_array("parameters", file["parameters"], "size")
                 network = cls([int(size) for size in file["layer_sizes"]], activation=str(file["activation"]),
                               dtype=parameters.dtype, label=str(file["label"]))
-        except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            raise ValueError(f"{path} is not a complete saved network ({error})") from error
-        if parameters.shape != network.parameters.shape or not np.isfinite(parameters).all():
-            raise ValueError(f"{path} is not a complete saved network (its parameters are not the "
-                             f"{network.parameters.size} finite numbers that its layers need)")
+        except FileNotFoundError:
+            raise
+        except Exception as error:                      # a damaged archive raises almost anything
+            raise ValueError(f"{path} is not a complete saved network ({type(error).__name__})") from error
+        if parameters.shape != network.parameters.shape:
+            raise ValueError(f"{path} is not a complete saved network (it has {parameters.size} parameters, "
+                             f"its layers need {network.parameters.size})")
         network.parameters[:] = parameters
         return network
 
@@ -265,20 +270,6 @@ def cross_entropy(z, y):
 def accuracy(z, y):
     """Share of pairs on the right side of F = 1/2, that is of z = 0."""
     return np.mean((z > 0) == (y > 0.5))
-
-
-def finite_array(name, array, *shape):
-    """The array, or a ValueError that names it if it has another shape or is not all finite numbers.
-
-    shape: one entry per axis, its length or, where that is free, its name: finite_array("x", x, "n", 4).
-    """
-    array = np.asarray(array)
-    if array.ndim != len(shape) or any(
-            not isinstance(want, str) and want != got for got, want in zip(array.shape, shape)):
-        raise ValueError(f"{name} must have shape ({', '.join(map(str, shape))}), got {array.shape}")
-    if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
-        raise ValueError(f"{name} must hold finite real numbers only")
-    return array
 
 
 def _flat_vector(size, shapes, dtype):
@@ -304,7 +295,7 @@ class Adadelta:
     """
 
     def __init__(self, size, learning_rate=100.0, rho=0.95, epsilon=1e-7, dtype=np.float32):
-        if learning_rate <= 0 or not 0 <= rho < 1 or epsilon <= 0:
+        if not (0 < learning_rate < np.inf and 0 <= rho < 1 and 0 < epsilon < np.inf):
             raise ValueError(f"Adadelta needs learning_rate > 0, 0 <= rho < 1 and epsilon > 0; got "
                              f"{learning_rate}, {rho} and {epsilon}")
         self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
@@ -371,13 +362,18 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Settings of a training run; the defaults are those that Appendix B prints."""
+    """Settings of a training run, all positive; the defaults are those that Appendix B prints."""
     learning_rate: float = 100.0
     batch_size: int = 256
     epochs: int = 10_000
     reduce_patience: int = 50
     reduce_factor: float = 2.0
     stop_patience: int = 200
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not 0 < value < np.inf:
+                raise ValueError(f"{name} must be positive and finite, got {value}")
 
 
 SCHEDULES = {

@@ -11,12 +11,16 @@ import sys
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 if __name__ == "__main__":
-    # As a command, and before NumPy starts its threads: products of this size gain from a second
-    # thread and lose from more. A setting of the user's own stands; importing this module sets none.
+    # As a command, and before NumPy starts its threads: products of this size gain from a second thread
+    # where a core is idle, lose from more, and crawl where two threads wait for each other on busy cores.
+    # The result is the same. A setting of the user's own stands; importing this module sets none.
+    idle = (os.cpu_count() or 1) - os.getloadavg()[0]
     for variable in THREADS:
-        os.environ.setdefault(variable, str(min(2, os.cpu_count() or 1)))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))              # Ctrl-C ends without a traceback
-    sys.stdout.reconfigure(errors="replace")                            # a terminal that has no ² shows ?
+        os.environ.setdefault(variable, "2" if idle > 1.5 else "1")
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))              # Ctrl-C and a cluster's SIGTERM end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))             # without a traceback
+    if sys.stdout:
+        sys.stdout.reconfigure(errors="replace")                        # a terminal that has no ² shows ?
 
 import argparse
 import csv
@@ -63,6 +67,11 @@ def main(arguments=None):
         return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
     except UserError as error:
         return refuse(error)
+    except BrokenPipeError:                             # whoever read the output has left, as in "| head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return refuse(f"cannot write the output: {error.strerror}")
     return 0
 
 
@@ -81,9 +90,10 @@ def parse(arguments):
                         help="; ".join(f"{s.name}: {s.title}" for s in physics.SYSTEMS.values()) + "; all: all of them (default sr)")
     parser.add_argument("--schedule", choices=siamese.SCHEDULES, default="quick",
                         help="quick: learning rate 2, a minute (default); paper: Appendix B as printed, an hour or more")
-    parser.add_argument("--seed", type=whole(0, 10**9), default=0, metavar="N",
-                        help="seed of the data, the initial weights and the batches (default 0)")
-    parser.add_argument("--seeds", type=seed_list, metavar="LIST", help="several runs, e.g. 0-9 or 0,3,7, and a page on all of them")
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=whole(0, 10**9), default=0, metavar="N",
+                       help="seed of the data, the initial weights and the batches (default 0)")
+    seeds.add_argument("--seeds", type=seed_list, metavar="LIST", help="several runs, e.g. 0-9 or 0,3,7, and a page on all of them")
     parser.add_argument("--jobs", type=whole(1, 1000), default=1, metavar="N",
                         help="with --seeds or --system all: so many runs at a time, one core each (default 1)")
     parser.add_argument("--report", type=Path, nargs="+", metavar="FOLDER",
@@ -97,10 +107,10 @@ def parse(arguments):
                         help="sizes of the hidden layers (default 200 200)")
     parser.add_argument("--activation", choices=siamese.ACTIVATIONS, default="relu", help="of the hidden layers (default relu)")
     parser.add_argument("--model", type=Path, metavar="FILE",
-                        help="read this saved network off instead of training one; nothing is written")
+                        help="read this saved network off, on the pairs of its --seed, instead of training one; nothing is written")
     options = parser.parse_args(arguments)
     if options.model and (options.system == "all" or options.seeds):
-        parser.error("argument --model: reads one network of one --system; leave out --seeds")
+        parser.error("argument --model: reads one network: give its one --system and --seed")
     return options
 
 
@@ -123,7 +133,10 @@ def seed_list(text):
     seeds = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        first, last = [whole(0, 10**9)(bound) for bound in (first, last if dash else first)]
+        try:
+            first, last = [whole(0, 10**9)(bound) for bound in (first, last if dash else first)]
+        except argparse.ArgumentTypeError:
+            raise argparse.ArgumentTypeError(f"must be whole numbers as in 0-9 or 0,3,7; got {text!r}") from None
         if last - first >= 10_000:
             raise argparse.ArgumentTypeError(f"{part} are too many seeds")
         seeds += range(first, last + 1) or [-1]
@@ -155,6 +168,9 @@ def discover(system, options):
     if options.learning_rate:
         schedule = replace(schedule, learning_rate=options.learning_rate)
     layer_sizes = (len(system.inputs), *options.hidden, 1)
+    settings = {**asdict(schedule), "layer_sizes": layer_sizes, "activation": options.activation,
+                "train_pairs": options.pairs or system.train_pairs, "test_pairs": system.test_pairs}
+    keep_other_run(folder, settings)
 
     data, initial, batches = seed_streams(options.seed)
     train, test = sample_sets(system, data, options.pairs)
@@ -171,8 +187,7 @@ def discover(system, options):
 
     result = {
         "system": system.name, "seed": options.seed, "schedule": options.schedule,
-        "settings": {**asdict(schedule), "layer_sizes": layer_sizes, "activation": options.activation,
-                     "train_pairs": len(train[2]) // 2, "test_pairs": len(test[2]) // 2},
+        "settings": settings,
         "epochs": len(history["epoch"]),
         **read_off(system, network, train, test),
         "versions": {"python": platform.python_version(),
@@ -180,6 +195,7 @@ def discover(system, options):
     }
     text = report(result)
     try:
+        (folder / "result.json").unlink(missing_ok=True)                # of a run before: it ends here
         network.save(folder / "model.npz")
         write(folder / "history.csv", lambda file: write_history(file, history))
         write(folder / "report.md", lambda file: file.write(text))
@@ -190,7 +206,18 @@ def discover(system, options):
         write(folder / "result.json", lambda file: json.dump(result, file, indent=1, ensure_ascii=False))
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}; make room there or give another --out") from error
-    print(f"\n{text}\nWritten to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
+    print(f"\n{text}\nWritten to {folder}: {', '.join(sorted(path.name for path in folder.iterdir() if path.suffix != '.txt'))}.")
+
+
+def keep_other_run(folder, settings):
+    """UserError if the folder holds a finished run with other settings, which this one would overwrite."""
+    try:
+        kept = json.loads((folder / "result.json").read_text("utf-8"))["settings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    other = [name for name, value in json.loads(json.dumps(settings)).items() if kept.get(name) != value]
+    if other:
+        raise UserError(f"{folder} holds a finished run with another {' and '.join(other)}; give another --out or remove it")
 
 
 def read_model(system, options):
@@ -199,7 +226,7 @@ def read_model(system, options):
         network = siamese.SiameseNetwork.load(options.model)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read --model: {error}") from error
-    if network.label != system.name or network.layer_sizes[0] != len(system.inputs):
+    if network.label != system.name or (network.layer_sizes[0], network.layer_sizes[-1]) != (len(system.inputs), 1):
         raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")
     train, test = sample_sets(system, seed_streams(options.seed)[0], options.pairs)
     result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}", **read_off(system, network, train, test)}
@@ -272,12 +299,14 @@ def run_many(options):
                     del running[job]
                     run.log.close()
                     (failed if run.process.returncode else finished).append(job)
-                    board.draw(running, f"{run.name}: " + (f"failed: {run.last}" if run.process.returncode else "finished"))
+                    board.draw(running, f"{run.name}: {run.outcome()}")
             board.draw(running)
             time.sleep(0.1)
     finally:
-        for run in running.values():
+        for run in running.values():                    # interrupted: let them end, and clean up
             run.process.terminate()
+        for run in running.values():
+            run.process.wait()
     if finished:
         text = report_on([run_folder(options, *job) for job in finished])
         write(folder / "report.md", lambda file: file.write(text))
@@ -287,6 +316,8 @@ def run_many(options):
                                (8, figures.figure_8(sizes, options.activation))):
             write(folder / f"figure_{number}.png", figure.savefig, binary=True)
         print(f"\n{text}\nWritten to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
+    if failed:
+        print(f"train.py: {len(failed)} of {len(failed) + len(finished)} runs failed", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -307,6 +338,11 @@ class Run:
                                             stdout=log, stderr=log, env={**os.environ, **threads, "PYTHONUTF8": "1"})
         self.log = open(folder / "log.txt", encoding="utf-8", errors="replace")
 
+    def outcome(self):
+        """How the ended process ended, in words."""
+        code = self.process.returncode
+        return "finished" if code == 0 else f"failed: {self.last}" if code > 0 else f"failed: ended by signal {-code}"
+
     def read(self):
         for line in self.log.read().splitlines():
             self.last = line or self.last
@@ -314,11 +350,16 @@ class Run:
                 self.progress = line
 
 
+def in_place(stream):
+    """Whether lines can be updated in place: on a terminal that can move its cursor."""
+    return bool(stream) and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 class Board:
     """A line per running job: on a terminal they stay in place, elsewhere each is printed when it changes."""
 
     def __init__(self, stream=sys.stdout):
-        self.stream, self.live, self.lines = stream, stream.isatty(), []
+        self.stream, self.live, self.lines = stream, in_place(stream), []
 
     def draw(self, running, ended=None):
         """Show the progress of the running jobs, and first the line of one that ended."""
@@ -348,7 +389,7 @@ class Progress:
 
     def __init__(self, epochs, stream=sys.stdout):
         self.epochs, self.stream = epochs, stream
-        self.live, self.last = stream.isatty(), 0.0
+        self.live, self.last = in_place(stream), 0.0
 
     def __call__(self, history):
         epoch, loss, accuracy, _, test_accuracy, rate, seconds = [column[-1] for column in history.values()]

@@ -40,7 +40,7 @@ def test_eq_01_prediction_is_the_sigmoid_of_the_squared_difference_of_two_bottle
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("w", [1.3, -0.7])
-def test_eq_01_and_B1_gradient_of_every_parameter_equals_central_differences(activation, k, w):
+def test_eq_01_eq_B1_gradient_of_every_parameter_equals_central_differences(activation, k, w):
     network = small_network(activation, k, w)
     rng = np.random.default_rng(2)
     x, x_prime = rng.standard_normal((2, 30, 4))
@@ -126,7 +126,7 @@ def test_eq_A1_boosts_point_in_every_direction_with_the_speeds_asked_for():
         assert direction.T @ direction / len(direction) == pytest.approx(np.eye(3) / 3, abs=0.02)
 
 
-def test_eq_A2_A3_boost_by_three_fifths_of_the_speed_of_light():
+def test_eq_A2_eq_A3_boost_by_three_fifths_of_the_speed_of_light():
     boost, = physics.boosts(np.array([0.6]))                              # gamma = 5/4, gamma beta = 3/4
     assert boost == pytest.approx(np.array([[1.25, -0.75, 0, 0], [-0.75, 1.25, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
 

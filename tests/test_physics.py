@@ -88,6 +88,21 @@ def test_both_observations_of_a_particle_are_at_random_phases_independent_of_eac
         assert abs(np.mean(np.exp(1j * angle))) < 0.03 and abs(np.mean(np.exp(2j * angle))) < 0.03
 
 
+def test_orbits_are_those_of_a_plain_rejection_sampling_of_the_initial_box():
+    rng, kept = np.random.default_rng(12), []
+    for _ in range(20_000):
+        (x, y), (v_x, v_y) = rng.uniform(-2, 2, 2), rng.uniform(-1.5, 1.5, 2)
+        e, l = (v_x**2 + v_y**2) / 2 - 1 / np.hypot(x, y), x * v_y - y * v_x
+        if e < 0:
+            semi_major_axis, eccentricity = -1 / (2 * e), np.sqrt(max(0, 1 + 2 * e * l**2))
+            if semi_major_axis * (1 - eccentricity) > 0.1 and semi_major_axis * (1 + eccentricity) < 3:
+                kept.append((e, abs(l)))
+    x, _ = physics.sample_orbits(20_000, np.random.default_rng(13))
+    sampled = np.stack([physics.energy(x), np.abs(physics.angular_momentum(x))], axis=1)
+    assert sampled.mean(axis=0) == pytest.approx(np.mean(kept, axis=0), abs=0.02)
+    assert sampled.std(axis=0) == pytest.approx(np.std(kept, axis=0), abs=0.02)
+
+
 def test_orbits_stay_within_the_distances_they_were_chosen_for():
     for sample in (physics.sample_orbits, physics.sample_orbits_of_fixed_angular_momentum):
         for x in sample(2000, np.random.default_rng(8)):

@@ -154,9 +154,10 @@ def test_eq_05_first_line_lists_all_terms_in_the_order_of_their_coefficients():
     ({"E_1^2": -216.016, "E_1*B_2": -1.83, "E_2^2": -216.26, "E_3^2": -215.59, "E_3*B_3": 5.55,
       "B_1^2": 217.31, "B_2^2": 216.57, "B_3^2": 215.80}, 13.59, "f ≈ -216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"),
     ({"x": 4.0, "y": 1.0, "z": -0.2}, 0.0, "f ≈ 4.00 x + 1.00 y"),                      # no common factor
+    ({"x": 1.0, "y": 0.92, "z": 0.85}, 0.0, "f ≈ 0.960 (x + y) + 0.850 z"),             # groups do not chain on
     ({"x": -3e-5}, 0.0, "f ≈ -0.0000300 x"),
 ])
-def test_eqs_05_08_11_12_second_line_groups_terms_of_equal_magnitude(terms, intercept, expected):
+def test_eq_05_eq_08_eq_11_eq_12_second_line_groups_terms_of_equal_magnitude(terms, intercept, expected):
     assert str(regression.group_terms(terms, intercept)) == expected
 
 

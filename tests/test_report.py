@@ -74,7 +74,8 @@ def test_reports_on_nothing_on_damaged_on_mixed_and_on_repeated_results_are_refu
     mixed = saved(tmp_path / "mixed", schedule="paper", seed=1)
     repeated = saved(tmp_path / "repeated")
     damaged = {"cut": good.read_text()[:100], "list": "[1, 2]", "other": '{"system": "mars", "seed": 0}',
-               "partial": '{"system": "sr", "seed": 5}', "binary": "\x00\xff"}
+               "partial": '{"system": "sr", "seed": 5}', "binary": "\x00\xff",
+               "orders": json.dumps({**canned(seed=6), "r2": {}}), "text": json.dumps({**canned(seed=7), "test_accuracy": "x"})}
     for name, content in damaged.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(content, "latin-1")
@@ -86,6 +87,13 @@ def test_reports_on_nothing_on_damaged_on_mixed_and_on_repeated_results_are_refu
         assert words in printed.err and str(tmp_path / folder) in printed.err and printed.err.count("\n") == 1
         assert printed.out == ""
     assert mixed.exists() and repeated.exists()
+
+
+def test_seeds_with_other_settings_are_not_averaged(tmp_path):
+    for seed, width in ((0, 10), (1, 20)):
+        saved(tmp_path / str(seed), seed=seed).write_text(json.dumps({**canned(seed=seed), "settings": {"width": width}}))
+    with pytest.raises(ValueError, match="1/result.json has other settings"):
+        report.load_results([tmp_path])
 
 
 @pytest.mark.parametrize("text, seeds", [("0-2", [0, 1, 2]), ("3", [3]), ("0,3,7-9", [0, 3, 7, 8, 9])])

@@ -14,6 +14,7 @@ import pytest
 
 import figures
 import physics
+import regression
 import siamese
 import train
 
@@ -100,12 +101,28 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit_and_another_seed_does_not(
 
 def test_training_and_test_pairs_are_independent_and_the_streams_of_a_seed_too():
     system = physics.SYSTEMS["sr"]
-    training, test = train.sample_sets(system, train.seed_streams(0)[0], 100)
-    assert not np.intersect1d(training[0], test[0]).size
+    training, test = train.sample_sets(system, train.seed_streams(0)[0], system.test_pairs)     # sets of the same size
+    assert not np.any(np.all(training[0] == test[0], axis=1))
+    assert abs(np.corrcoef(training[0].ravel(), test[0].ravel())[0, 1]) < 0.02
     draws = {np.random.default_rng(stream).random() for seed in range(3) for stream in train.seed_streams(seed)}
     assert len(draws) == 9
     # The data of a seed do not depend on what else is drawn from it.
-    assert np.array_equal(training[0], train.sample_sets(system, train.seed_streams(0)[0], 100)[0][0])
+    assert np.array_equal(training[0], train.sample_sets(system, train.seed_streams(0)[0], system.test_pairs)[0][0])
+
+
+def test_a_network_is_read_off_on_the_first_observations_of_the_equivalent_pairs():
+    system, network = physics.SYSTEMS["sr"], siamese.SiameseNetwork((4, 10, 1), seed=4)
+    training, test = train.sample_sets(system, train.seed_streams(0)[0], 500)
+    result = train.read_off(system, network, training, test)
+    assert (result["train_accuracy"], result["test_accuracy"]) == (network.evaluate(*training)[1], network.evaluate(*test)[1])
+    x, x_test = training[0][:500].astype(float), test[0][:5000].astype(float)
+    f, f_test = network.bottleneck(x)[:, 0].astype(float), network.bottleneck(x_test)[:, 0].astype(float)
+    features, _ = regression.polynomial_features(x, 1)
+    coefficients, intercept = regression.ridge(features, f)
+    scores = [regression.r2_score(target, values @ coefficients + intercept) for values, target in ((x, f), (x_test, f_test))]
+    assert result["r2"]["1"] == pytest.approx(scores)
+    s_squared = x_test[:, 1]**2 + x_test[:, 2]**2 + x_test[:, 3]**2 - x_test[:, 0]**2
+    assert result["correlations"]["s^2"] == pytest.approx(np.corrcoef(s_squared, f_test)[0, 1])
 
 
 def test_a_network_that_learned_nothing_is_reported_in_words():
@@ -228,6 +245,36 @@ def test_a_write_that_fails_leaves_the_file_of_before_and_nothing_half_written(t
     with pytest.raises(OSError):
         train.write(path, fill)
     assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_finished_run_with_other_settings_is_not_overwritten(run, capsys):
+    folder, _, _ = run
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert train.main([*SMALL, "--epochs", "3", "--activation", "tanh", "--out", str(folder.parent.parent)]) == 2
+    printed = capsys.readouterr()
+    assert "another epochs and activation" in printed.err and printed.err.count("\n") == 1
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_output_that_nobody_reads_to_the_end_leaves_no_traceback(tmp_path):
+    shown = subprocess.run(f"'{sys.executable}' train.py --pairs 100 --epochs 1 --hidden 5 --out '{tmp_path}' | head -1",
+                           shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.startswith("Special relativity") and shown.stderr == ""
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_set_of_runs_ends_its_processes_and_leaves_nothing_unfinished(tmp_path, number, status):
+    process = subprocess.Popen([sys.executable, "train.py", "--seeds", "0-1", "--jobs", "2", "--out", str(tmp_path)],
+                               cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    time.sleep(1)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == status and errors == b""
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"log.txt"}
+    logs = {path: path.stat().st_size for path in tmp_path.rglob("log.txt")}
+    time.sleep(1)                                                           # a run left behind would go on writing
+    assert {path: path.stat().st_size for path in logs} == logs
 
 
 def test_ctrl_c_ends_quietly_with_status_130(tmp_path):
