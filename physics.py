@@ -77,7 +77,8 @@ def lorentz_transformations(n, rng, max_speed=0.9, full_group=True):
     Raises ValueError if max_speed is outside its range.
 
     Appendix A has reflections, R in O(3), but keeps the direction of time, which (4) does not: under
-    (A4) as printed sign(t) would be one more invariant. So D1 carries a time reversal too (AUDIT.md).
+    (A4) as printed sign(t) of time-like events would be invariant too. So D1 carries a time reversal as
+    well (AUDIT.md); it carries the reflections for both, which leaves the distribution of Λ the same.
     """
     if not 0 <= max_speed < 1:
         raise ValueError(f"max_speed must be at least 0 and below 1, the speed of light; got {max_speed}")
@@ -224,7 +225,7 @@ def bound_states(n, rng, draw):
 
 
 def sample_orbits(n, rng):
-    """Particles seen twice on their orbits from x, y in [-2, 2] and v in [-1.5, 1.5]; each (n, 4)."""
+    """Particles seen twice on orbits through a point with x, y in [-2, 2], v in [-1.5, 1.5]; each (n, 4)."""
     def draw(m, rng):
         return rng.uniform(-1, 1, (m, 4)) * [2, 2, 1.5, 1.5]
     return _seen_twice(bound_states(n, rng, draw), rng)

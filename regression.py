@@ -59,8 +59,9 @@ def r2_score(target, prediction):
     prediction = finite_array("prediction", prediction, len(target))
     if len(target) == 0:
         raise ValueError("target must hold at least one value")
-    variation = np.sum((target - target.mean())**2)
-    return 1 - np.sum((target - prediction)**2) / variation if variation > 0 else 0.0
+    if np.std(target) <= 1e-12 * np.abs(np.mean(target)):
+        return 0.0
+    return 1 - np.sum((target - prediction)**2) / np.sum((target - target.mean())**2)
 
 
 def correlation(a, b):
@@ -188,7 +189,7 @@ class Formula:
     groups: list                                         # (factor, {name: sign}) by falling magnitude
     intercept: float
     spread: float                # largest deviation of a coefficient from its group's, relative to it
-    dropped: tuple = field(default=("", 0.0))            # largest term left out: name, coefficient / first factor
+    dropped: tuple = field(default=("", 0.0))            # largest term left out: name, coefficient / |first factor|
 
     def __str__(self):
         largest = abs(self.groups[0][0])

@@ -8,7 +8,7 @@ from physics import SYSTEMS
 from regression import readable
 
 LEARNED = 0.7               # test accuracy below which a network has found nothing to tell pairs by
-CLOSE = 0.01                # difference from the paper, in accuracy or R², that counts as agreement
+CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
 
 
 # ----------------------------------------------------------------------------------------- one run
@@ -100,7 +100,7 @@ def summary(results):
     found = {name: [r for r in results if r["system"] == name] for name in SYSTEMS}
     found = {name: runs for name, runs in found.items() if runs}
     lines = [f"# The paper and this code, schedule {results[0]['schedule']}", "",
-             "Ours are means over the seeds, with standard deviation and the lowest seed where there are several. "
+             "Ours are means over the seeds, with standard deviation and lowest value where there are several. "
              f"\"Agrees\" means within {CLOSE} of the paper.", ""]
     lines += table(("experiment", "seeds", "test accuracy", "paper", "R² of order 2", "paper", "f (first seed)"),
                    *(overview(SYSTEMS[name], runs) for name, runs in found.items()))

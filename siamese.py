@@ -11,7 +11,7 @@ Forward pass. A batch of n pairs is stacked into 2n rows, first all x, then all 
 the layers serves both branches, which is all that sharing weights means. A constant 1 is appended
 to the input of every layer; the last row of its weights W is then the bias, and needs no code:
 
-    a_0 = [x; x'],    z_l = a_{l-1} W_l,    a_l = relu(z_l),    f = a_{L-1} W_L,
+    a_0 = [x, 1; x', 1],    z_l = a_{l-1} W_l,    a_l = [relu(z_l), 1],    f = a_{L-1} W_L,
     s = |f(x) - f(x')|^2,    z = w s + b,    F = sigmoid(z)                                   (1)
     loss = mean of -y ln F - (1 - y) ln(1 - F) = mean of softplus(z) - y z.                  (B1)
 
@@ -21,8 +21,11 @@ of the derivatives of the logarithm and the sigmoid:
     dloss/dz     = (F - y) / n                  delta_L     = [dloss/df(x); dloss/df(x')]
     dloss/dw     = sum of dloss/dz * s          dloss/dW_l  = a_{l-1}^T delta_l
     dloss/db     = sum of dloss/dz              delta_{l-1} = (delta_l W_l^T) * relu'(z_{l-1})
-    dloss/df(x)  = 2 w dloss/dz (f(x) - f(x'))                (W_l here without the row of biases)
+    dloss/df(x)  = 2 w dloss/dz (f(x) - f(x'))                (here W_l without the row of biases)
     dloss/df(x') = -dloss/df(x)
+
+The product a^T delta over all 2n rows adds up what both branches contribute to the shared weights.
+For another activation, replace relu and relu'.
 
 Shapes: observations (n, d), bottleneck output (n, k), logits, labels and predictions (n,).
 """
@@ -378,7 +381,7 @@ class Schedule:
 
 SCHEDULES = {
     "paper": Schedule(),
-    # A fiftieth of the paper's learning rate gets further than Appendix B, and in a hundred epochs.
+    # A fiftieth of the paper's learning rate got further than Appendix B, and in a hundred epochs (RESULTS.md).
     "quick": Schedule(learning_rate=2.0, epochs=100, reduce_patience=2, stop_patience=20),
 }
 
@@ -418,16 +421,16 @@ def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None
                      for array, buffer in zip(train, batch)]
             batch_loss, batch_accuracy = network._loss_and_gradients(*pairs)
             optimizer.step(network.parameters, network.gradients)
-            # Only |w| matters: a negative w says "the farther apart, the more alike", and f collapses
-            # to a constant for good. Learning rates near 100 carry w through zero; this brings it back.
+            # Not in Appendix B: w stays positive. A negative w says "the farther apart, the more alike",
+            # which cannot describe these labels; f then collapses to a constant for good. Learning rates
+            # near 100 can carry w through zero, and this brings it back.
             np.abs(network.w, out=network.w)
             loss += batch_loss * rows
             correct += batch_accuracy * rows
         loss, correct = loss / len(order), correct / len(order)
-        if not np.isfinite(loss):
-            raise FloatingPointError(f"the loss became {loss} in epoch {epoch}; try a lower learning rate")
-
         test_loss, test_accuracy = network.evaluate(*test)
+        if not np.isfinite(loss + test_loss):
+            raise FloatingPointError(f"the loss became {loss + test_loss} in epoch {epoch}; try a lower learning rate")
         for column, value in zip(history.values(), (epoch, loss, correct, test_loss, test_accuracy,
                                                     optimizer.learning_rate, time.perf_counter() - began)):
             column.append(value)

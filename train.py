@@ -41,7 +41,7 @@ import siamese
 from report import LEARNED, load_results, report, summary
 
 MOST_TERMS = 12                         # a formula of more terms is not one that a person reads
-HIDDEN = (200, 200)                     # Fig. 8 is an image without numbers; 100 is too narrow (AUDIT.md)
+HIDDEN = (200, 200)                     # the paper's text names no sizes (AUDIT.md)
 
 
 class UserError(Exception):

@@ -71,6 +71,12 @@ def test_events_and_fields_fill_the_box_from_minus_to_plus_one_evenly(name):
     assert np.abs(x_prime).max() > 3                                    # boosts go to gamma = 2.3
 
 
+def test_the_direction_of_time_of_time_like_events_is_reversed_in_half_of_the_pairs():
+    x, x_prime = physics.sample_events(20_000, np.random.default_rng(14))
+    time_like = physics.interval(x) < 0
+    assert np.mean(np.sign(x[time_like, 0]) != np.sign(x_prime[time_like, 0])) == pytest.approx(0.5, abs=0.02)
+
+
 def test_events_of_fixed_interval_lie_on_both_sheets_of_the_hyperboloid_and_fields_of_fixed_e_dot_b_in_the_box():
     x, _ = physics.SYSTEMS["sr-fixed"].sample(20_000, np.random.default_rng(10))
     assert np.mean(x[:, 0] > 0) == pytest.approx(0.5, abs=0.02) and np.abs(x[:, 1:]).max() <= 1

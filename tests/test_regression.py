@@ -5,6 +5,7 @@ from math import comb
 import numpy as np
 import pytest
 
+import physics
 import regression
 
 
@@ -128,6 +129,12 @@ def test_optimal_order_does_not_stop_at_a_plateau_before_the_last_gain():
     # As in Table III as we measure it: 0.84, 0.84, 0.98, 0.98.
     polynomials = {n: regression.Polynomial((), None, None, 0.0, (r2, r2)) for n, r2 in enumerate([.84, .84, .98, .981], 1)}
     assert regression.optimal_order(polynomials) == 3
+
+
+@pytest.mark.parametrize("name, order", [("sr", 2), ("cp", 2), ("cp-fixed", 3), ("em", 2), ("em-fixed", 2)])
+def test_optimal_order_of_the_papers_own_tables(name, order):
+    table = physics.SYSTEMS[name].published.r2
+    assert regression.optimal_order({n: regression.Polynomial((), None, None, 0.0, r2) for n, r2 in table.items()}) == order
 
 
 def test_optimal_order_goes_by_the_test_score():

@@ -64,7 +64,7 @@ def test_gradients_do_not_depend_on_which_batch_the_buffers_served_before():
 
 
 def test_accuracy_counts_the_pairs_on_the_right_side_of_one_half():
-    assert siamese.accuracy(np.array([-1.0, 2.0, 3.0, -4.0]), np.array([0, 1, 0, 1])) == 0.5
+    assert siamese.accuracy(np.array([-1.0, 2.0, 3.0, -4.0]), np.array([0, 1, 0, 0])) == 0.75
 
 
 # -------------------------------------------------------------------------- Adadelta and callbacks
@@ -225,6 +225,11 @@ def test_a_loss_that_is_no_longer_finite_ends_the_training_with_the_epoch():
     network.layers[0][:] = 1e30
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="epoch 1"):
         siamese.fit(network, pairs(20, 0), pairs(20, 1), siamese.Schedule(1.0, epochs=2))
+
+
+def test_a_last_step_that_diverges_is_not_missed():
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="epoch 1"):
+        siamese.fit(siamese.SiameseNetwork((4, 5, 1)), pairs(20, 0), pairs(20, 1), siamese.Schedule(1e38, epochs=1))
 
 
 # ------------------------------------------------------------------------------------ saved files
