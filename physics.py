@@ -35,7 +35,6 @@ class System:
     published: Published
     train_pairs: int = 50_000                           # of each label
     test_pairs: int = 5_000
-    remark: str = ""                                    # why our numbers differ from the paper's, where they do
 
 
 def labelled_pairs(system, n, rng):

@@ -140,7 +140,7 @@ def section(system, runs):
     if failed:
         lines += ["", f"No invariant was found in {len(failed)} of {len(runs)} runs: the network tells equivalent pairs "
                       "from others hardly better than chance."]
-    return [*lines, "", *equations(runs[0]), *(["", system.remark] if system.remark else [])]
+    return [*lines, "", *equations(runs[0])]
 
 
 def compared(name, values, published, digits):
