@@ -26,8 +26,6 @@ import argparse
 import csv
 import json
 import platform
-import shutil
-import subprocess
 import time
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -38,6 +36,7 @@ import numpy as np
 import physics
 import regression
 import siamese
+from jobs import Progress, Run, run_all
 from report import LEARNED, load_results, report, summary
 
 MOST_TERMS = 12                         # a formula of more terms is not one that a person reads
@@ -284,31 +283,9 @@ def run_many(options):
     seeds = options.seeds or [options.seed]
     label = f"{options.system}-{options.schedule}-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else "")
     folder = writable_folder(options.out / label)
-    waiting = [(name, seed) for name in names for seed in seeds]
-    running, finished, failed = {}, [], []
-    board = Board()
-    try:
-        while waiting or running:
-            while waiting and len(running) < options.jobs:
-                job = waiting.pop(0)
-                running[job] = Run(options, *job)
-            for job, run in list(running.items()):
-                ended = run.process.poll() is not None                  # asked first, so that no last line is missed
-                run.read()
-                if ended:
-                    del running[job]
-                    run.log.close()
-                    (failed if run.process.returncode else finished).append(job)
-                    board.draw(running, f"{run.name}: {run.outcome()}")
-            board.draw(running)
-            time.sleep(0.1)
-    finally:
-        for run in running.values():                    # interrupted: let them end, and clean up
-            run.process.terminate()
-        for run in running.values():
-            run.process.wait()
+    finished, failed = run_all([run_of(options, name, seed) for name in names for seed in seeds], options.jobs)
     if finished:
-        text = report_on([run_folder(options, *job) for job in finished])
+        text = report_on([run.folder for run in finished])
         write(folder / "report.md", lambda file: file.write(text))
         import figures                                  # those of Figs. 1 to 9 that belong to no single run
         sizes = (len(physics.SYSTEMS[names[0]].inputs), *options.hidden, 1)
@@ -321,57 +298,16 @@ def run_many(options):
     return 1 if failed else 0
 
 
-class Run:
-    """One run as a process that writes to the log.txt of its folder, and the last lines it wrote."""
-
-    def __init__(self, options, system, seed):
-        self.name, self.progress, self.last = f"{system} seed {seed}", "starting", "no message"
-        folder = writable_folder(run_folder(options, system, seed))
-        words = ["--system", system, "--seed", seed, "--schedule", options.schedule, "--out", options.out,
-                 "--hidden", *options.hidden, "--activation", options.activation]
-        for option in ("pairs", "epochs", "learning_rate"):
-            if getattr(options, option) is not None:
-                words += ["--" + option.replace("_", "-"), getattr(options, option)]
-        threads = {variable: "1" for variable in THREADS} if options.jobs > 1 else {}
-        with open(folder / "log.txt", "wb") as log:
-            self.process = subprocess.Popen([sys.executable, __file__, *map(str, words)], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, env={**os.environ, **threads, "PYTHONUTF8": "1"})
-        self.log = open(folder / "log.txt", encoding="utf-8", errors="replace")
-
-    def outcome(self):
-        """How the ended process ended, in words."""
-        code = self.process.returncode
-        return "finished" if code == 0 else f"failed: {self.last}" if code > 0 else f"failed: ended by signal {-code}"
-
-    def read(self):
-        for line in self.log.read().splitlines():
-            self.last = line or self.last
-            if line.startswith("epoch "):
-                self.progress = line
-
-
-def in_place(stream):
-    """Whether lines can be updated in place: on a terminal that can move its cursor."""
-    return bool(stream) and stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-class Board:
-    """A line per running job: on a terminal they stay in place, elsewhere each is printed when it changes."""
-
-    def __init__(self, stream=sys.stdout):
-        self.stream, self.live, self.lines = stream, in_place(stream), []
-
-    def draw(self, running, ended=None):
-        """Show the progress of the running jobs, and first the line of one that ended."""
-        lines = [f"{run.name}: {run.progress}" for run in running.values()]
-        if self.live:
-            width = shutil.get_terminal_size().columns - 1
-            up = f"\x1b[{len(self.lines)}A\x1b[J" if self.lines else ""
-            print(up + "".join(line[:width] + "\n" for line in ([ended] if ended else []) + lines), end="", file=self.stream, flush=True)
-        else:
-            for line in ([ended] if ended else []) + [line for line in lines if line not in self.lines]:
-                print(line, file=self.stream, flush=True)
-        self.lines = lines
+def run_of(options, system, seed):
+    """The command of one run with these options, to be started when its turn comes."""
+    words = ["--system", system, "--seed", seed, "--schedule", options.schedule, "--out", options.out,
+             "--hidden", *options.hidden, "--activation", options.activation]
+    for option in ("pairs", "epochs", "learning_rate"):
+        if getattr(options, option) is not None:
+            words += ["--" + option.replace("_", "-"), getattr(options, option)]
+    threads = {variable: "1" for variable in THREADS} if options.jobs > 1 else {}
+    return Run(f"{system} seed {seed}", [sys.executable, __file__, *map(str, words)],
+               writable_folder(run_folder(options, system, seed)), threads)
 
 
 def report_on(folders):
@@ -383,31 +319,6 @@ def report_on(folders):
 
 
 # ------------------------------------------------------------------------------------------ output
-
-class Progress:
-    """One line that updates in place on a terminal; elsewhere a plain line every ten seconds."""
-
-    def __init__(self, epochs, stream=sys.stdout):
-        self.epochs, self.stream = epochs, stream
-        self.live, self.last = in_place(stream), 0.0
-
-    def __call__(self, history):
-        epoch, loss, accuracy, _, test_accuracy, rate, seconds = [column[-1] for column in history.values()]
-        if not self.live and seconds - self.last < 10 and epoch < self.epochs:
-            return
-        self.last = seconds
-        minutes, rest = divmod(round(seconds / epoch * (self.epochs - epoch)), 60)
-        line = (f"epoch {epoch}/{self.epochs}  loss {loss:.4f}  accuracy {accuracy:.3f} (test {test_accuracy:.3f})  "
-                f"rate {rate:.3g}  {minutes}:{rest:02d} left")
-        if self.live:
-            width = shutil.get_terminal_size().columns - 1
-            line = "\r" + line[:width].ljust(width)
-        print(line, end="" if self.live else "\n", file=self.stream, flush=True)
-
-    def close(self):
-        if self.live and self.last:
-            print(file=self.stream)
-
 
 def draw(system, network, test, history):
     """The run's figures by file name."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import jobs
 import physics
 import report
 import train
@@ -146,7 +147,7 @@ def test_the_board_keeps_one_line_per_job_in_place_on_a_terminal(monkeypatch):
             self.name, self.progress = name, progress
     monkeypatch.setenv("COLUMNS", "30")
     stream = Terminal()
-    board = train.Board(stream)
-    board.draw({0: Job("a", "epoch 1"), 1: Job("b", "epoch 1 " + "x" * 50)})
-    board.draw({1: Job("b", "epoch 2")}, ended="a: finished")
+    board = jobs.Board(stream)
+    board.draw([Job("a", "epoch 1"), Job("b", "epoch 1 " + "x" * 50)])
+    board.draw([Job("b", "epoch 2")], ended="a: finished")
     assert stream.getvalue() == "a: epoch 1\n" + ("b: epoch 1 " + "x" * 50)[:29] + "\n" + "\x1b[2A\x1b[J" + "a: finished\nb: epoch 2\n"
