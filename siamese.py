@@ -7,8 +7,8 @@ has a single neuron. The two outputs are compared, and the comparison decides:
 
 The labels are y = 0 for "same" and y = 1 for "different", so F is the probability of *different*.
 
-Forward pass. A batch of n pairs is stacked into 2n rows, first all x, then all x'. One pass through
-the layers serves both branches, which is all that sharing weights means. A constant 1 is appended
+Forward pass. A batch of n pairs is 2n rows: each x, and below it its x'. One pass through the
+layers serves both branches, which is all that sharing weights means. A constant 1 is appended
 to the input of every layer; the last row of its weights W is then the bias, and needs no code:
 
     a_0 = [x, 1; x', 1],    z_l = a_{l-1} W_l,    a_l = [relu(z_l), 1],    f = a_{L-1} W_L,
@@ -30,22 +30,23 @@ For another activation, replace relu and relu'.
 Shapes: observations (n, d), bottleneck output (n, k), logits, labels and predictions (n,).
 """
 
-import os
+import json
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from checks import finite_array
+from files import load_arrays, save_arrays
 
 
 # ---------------------------------------------------------------------------------- activations
 # Each is a pair that works in place: forward turns z into a; backward turns dloss/da into dloss/dz,
-# given a. `scratch` has the shape of z. A new activation is one more pair, and a line in ACTIVATIONS.
+# given a. `zeros` and `scratch` have the shape of z. A new activation is one more pair, and a line in
+# ACTIVATIONS.
 
-def relu(z, scratch):
-    scratch.fill(0)                     # maximum of two arrays is three times faster than with a number
-    np.maximum(z, scratch, out=z)
+def relu(z, zeros):
+    np.maximum(z, zeros, out=z)         # of two arrays: three times faster than of an array and a number
 
 
 def relu_backward(delta, a, scratch):
@@ -53,7 +54,7 @@ def relu_backward(delta, a, scratch):
     delta *= scratch
 
 
-def tanh(z, scratch):
+def tanh(z, zeros):
     np.tanh(z, out=z)
 
 
@@ -112,10 +113,7 @@ class SiameseNetwork:
         x = finite_array("x", x, "n", self.layer_sizes[0])
         f = np.empty((len(x), self.layer_sizes[-1]), self.dtype)
         for start in range(0, len(x), BLOCK):
-            block = x[start:start + BLOCK]
-            self._reserve(len(block))
-            self._a[0][:len(block), :-1] = block
-            f[start:start + BLOCK] = self._forward(len(block))
+            f[start:start + BLOCK] = self._forward(self._with_ones(x[start:start + BLOCK]))
         return f
 
     def logits(self, x, x_prime):
@@ -136,7 +134,10 @@ class SiameseNetwork:
 
     def loss_and_gradients(self, x, x_prime, y):
         """Loss (B1) and accuracy on a batch of pairs (n, d) with labels y (n,); fills `gradients`."""
-        return self._loss_and_gradients(*self.checked_pairs(x, x_prime, y))
+        x, x_prime, y = self.checked_pairs(x, x_prime, y)
+        z = np.empty(len(y), self.dtype)
+        self.step(self.rows(x, x_prime), y, z)
+        return cross_entropy(z, y), accuracy(z, y)
 
     def checked_pairs(self, x, x_prime, y, name=""):
         """The three arrays of a set of pairs in the network's precision; ValueError if they are none."""
@@ -149,26 +150,33 @@ class SiameseNetwork:
             raise ValueError(f"{name}y must hold labels 0 (same) and 1 (different) only")
         return [np.ascontiguousarray(array, dtype=self.dtype) for array in (x, x_prime, y)]
 
-    def _loss_and_gradients(self, x, x_prime, y):
-        """The training step's forward and backward pass, on arrays already checked."""
-        n = len(y)
-        self._reserve(2 * n)
-        self._a[0][:n, :-1] = x
-        self._a[0][n:2 * n, :-1] = x_prime
-        f = self._forward(2 * n)
+    def rows(self, x, x_prime):
+        """Pairs (n, d) as the network takes them in: each x, below it its x', the constant 1 appended."""
+        rows = np.ones((len(x), 2, self.layer_sizes[0] + 1), self.dtype)
+        rows[:, 0, :-1], rows[:, 1, :-1] = x, x_prime
+        return rows.reshape(2 * len(x), -1)
 
-        difference = f[:n] - f[n:]
+    def step(self, rows, y, z):
+        """Forward and backward pass of a training step on `rows` (2n, d + 1) with labels y (n,).
+
+        Fills `gradients`, and z (n,) with the logits. Nothing is checked, and nothing of the size of a
+        layer is allocated once a batch of this size has been through.
+        """
+        f = self._forward(rows)
+        difference = f[0::2] - f[1::2]
         s = np.einsum("nk,nk->n", difference, difference)
-        z = self.w * s + self.b                                                             # (1)
+        np.multiply(self.w, s, out=z)
+        z += self.b                                                                         # (1)
 
-        dz = (sigmoid(z) - y) / n
+        dz = sigmoid(z)
+        dz -= y
+        dz /= len(y)
         self._dw[0] = dz @ s
         self._db[0] = dz.sum()
-        df = self._delta[-1][:2 * n]
-        np.multiply(2 * self.w * dz[:, None], difference, out=df[:n])
-        np.negative(df[:n], out=df[n:])
-        self._backward(2 * n)
-        return cross_entropy(z, y), accuracy(z, y)
+        df = self._delta[-1][:len(rows)]
+        np.multiply(2 * self.w * dz[:, None], difference, out=df[0::2])
+        np.negative(df[0::2], out=df[1::2])
+        self._backward(rows)
 
     def input_gradient(self, x):
         """Derivative of the bottleneck output f by its input, at x (n, d), as (n, k, d)."""
@@ -176,84 +184,82 @@ class SiameseNetwork:
         k = self.layer_sizes[-1]
         gradient = np.empty((len(x), k, x.shape[1]), self.dtype)
         for start in range(0, len(x), BLOCK):
-            block = x[start:start + BLOCK]
-            rows = len(block)
-            self._reserve(rows)
-            self._a[0][:rows, :-1] = block
+            rows = self._with_ones(x[start:start + BLOCK])
             self._forward(rows)
             for neuron in range(k):
-                self._delta[-1][:rows] = np.eye(k)[neuron]
-                self._backward(rows, weights=False)
-                gradient[start:start + BLOCK, neuron] = self._delta[1][:rows] @ self.layers[0][:-1].T
+                self._delta[-1][:len(rows)] = np.eye(k)[neuron]
+                below = self._backward(rows, weights=False)
+                gradient[start:start + BLOCK, neuron] = below @ self.layers[0][:-1].T
         return gradient
+
+    def _with_ones(self, x):
+        return np.hstack([x, np.ones((len(x), 1))]).astype(self.dtype, copy=False)
 
     def _reserve(self, rows):
         """Allocate the buffers of both passes once; every later step of this size works in place."""
         if rows <= self._capacity:
             return
         self._capacity = rows
-        # Layer inputs carry their constant 1 as a last column, which no pass ever writes to.
-        self._a = [np.ones((rows, size + 1), self.dtype) for size in self.layer_sizes[:-1]]
-        self._f = np.empty((rows, self.layer_sizes[-1]), self.dtype)
-        self._delta = [np.empty((rows, size), self.dtype) for size in self.layer_sizes]
-        self._scratch = np.empty((rows * max(self.layer_sizes)), self.dtype)
+        # Those of hidden layers have a last column more: in _a the constant 1, in _delta what would be
+        # its gradient and is not used. So every elementwise pass runs over one piece of memory.
+        *hidden, k = [size + 1 for size in self.layer_sizes[1:-1]] + [self.layer_sizes[-1]]
+        self._a = [np.empty((rows, size), self.dtype) for size in hidden]
+        self._f = np.empty((rows, k), self.dtype)
+        self._delta = [np.empty((rows, size), self.dtype) for size in [*hidden, k]]
+        self._zeros = np.zeros(rows * max([*hidden, 0]), self.dtype)
+        self._scratch = np.empty_like(self._zeros)
 
-    def _scratch_like(self, array):
-        return self._scratch[:array.size].reshape(array.shape)
-
-    def _forward(self, rows):
-        """Bottleneck output of the first `rows` rows of the input buffer, as a view (rows, k)."""
+    def _forward(self, a):
+        """Bottleneck output of rows (n, d + 1) that end with the constant 1, as a view (n, k)."""
+        n = len(a)
+        self._reserve(n)
         activate, _ = ACTIVATIONS[self.activation]
-        a = self._a[0][:rows]
-        for weights, buffer in zip(self.layers, self._a[1:]):
-            z = buffer[:rows, :-1]
-            np.matmul(a, weights, out=z)
-            activate(z, self._scratch_like(z))
-            a = buffer[:rows]
-        return np.matmul(a, self.layers[-1], out=self._f[:rows])
+        for weights, buffer in zip(self.layers, self._a):
+            above = buffer[:n]
+            np.matmul(a, weights, out=above[:, :-1])
+            activate(above, _like(above, self._zeros))
+            above[:, -1] = 1
+            a = above
+        return np.matmul(a, self.layers[-1], out=self._f[:n])
 
     def _backward(self, rows, weights=True):
-        """Carry the last delta down to the first layer, leaving the layers' gradients if `weights`."""
+        """Carry the last delta down to the first layer, and return it there, as (n, its neurons).
+
+        Fills the gradients of the layers if `weights`.
+        """
+        n = len(rows)
         _, activate_backward = ACTIVATIONS[self.activation]
+        delta = self._delta[-1][:n]
         for l in range(len(self.layers) - 1, -1, -1):
-            a, delta = self._a[l][:rows], self._delta[l + 1][:rows]
+            a = self._a[l - 1][:n] if l else rows
             if weights:
                 np.matmul(a.T, delta, out=self._dlayers[l])
-            if l > 0:
-                below = self._delta[l][:rows]
+            if l:
+                below = self._delta[l - 1][:n]
                 # One column times one row: broadcasting is four times faster than a matrix product.
                 product = np.multiply if delta.shape[1] == 1 else np.matmul
-                product(delta, self.layers[l][:-1].T, out=below)
-                activate_backward(below, a[:, :-1], self._scratch_like(below))
+                product(delta, self.layers[l].T, out=below)
+                activate_backward(below, a, _like(below, self._scratch))
+                delta = below[:, :-1]
+        return delta
 
     def save(self, path):
-        """Write the network to one .npz file, under a temporary name first."""
-        aside = f"{path}.part"
-        try:
-            with open(aside, "wb") as file:
-                np.savez(file, layer_sizes=self.layer_sizes, activation=self.activation,
-                         label=self.label, parameters=self.parameters)
-            os.replace(aside, path)
-        finally:
-            if os.path.exists(aside):
-                os.remove(aside)
+        """Write the network to one .npz file."""
+        save_arrays(path, {"layer_sizes": self.layer_sizes, "activation": self.activation, "label": self.label,
+                           "parameters": self.parameters})
 
     @classmethod
     def load(cls, path):
-        """Read a network written by `save`; ValueError if the file is damaged, FileNotFoundError if absent."""
+        """Read a network written by `save`; ValueError if the file is damaged, OSError if it cannot be read."""
+        what = "a complete saved network"
+        saved = load_arrays(path, what)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                parameters = finite_array("parameters", file["parameters"], "size")
-                network = cls([int(size) for size in file["layer_sizes"]], activation=str(file["activation"]),
-                              dtype=parameters.dtype, label=str(file["label"]))
-        except FileNotFoundError:
-            raise
-        except Exception as error:                      # a damaged archive raises almost anything
-            raise ValueError(f"{path} is not a complete saved network ({type(error).__name__})") from error
-        if parameters.shape != network.parameters.shape:
-            raise ValueError(f"{path} is not a complete saved network (it has {parameters.size} parameters, "
-                             f"its layers need {network.parameters.size})")
-        network.parameters[:] = parameters
+            parameters = finite_array("parameters", saved["parameters"], "size")
+            network = cls([int(size) for size in saved["layer_sizes"]], activation=str(saved["activation"]),
+                          dtype=parameters.dtype, label=str(saved["label"]))
+            network.parameters[:] = finite_array("parameters", parameters, network.parameters.size)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not {what} ({error})") from error
         return network
 
 
@@ -273,6 +279,11 @@ def cross_entropy(z, y):
 def accuracy(z, y):
     """Share of pairs on the right side of F = 1/2, that is of z = 0."""
     return np.mean((z > 0) == (y > 0.5))
+
+
+def _like(array, buffer):
+    """The start of a flat buffer in the shape of the array."""
+    return buffer[:array.size].reshape(array.shape)
 
 
 def _flat_vector(size, shapes, dtype):
@@ -329,15 +340,18 @@ class Adadelta:
 
 
 class ReduceLearningRateOnPlateau:
-    """Divides the learning rate by `factor` each time the loss has not improved for `patience` epochs."""
+    """Divides the learning rate by `factor` each time the loss has not improved for `patience` epochs.
 
-    def __init__(self, patience=50, factor=2.0):
-        self.patience, self.factor = patience, factor
+    An improvement by less than `min_delta` is none; the paper is silent on it, and this is Keras's.
+    """
+
+    def __init__(self, patience=50, factor=2.0, min_delta=1e-4):
+        self.patience, self.factor, self.min_delta = patience, factor, min_delta
         self.best, self.waited = np.inf, 0
 
     def update(self, loss, learning_rate):
         """Take this epoch's loss; return the learning rate of the next epoch."""
-        if loss < self.best:
+        if loss < self.best - self.min_delta:
             self.best, self.waited = loss, 0
             return learning_rate
         self.waited += 1
@@ -386,57 +400,108 @@ SCHEDULES = {
 }
 
 
-@np.errstate(over="ignore", invalid="ignore")           # said once, by a loss that is not finite
-def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None):
-    """Train the network by Appendix B; return the history, a dict of one list per quantity.
+class Training:
+    """The training of a network by Appendix B, epoch by epoch; `state` and `restore` interrupt it.
 
+    network: a SiameseNetwork, trained in place.
     train, test: tuples (x, x_prime, y) of shapes (n, d), (n, d), (n,).
     seed: anything that numpy.random.default_rng takes; orders the batches.
-    on_epoch: called with the history after each epoch.
 
-    As in Keras, an epoch's training loss and accuracy are means over its batches, taken while the
-    weights change; the test columns are those of the network at the end of the epoch.
-    Raises FloatingPointError when the loss is no longer finite.
+    `history` is a dict of one list per quantity. As in Keras, an epoch's training loss and accuracy are
+    taken while the weights change; the test columns are those of the network at the end of the epoch.
     """
-    train = network.checked_pairs(*train, name="train ")
-    test = network.checked_pairs(*test, name="test ")
-    rng = np.random.default_rng(seed)
-    optimizer = Adadelta(network.parameters.size, schedule.learning_rate, dtype=network.dtype)
-    reduce = ReduceLearningRateOnPlateau(schedule.reduce_patience, schedule.reduce_factor)
-    stop = EarlyStopping(schedule.stop_patience)
-    history = {name: [] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy",
-                                     "learning_rate", "seconds")}
-    size = min(schedule.batch_size, len(train[2]))
-    batch = [np.empty((size, *array.shape[1:]), network.dtype) for array in train]
-    began = time.perf_counter()
 
-    for epoch in range(1, schedule.epochs + 1):
-        loss, correct = 0.0, 0.0
-        order = rng.permutation(len(train[2]))
-        for start in range(0, len(order), size):
-            chosen = order[start:start + size]
-            rows = len(chosen)
-            # mode="clip" lets take write into `out` without a copy of its own; no index is outside.
-            pairs = [np.take(array, chosen, axis=0, out=buffer[:rows], mode="clip")
-                     for array, buffer in zip(train, batch)]
-            batch_loss, batch_accuracy = network._loss_and_gradients(*pairs)
+    def __init__(self, network, train, test, schedule, seed=0):
+        x, x_prime, self.y = network.checked_pairs(*train, name="train ")
+        self.test = network.checked_pairs(*test, name="test ")
+        self.network, self.schedule = network, schedule
+        self.rng = np.random.default_rng(seed)
+        self.optimizer = Adadelta(network.parameters.size, schedule.learning_rate, dtype=network.dtype)
+        self.reduce = ReduceLearningRateOnPlateau(schedule.reduce_patience, schedule.reduce_factor)
+        self.stop = EarlyStopping(schedule.stop_patience)
+        self.history = {name: [] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy",
+                                              "learning_rate", "seconds")}
+        self.rows = network.rows(x, x_prime).reshape(len(x), -1)                            # one pair each
+        self._shuffled = np.empty_like(self.rows), np.empty_like(self.y)
+        self._z = np.empty_like(self.y)
+        _touch_blas_buffer()
+
+    @property
+    def finished(self):
+        epochs = len(self.history["epoch"])
+        return epochs >= self.schedule.epochs or self.stop.waited >= self.stop.patience
+
+    @np.errstate(over="ignore", invalid="ignore")       # said once, by a loss that is not finite
+    def epoch(self):
+        """One pass over the training pairs in a new order; FloatingPointError if the loss is not finite."""
+        began = time.perf_counter()
+        network, optimizer, (rows, y), z = self.network, self.optimizer, self._shuffled, self._z
+        order = self.rng.permutation(len(y))
+        # mode="clip" lets take write into `out` without a copy of its own; no index is outside.
+        np.take(self.rows, order, axis=0, out=rows, mode="clip")
+        np.take(self.y, order, out=y, mode="clip")
+        for start in range(0, len(y), self.schedule.batch_size):
+            batch = slice(start, start + self.schedule.batch_size)
+            network.step(rows[batch].reshape(-1, network.layer_sizes[0] + 1), y[batch], z[batch])
             optimizer.step(network.parameters, network.gradients)
             # Not in Appendix B: w stays positive. A negative w says "the farther apart, the more alike",
             # which cannot describe these labels; f then collapses to a constant for good. Learning rates
             # near 100 can carry w through zero, and this brings it back.
             np.abs(network.w, out=network.w)
-            loss += batch_loss * rows
-            correct += batch_accuracy * rows
-        loss, correct = loss / len(order), correct / len(order)
-        test_loss, test_accuracy = network.evaluate(*test)
+        loss, (test_loss, test_accuracy) = cross_entropy(z, y), network.evaluate(*self.test)
+        epoch = len(self.history["epoch"]) + 1
         if not np.isfinite(loss + test_loss):
             raise FloatingPointError(f"the loss became {loss + test_loss} in epoch {epoch}; try a lower learning rate")
-        for column, value in zip(history.values(), (epoch, loss, correct, test_loss, test_accuracy,
-                                                    optimizer.learning_rate, time.perf_counter() - began)):
+        seconds = (self.history["seconds"] or [0.0])[-1] + time.perf_counter() - began
+        for column, value in zip(self.history.values(), (epoch, loss, accuracy(z, y), test_loss, test_accuracy,
+                                                         optimizer.learning_rate, seconds)):
             column.append(value)
-        optimizer.learning_rate = reduce.update(loss, optimizer.learning_rate)
+        optimizer.learning_rate = self.reduce.update(loss, optimizer.learning_rate)
+        self.stop.update(loss)
+
+    def state(self):
+        """All that the coming epochs depend on, as a dict of arrays; no later epoch changes them."""
+        rest = {"learning_rate": self.optimizer.learning_rate, "reduce": vars(self.reduce), "stop": vars(self.stop),
+                "generator": self.rng.bit_generator.state}
+        return {"parameters": self.network.parameters.copy(),
+                "squared_gradients": self.optimizer.squared_gradients.copy(),
+                "squared_updates": self.optimizer.squared_updates.copy(),
+                "history": np.array(list(self.history.values()), dtype=float), "rest": np.array(json.dumps(rest))}
+
+    def restore(self, state):
+        """Go on from what `state` returned for a training with the same arguments; the result is the same."""
+        rest = json.loads(str(state["rest"]))
+        self.network.parameters[:] = state["parameters"]
+        self.optimizer.squared_gradients[:] = state["squared_gradients"]
+        self.optimizer.squared_updates[:] = state["squared_updates"]
+        self.optimizer.learning_rate = rest["learning_rate"]
+        vars(self.reduce).update(rest["reduce"])
+        vars(self.stop).update(rest["stop"])
+        self.rng.bit_generator.state = rest["generator"]
+        for column, values in zip(self.history.values(), state["history"].tolist()):
+            column[:] = values
+        self.history["epoch"][:] = map(int, self.history["epoch"])
+
+
+def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None):
+    """Train the network to the end; return the history. Arguments and errors are those of Training.
+
+    on_epoch: called with the history after each epoch.
+    """
+    training = Training(network, train, test, schedule, seed)
+    while not training.finished:
+        training.epoch()
         if on_epoch:
-            on_epoch(history)
-        if stop.update(loss):
-            break
-    return history
+            on_epoch(training.history)
+    return training.history
+
+
+def _touch_blas_buffer():
+    """One larger product, 10 ms, before the first step.
+
+    OpenBLAS copies operands into a buffer of its own, and its kernels prefetch beyond what was copied.
+    Where pages there were never written, products of 200 columns can take three times as long as they
+    do once a larger product has touched them (seen on an AMD EPYC).
+    """
+    square = np.ones((512, 512), np.float32)
+    square @ square

@@ -36,6 +36,7 @@ import numpy as np
 import physics
 import regression
 import siamese
+from files import load_arrays, save_arrays, sole_user, write
 from jobs import Progress, Run, run_all
 from report import LEARNED, load_results, report, summary
 
@@ -99,6 +100,7 @@ def parse(arguments):
                         help="print that page for the finished runs under these folders; trains nothing")
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
                         help="where the run's own folder SYSTEM/seed-N is made (default runs)")
+    parser.add_argument("--fresh", action="store_true", help="start over, in place of an unfinished or finished run")
     parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label (default: the paper's)")
     parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N", help="at most so many epochs (default: the schedule's)")
     parser.add_argument("--learning-rate", type=positive, metavar="X", help="starting rate (default: the schedule's)")
@@ -158,9 +160,19 @@ def positive(text):
 # -------------------------------------------------------------------------------------- experiment
 
 def discover(system, options):
-    """The experiment of section III: sample, train, read off, compare, write the run's folder."""
-    began = time.perf_counter()
+    """The experiment of section III: sample, train, read off, compare, write the run's folder.
+
+    Started again after an interruption, it goes on where it was; a finished run is only shown.
+    """
     folder = writable_folder(run_folder(options, system.name, options.seed))
+    try:
+        with sole_user(folder):
+            return run(system, options, folder)
+    except BlockingIOError as error:
+        raise UserError(f"{folder} is in use by another run; wait for its end or give another --out") from error
+
+
+def run(system, options, folder):
     schedule = siamese.SCHEDULES[options.schedule]
     if options.epochs:
         schedule = replace(schedule, epochs=options.epochs)
@@ -169,20 +181,20 @@ def discover(system, options):
     layer_sizes = (len(system.inputs), *options.hidden, 1)
     settings = {**asdict(schedule), "layer_sizes": layer_sizes, "activation": options.activation,
                 "train_pairs": options.pairs or system.train_pairs, "test_pairs": system.test_pairs}
-    keep_other_run(folder, settings)
+    for unfinished in folder.glob("*.part"):            # of a process that was killed while it wrote
+        unfinished.unlink()
+    if not options.fresh and show_finished(folder, settings):
+        return
 
+    began = time.perf_counter()
     data, initial, batches = seed_streams(options.seed)
     train, test = sample_sets(system, data, options.pairs)
     print(f"{system.title}: {len(train[2]):,} training pairs, network {'-'.join(map(str, layer_sizes))}, "
           f"schedule {options.schedule}, seed {options.seed}", flush=True)
     network = siamese.SiameseNetwork(layer_sizes, initial, options.activation, label=system.name)
-    progress = Progress(schedule.epochs)
-    try:
-        history = siamese.fit(network, train, test, schedule, batches, on_epoch=progress)
-    except FloatingPointError as error:
-        raise UserError(str(error)) from error
-    finally:
-        progress.close()
+    training = siamese.Training(network, train, test, schedule, batches)
+    before = carry_on(training, folder, settings, options.fresh)
+    history = training.history
 
     result = {
         "system": system.name, "seed": options.seed, "schedule": options.schedule,
@@ -201,22 +213,106 @@ def discover(system, options):
         for name, figure in draw(system, network, test, history).items():
             write(folder / name, figure.savefig, binary=True)
         # Last, so that a folder with a result is complete.
-        result["seconds"] = round(time.perf_counter() - began, 1)
+        result["seconds"] = round(before + time.perf_counter() - began, 1)
         write(folder / "result.json", lambda file: json.dump(result, file, indent=1, ensure_ascii=False))
+        for checkpoint in checkpoints(folder):
+            checkpoint.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}; make room there or give another --out") from error
     print(f"\n{text}\nWritten to {folder}: {', '.join(sorted(path.name for path in folder.iterdir() if path.suffix != '.txt'))}.")
 
 
-def keep_other_run(folder, settings):
-    """UserError if the folder holds a finished run with other settings, which this one would overwrite."""
+def show_finished(folder, settings):
+    """Show the report of a finished run of these settings, and return whether there is one.
+
+    UserError if the folder holds one with other settings, which this run would overwrite.
+    """
     try:
-        kept = json.loads((folder / "result.json").read_text("utf-8"))["settings"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    other = [name for name, value in json.loads(json.dumps(settings)).items() if kept.get(name) != value]
+        kept = json.loads((folder / "result.json").read_text("utf-8"))
+        text = report(kept)
+        other = other_settings(kept["settings"], settings)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
     if other:
-        raise UserError(f"{folder} holds a finished run with another {' and '.join(other)}; give another --out or remove it")
+        raise UserError(f"{folder} holds a finished run with another {other}; give another --out, or --fresh to replace it")
+    print(f"{text}\n{folder} holds this run, finished; --fresh would start it over.")
+    return True
+
+
+def other_settings(kept, settings):
+    """The names of the settings in which a kept run differs, in words."""
+    return " and ".join(name for name, value in json.loads(json.dumps(settings)).items() if kept.get(name) != value)
+
+
+# ------------------------------------------------------------------------------------- checkpoints
+
+SECONDS_BETWEEN_CHECKPOINTS = 20
+
+
+def checkpoints(folder):
+    """The files of a run's state, the newest and the one before."""
+    return folder / "checkpoint.npz", folder / "checkpoint-before.npz"
+
+
+def carry_on(training, folder, settings, fresh):
+    """Train to the end from the folder's checkpoint, if there is one; return the seconds spent before.
+
+    The state is saved at least every 20 seconds, at each change of the learning rate, and when the
+    program is told to end.
+    """
+    state = None if fresh else load_checkpoint(folder, settings)
+    if state:
+        training.restore(state)
+        print(f"Going on after epoch {len(training.history['epoch'])}.", flush=True)
+    before = (training.history["seconds"] or [0.0])[-1]
+    progress = Progress(training.schedule.epochs)
+    state, saved, rate = None, time.monotonic(), training.optimizer.learning_rate
+    try:
+        while not training.finished:
+            training.epoch()
+            state = training.state()
+            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS or rate != training.optimizer.learning_rate:
+                save_checkpoint(folder, settings, state)
+                saved, rate = time.monotonic(), training.optimizer.learning_rate
+            progress(training.history)
+    except (SystemExit, KeyboardInterrupt):             # told to end, in the middle of an epoch: keep the last whole one
+        save_checkpoint(folder, settings, state)
+        raise
+    except FloatingPointError as error:
+        save_checkpoint(folder, settings, state)
+        raise UserError(f"{error}; {folder} keeps the state before") from error
+    finally:
+        progress.close()
+    return before
+
+
+def save_checkpoint(folder, settings, state):
+    newest, before = checkpoints(folder)
+    if state is None:                                   # not one epoch is done
+        return
+    try:
+        if newest.exists():
+            os.replace(newest, before)
+        save_arrays(newest, {"settings": json.dumps(settings), **state})
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; make room there and start again") from error
+
+
+def load_checkpoint(folder, settings):
+    """The newest complete state in the folder, None if there is none; UserError if it is of other settings."""
+    found = [path for path in checkpoints(folder) if path.exists()]
+    for path in found:
+        try:
+            state = load_arrays(path, "a complete checkpoint")
+            kept = json.loads(str(state.pop("settings")))
+        except (OSError, ValueError, KeyError):
+            continue
+        if other := other_settings(kept, settings):
+            raise UserError(f"{folder} holds an unfinished run with another {other}; give another --out, or --fresh to start over")
+        return state
+    if found:
+        raise UserError(f"{' and '.join(map(str, found))} cannot be read; --fresh starts the run over")
+    return None
 
 
 def read_model(system, options):
@@ -300,7 +396,8 @@ def run_many(options):
 
 def run_of(options, system, seed):
     """The command of one run with these options, to be started when its turn comes."""
-    words = ["--system", system, "--seed", seed, "--schedule", options.schedule, "--out", options.out,
+    words = ["--fresh"] if options.fresh else []
+    words += ["--system", system, "--seed", seed, "--schedule", options.schedule, "--out", options.out,
              "--hidden", *options.hidden, "--activation", options.activation]
     for option in ("pairs", "epochs", "learning_rate"):
         if getattr(options, option) is not None:
@@ -353,17 +450,6 @@ def writable_folder(folder):
     except OSError as error:
         raise UserError(f"cannot write to --out {folder}: {error.strerror}; give a folder that can be written") from error
     return folder
-
-
-def write(path, fill, binary=False):
-    """Let fill(file) write a file under a temporary name, and move it into place when complete."""
-    aside = path.with_name(path.name + ".part")
-    try:
-        with open(aside, "wb") if binary else open(aside, "w", encoding="utf-8", newline="\n") as file:
-            fill(file)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -33,11 +33,15 @@ ROUNDS, STEPS = 30, 20
 def numpy_step(network, data, chosen):
     """The step of siamese.fit."""
     optimizer = siamese.Adadelta(network.parameters.size, 1.0)
-    batch = [np.empty((BATCH, *array.shape[1:]), np.float32) for array in data]
+    rows, y = network.rows(*data[:2]).reshape(PAIRS, -1), data[2]
+    batch = np.empty((BATCH, rows.shape[1]), np.float32), np.empty(BATCH, np.float32)
+    z = np.empty(BATCH, np.float32)
+    siamese._touch_blas_buffer()
 
     def step():
-        pairs = [np.take(array, chosen, axis=0, out=buffer, mode="clip") for array, buffer in zip(data, batch)]
-        network._loss_and_gradients(*pairs)
+        np.take(rows, chosen, axis=0, out=batch[0], mode="clip")
+        np.take(y, chosen, out=batch[1], mode="clip")
+        network.step(batch[0].reshape(2 * BATCH, -1), batch[1], z)
         optimizer.step(network.parameters, network.gradients)
     return step
 

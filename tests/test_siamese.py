@@ -165,12 +165,13 @@ def test_fit_takes_the_steps_of_a_plain_reference_loop(learning_rate):
 
 
 def test_a_training_step_allocates_nothing_of_the_size_of_its_buffers():
-    x, x_prime, y = [array.astype(np.float32) for array in pairs(128, 0)]
     network = siamese.SiameseNetwork((4, 200, 200, 1))
+    x, x_prime, y = network.checked_pairs(*pairs(128, 0))
+    rows, z = network.rows(x, x_prime), np.empty_like(y)
     optimizer = siamese.Adadelta(network.parameters.size, 1.0)
 
     def step():
-        network._loss_and_gradients(x, x_prime, y)
+        network.step(rows, y, z)
         optimizer.step(network.parameters, network.gradients)
     step()
     tracemalloc.start()
