@@ -129,7 +129,7 @@ OF_SYSTEM = {"sr": (3, figure_3), "cp": (4, figure_4), "cp-fixed": (5, figure_5)
 
 
 def figure_9(history):
-    """Fig. 9: loss and accuracy on training and test set over the epochs of a history (siamese.fit)."""
+    """Fig. 9: loss and accuracy on training and test set over the epochs of a history (training.fit)."""
     with rc_context(STYLE):
         figure = Figure(figsize=(11, 4.5), layout="constrained")
         for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy")):

@@ -19,6 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import siamese
+import training
 
 try:
     import torch
@@ -31,12 +32,12 @@ ROUNDS, STEPS = 30, 20
 
 
 def numpy_step(network, data, chosen):
-    """The step of siamese.fit."""
+    """The step of training.fit."""
     optimizer = siamese.Adadelta(network.parameters.size, 1.0)
     rows, y = network.rows(*data[:2]).reshape(PAIRS, -1), data[2]
     batch = np.empty((BATCH, rows.shape[1]), np.float32), np.empty(BATCH, np.float32)
     z = np.empty(BATCH, np.float32)
-    siamese._touch_blas_buffer()
+    training._touch_blas_buffer()
 
     def step():
         np.take(rows, chosen, axis=0, out=batch[0], mode="clip")

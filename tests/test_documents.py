@@ -15,7 +15,7 @@ AUDIT = (ROOT / "AUDIT.md").read_text("utf-8")
 TESTS = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py"))
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:siamese|physics|regression|train|report|figures)\.\w+)`", AUDIT))))
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:siamese|training|physics|regression|experiment|train|report|figures|jobs|files|checks)\.\w+)`", AUDIT))))
 def test_code_named_in_the_audit_exists(name):
     module, attribute = name.split(".")
     assert hasattr(importlib.import_module(module), attribute)

@@ -7,6 +7,7 @@ import pytest
 
 import physics
 import siamese
+import training
 
 
 def pairs(n, seed):
@@ -106,7 +107,7 @@ def test_training_stops_after_patience_epochs_without_improvement():
 
 
 def test_the_paper_schedule_is_appendix_b_as_printed():
-    paper = siamese.SCHEDULES["paper"]
+    paper = training.SCHEDULES["paper"]
     assert (paper.learning_rate, paper.batch_size, paper.epochs) == (100, 256, 10_000)
     assert (paper.reduce_patience, paper.reduce_factor, paper.stop_patience) == (50, 2, 200)
 
@@ -156,10 +157,10 @@ def reference_fit(network, train, schedule, seed):
 @pytest.mark.parametrize("learning_rate", [1.0, 100.0])
 def test_fit_takes_the_steps_of_a_plain_reference_loop(learning_rate):
     train = pairs(50, 0)
-    schedule = siamese.Schedule(learning_rate, batch_size=32, epochs=3)                # 100 = 32 + 32 + 32 + 4
+    schedule = training.Schedule(learning_rate, batch_size=32, epochs=3)                # 100 = 32 + 32 + 32 + 4
     network = siamese.SiameseNetwork((4, 6, 5, 1), seed=1, dtype=np.float64)
     expected, expected_history = reference_fit(network, train, schedule, seed=2)
-    history = siamese.fit(network, train, pairs(10, 3), schedule, seed=2)
+    history = training.fit(network, train, pairs(10, 3), schedule, seed=2)
     assert network.parameters == pytest.approx(expected, rel=1e-7, abs=1e-9)
     assert np.transpose([history["loss"], history["accuracy"]]) == pytest.approx(np.array(expected_history), rel=1e-7)
 
@@ -183,12 +184,12 @@ def test_a_training_step_allocates_nothing_of_the_size_of_its_buffers():
 
 
 def test_the_same_seeds_give_the_same_network_bit_for_bit_and_other_seeds_another():
-    schedule = siamese.Schedule(1.0, epochs=2)
+    schedule = training.Schedule(1.0, epochs=2)
     train, test = pairs(500, 0), pairs(50, 1)
     results = []
     for initial, batches in ((0, 0), (0, 0), (1, 0), (0, 1)):
         network = siamese.SiameseNetwork((4, 20, 20, 1), seed=initial)
-        history = siamese.fit(network, train, test, schedule, seed=batches)
+        history = training.fit(network, train, test, schedule, seed=batches)
         results.append((network.parameters.tobytes(), history["loss"]))
     assert results[0] == results[1]
     assert results[2] != results[0] != results[3]
@@ -196,8 +197,8 @@ def test_the_same_seeds_give_the_same_network_bit_for_bit_and_other_seeds_anothe
 
 def test_the_callbacks_see_the_training_loss_of_every_epoch():
     # At this learning rate the loss soon stops improving, so that both callbacks act.
-    schedule = siamese.Schedule(300.0, batch_size=20, epochs=200, reduce_patience=2, reduce_factor=3, stop_patience=6)
-    history = siamese.fit(siamese.SiameseNetwork((4, 5, 1)), pairs(20, 0), pairs(20, 1), schedule)
+    schedule = training.Schedule(300.0, batch_size=20, epochs=200, reduce_patience=2, reduce_factor=3, stop_patience=6)
+    history = training.fit(siamese.SiameseNetwork((4, 5, 1)), pairs(20, 0), pairs(20, 1), schedule)
     reduce, stop, rate = siamese.ReduceLearningRateOnPlateau(2, 3), siamese.EarlyStopping(6), 300.0
     for loss, used in zip(history["loss"], history["learning_rate"]):
         assert used == rate
@@ -208,14 +209,14 @@ def test_the_callbacks_see_the_training_loss_of_every_epoch():
 def test_w_is_folded_back_when_a_step_carries_it_through_zero():
     network = siamese.SiameseNetwork((4, 5, 1))
     smallest = []
-    siamese.fit(network, pairs(64, 0), pairs(8, 1), siamese.Schedule(1000.0, batch_size=8, epochs=10),
+    training.fit(network, pairs(64, 0), pairs(8, 1), training.Schedule(1000.0, batch_size=8, epochs=10),
                 on_epoch=lambda history: smallest.append(network.w[0]))
     assert min(smallest) >= 0
 
 
 def test_history_records_the_evaluation_of_the_network_at_each_epoch():
     network, test, seen = siamese.SiameseNetwork((4, 10, 1)), pairs(50, 1), []
-    history = siamese.fit(network, pairs(100, 0), test, siamese.Schedule(1.0, epochs=3),
+    history = training.fit(network, pairs(100, 0), test, training.Schedule(1.0, epochs=3),
                           on_epoch=lambda history: seen.append(network.evaluate(*test)))
     assert np.transpose([history["test_loss"], history["test_accuracy"]]) == pytest.approx(np.array(seen), rel=1e-6)
     assert history["epoch"] == [1, 2, 3] and all(len(column) == 3 for column in history.values())
@@ -225,12 +226,12 @@ def test_a_loss_that_is_no_longer_finite_ends_the_training_with_the_epoch():
     network = siamese.SiameseNetwork((4, 5, 1))
     network.layers[0][:] = 1e30
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="epoch 1"):
-        siamese.fit(network, pairs(20, 0), pairs(20, 1), siamese.Schedule(1.0, epochs=2))
+        training.fit(network, pairs(20, 0), pairs(20, 1), training.Schedule(1.0, epochs=2))
 
 
 def test_a_last_step_that_diverges_is_not_missed():
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="epoch 1"):
-        siamese.fit(siamese.SiameseNetwork((4, 5, 1)), pairs(20, 0), pairs(20, 1), siamese.Schedule(1e38, epochs=1))
+        training.fit(siamese.SiameseNetwork((4, 5, 1)), pairs(20, 0), pairs(20, 1), training.Schedule(1e38, epochs=1))
 
 
 # ------------------------------------------------------------------------------------ saved files
@@ -285,7 +286,7 @@ def test_arrays_of_wrong_shape_or_not_finite_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=name):
         network.loss_and_gradients(**arguments)
     with pytest.raises(ValueError, match=name):
-        siamese.fit(network, tuple(arguments.values()), pairs(5, 0))
+        training.fit(network, tuple(arguments.values()), pairs(5, 0))
     if name != "y" and len(value):
         with pytest.raises(ValueError, match=name):
             network.predict(arguments["x"], arguments["x_prime"])

@@ -16,6 +16,11 @@ import figures
 import physics
 import regression
 import siamese
+import training
+import experiment
+import files
+import jobs
+import report
 import train
 
 ROOT = Path(__file__).parent.parent
@@ -101,21 +106,21 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit_and_another_seed_does_not(
 
 def test_training_and_test_pairs_are_independent_and_the_streams_of_a_seed_too():
     system = physics.SYSTEMS["sr"]
-    training, test = train.sample_sets(system, train.seed_streams(0)[0], system.test_pairs)     # sets of the same size
-    assert not np.any(np.all(training[0] == test[0], axis=1))
-    assert abs(np.corrcoef(training[0].ravel(), test[0].ravel())[0, 1]) < 0.02
-    draws = {np.random.default_rng(stream).random() for seed in range(3) for stream in train.seed_streams(seed)}
+    learned, test = experiment.sample_sets(system, experiment.seed_streams(0)[0], system.test_pairs)     # sets of the same size
+    assert not np.any(np.all(learned[0] == test[0], axis=1))
+    assert abs(np.corrcoef(learned[0].ravel(), test[0].ravel())[0, 1]) < 0.02
+    draws = {np.random.default_rng(stream).random() for seed in range(3) for stream in experiment.seed_streams(seed)}
     assert len(draws) == 9
     # The data of a seed do not depend on what else is drawn from it.
-    assert np.array_equal(training[0], train.sample_sets(system, train.seed_streams(0)[0], system.test_pairs)[0][0])
+    assert np.array_equal(learned[0], experiment.sample_sets(system, experiment.seed_streams(0)[0], system.test_pairs)[0][0])
 
 
 def test_a_network_is_read_off_on_the_first_observations_of_the_equivalent_pairs():
     system, network = physics.SYSTEMS["sr"], siamese.SiameseNetwork((4, 10, 1), seed=4)
-    training, test = train.sample_sets(system, train.seed_streams(0)[0], 500)
-    result = train.read_off(system, network, training, test)
-    assert (result["train_accuracy"], result["test_accuracy"]) == (network.evaluate(*training)[1], network.evaluate(*test)[1])
-    x, x_test = training[0][:500].astype(float), test[0][:5000].astype(float)
+    learned, test = experiment.sample_sets(system, experiment.seed_streams(0)[0], 500)
+    result = experiment.read_off(system, network, learned, test)
+    assert (result["train_accuracy"], result["test_accuracy"]) == (network.evaluate(*learned)[1], network.evaluate(*test)[1])
+    x, x_test = learned[0][:500].astype(float), test[0][:5000].astype(float)
     f, f_test = network.bottleneck(x)[:, 0].astype(float), network.bottleneck(x_test)[:, 0].astype(float)
     features, _ = regression.polynomial_features(x, 1)
     coefficients, intercept = regression.ridge(features, f)
@@ -129,11 +134,11 @@ def test_a_network_that_learned_nothing_is_reported_in_words():
     system = physics.SYSTEMS["sr"]
     network = siamese.SiameseNetwork((4, 5, 1), label="sr")
     network.layers[-1][:] = 0                                                            # f is constant
-    sets = train.sample_sets(system, train.seed_streams(0)[0], 100)
-    result = {"system": "sr", "seed": 0, "schedule": "quick", **train.read_off(system, network, *sets)}
+    sets = experiment.sample_sets(system, experiment.seed_streams(0)[0], 100)
+    result = {"system": "sr", "seed": 0, "schedule": "quick", **experiment.read_off(system, network, *sets)}
     assert result["optimal_order"] is None and result["formula"] is None
-    assert "No invariant was found" in train.report(result)
-    assert "no polynomial of few terms" in train.report({**result, "test_accuracy": 0.9})
+    assert "No invariant was found" in report.report(result)
+    assert "no polynomial of few terms" in report.report({**result, "test_accuracy": 0.9})
     json.dumps(result, allow_nan=False)
 
 
@@ -153,7 +158,7 @@ def epochs(n, seconds_each):
 def test_progress_updates_one_line_in_place_within_a_narrow_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     stream = Terminal()
-    progress = train.Progress(5, stream)
+    progress = jobs.Progress(5, stream)
     for history in epochs(5, 1):
         progress(history)
     progress.close()
@@ -164,7 +169,7 @@ def test_progress_updates_one_line_in_place_within_a_narrow_terminal(monkeypatch
 
 def test_progress_elsewhere_is_a_plain_line_every_ten_seconds_and_the_last_epoch():
     stream = io.StringIO()
-    progress = train.Progress(35, stream)
+    progress = jobs.Progress(35, stream)
     for history in epochs(35, 1):
         progress(history)
     progress.close()
@@ -243,7 +248,7 @@ def test_a_write_that_fails_leaves_the_file_of_before_and_nothing_half_written(t
         file.write("half")
         raise OSError("disk full")
     with pytest.raises(OSError):
-        train.write(path, fill)
+        files.write(path, fill)
     assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
 
 
@@ -301,7 +306,7 @@ def test_importing_the_modules_neither_loads_matplotlib_nor_sets_threads():
 def test_help_lists_every_system_and_option():
     shown = command("--help")
     assert shown.returncode == 0 and shown.stderr == ""
-    for word in (*physics.SYSTEMS, *siamese.SCHEDULES, "--seed", "--out", "--epochs", "--model"):
+    for word in (*physics.SYSTEMS, *training.SCHEDULES, "--seed", "--out", "--epochs", "--model"):
         assert word in shown.stdout
 
 
