@@ -16,6 +16,7 @@ import numpy as np
 
 import physics
 import regression
+from features import monomials, polynomial, rational
 from files import load_arrays, save_arrays, sole_user, write
 from jobs import Progress
 from report import LEARNED, report
@@ -24,6 +25,9 @@ from training import Schedule, Training
 
 MOST_TERMS = 12                         # a formula of more terms is not one that a person reads
 SECONDS_BETWEEN_CHECKPOINTS = 20
+GRADIENT_SAMPLES = 10_000               # on which gradients are aligned
+LIBRARIES = {"polynomial": polynomial, "rational": rational}
+SPARSE_ORDER = 2                        # of the features that short formulas are made of
 
 
 class UserError(Exception):
@@ -219,25 +223,94 @@ def read_off(system, network, train, test):
     polynomials = regression.hierarchy(x, f, x_test, f_test, system.inputs)
     order = regression.optimal_order(polynomials)
     # Without an optimal order there is no formula; the quadratic is kept, the order of all the paper's.
-    polynomial = polynomials[order or 2]
+    fit = polynomials[order or 2]
     test_accuracy = float(network.evaluate(*test)[1])
     formula = None
     if order and test_accuracy >= LEARNED:
-        formula = regression.group_terms(polynomial.terms(), polynomial.intercept)
+        formula = regression.group_terms(fit.terms(), fit.intercept)
         if sum(len(signs) for _, signs in formula.groups) > MOST_TERMS:
             formula = None
     return {
         "train_accuracy": float(network.evaluate(*train)[1]),
         "test_accuracy": test_accuracy,
-        "r2": {str(order): fit.r2 for order, fit in polynomials.items()},
+        "r2": {str(n): polynomial.r2 for n, polynomial in polynomials.items()},
         "optimal_order": order,
-        "polynomial": {"terms": polynomial.terms(), "intercept": polynomial.intercept, "text": str(polynomial)},
+        "polynomial": {"terms": fit.terms(), "intercept": fit.intercept, "text": str(fit)},
         "formula": str(formula) if formula else None,
         "formula_spread": formula.spread if formula else None,
         "formula_dropped": formula.dropped if formula else None,
         "correlations": {name: regression.correlation(invariant(x_test), f_test)
                          for name, invariant in system.invariants.items()},
+        "alignment": aligned(system, network, x[:GRADIENT_SAMPLES], polynomials[2]),
+        "sparse": {name: sparse(LIBRARIES[name](system.inputs, SPARSE_ORDER), x, f, x_test, f_test) for name in system.features},
+        "on_invariants": explained(system, x, f, x_test, f_test),
     }
+
+
+def aligned(system, network, x, quadratic):
+    """Gradient alignment with all monomials: per order the lowest eigenvalues, and the formula at the gap.
+
+    Where one of the known invariants is a quadratic polynomial, also by how far the coefficients of the
+    alignment and of the ridge regression of order 2 are off, each as a vector of length 1.
+    """
+    gradients = network.input_gradient(x)[:, 0].astype(float)
+    if not gradients.any():
+        return None
+    normals = [physics.gradient(system.invariants[name], x) for name in system.fixed]
+    alignments = regression.gradient_alignment(polynomial(system.inputs, max(regression.ORDERS)), x, gradients, normals)
+    order = regression.aligned_order(alignments)
+    best = alignments[order or 2]
+    errors = {}
+    for name, invariant in system.invariants.items():
+        features = monomials(x, quadratic.exponents)
+        true, intercept = regression.ridge(features, invariant(x), alpha=0)
+        if name not in system.fixed and regression.r2_score(invariant(x), features @ true + intercept) > 1 - 1e-9:
+            errors[name] = {method: distance_of_directions(found, true)
+                            for method, found in (("ridge", quadratic.coefficients), ("alignment", alignments[2].coefficients))}
+    return {"eigenvalues": {str(n): alignment.eigenvalues[:4].tolist() for n, alignment in alignments.items()},
+            "order": order, "terms": best.terms(), "formula": short_formula(best.terms()) if order else None,
+            "coefficient_errors": errors}
+
+
+def distance_of_directions(a, b):
+    """Length of the difference of two vectors when both have length 1 and the better sign: 0 to sqrt(2)."""
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    return float(min(np.linalg.norm(a - b), np.linalg.norm(a + b)))
+
+
+def sparse(library, x, f, x_test, f_test):
+    """The fewest features of a library that explain f, and their test score."""
+    fit = regression.sparse_fit(library, x, f)
+    values = library.values(x_test)
+    prediction = np.full(len(x_test), fit.intercept)
+    for name, coefficient in fit.terms.items():
+        prediction += coefficient * values[:, library.names.index(name)]
+    return {"terms": fit.terms, "intercept": fit.intercept, "r2": [fit.r2, float(regression.r2_score(f_test, prediction))],
+            "richest_r2": fit.richest_r2, "formula": short_formula(fit.terms, fit.intercept)}
+
+
+def short_formula(terms, intercept=0.0):
+    """The terms in grouped form; None where there are none, or more than a person reads."""
+    if not any(terms.values()):
+        return None
+    formula = regression.group_terms(terms, intercept)
+    return str(formula) if sum(len(signs) for _, signs in formula.groups) <= MOST_TERMS else None
+
+
+def explained(system, x, f, x_test, f_test):
+    """Test R² of f regressed on each known invariant that varies, and on the components of a vector together."""
+    varying = [name for name in system.invariants if name not in system.fixed]
+    vectors = {}
+    for name in varying:                                # A_x and A_y are components of A
+        vectors.setdefault(name.split("_")[0], []).append(name)
+    scores = {}
+    for names in [[name] for name in varying] + [names for names in vectors.values() if len(names) > 1]:
+        columns, columns_test = [np.stack([system.invariants[name](values) for name in names], axis=1) for values in (x, x_test)]
+        coefficients, intercept = regression.ridge(columns, f, alpha=0)
+        scores[", ".join(names)] = {"r2": float(regression.r2_score(f_test, columns_test @ coefficients + intercept)),
+                                    "coefficients": coefficients.tolist(),
+                                    "correlation_of_square": regression.correlation(columns_test[:, 0], f_test**2) if len(names) == 1 else None}
+    return scores
 
 
 def draw(system, network, test, history):

@@ -16,7 +16,7 @@ from checks import finite_array
 @dataclass(frozen=True)
 class Published:
     """What the paper reports for one experiment."""
-    accuracy: tuple[float, float]                       # training, test
+    accuracy: tuple[float, float] | None = None         # training, test
     table: str = ""
     r2: dict[int, tuple[float, float]] = field(default_factory=dict)    # order: training, test
     equation: str = ""
@@ -32,7 +32,9 @@ class System:
     inputs: tuple[str, ...]                             # names of the columns of an observation
     sample: Callable                                    # (n, rng) -> x, x_prime, each (n, inputs)
     invariants: dict[str, Callable]                     # name -> function of (n, inputs), giving (n,)
-    published: Published
+    published: Published = Published()
+    fixed: tuple[str, ...] = ()                         # of the invariants, those with one value in all observations
+    features: tuple[str, ...] = ("polynomial",)         # libraries (features.py) that short formulas are made of
     train_pairs: int = 50_000                           # of each label
     test_pairs: int = 5_000
 
@@ -47,6 +49,11 @@ def labelled_pairs(system, n, rng):
     x, x_prime = system.sample(n, rng)
     y = np.repeat([0.0, 1.0], n)
     return np.concatenate([x, x]), np.concatenate([x_prime, x_prime[partner]]), y
+
+
+def gradient(function, x, step=1e-5):
+    """Derivatives of a function of observations x (n, d), giving (n,), by central differences, as (n, d)."""
+    return np.stack([(function(x + h) - function(x - h)) / (2 * step) for h in step * np.eye(x.shape[1])], axis=1)
 
 
 def derangement(n, rng):
@@ -316,6 +323,7 @@ EVENT, STATE, FIELD = ("t", "x", "y", "z"), ("x", "y", "v_x", "v_y"), ("E_x", "E
 OF_EVENTS = {"s^2": interval}
 OF_ORBITS = {"L": angular_momentum, "E": energy,
              "A_x": lambda x: laplace_runge_lenz(x)[:, 0], "A_y": lambda x: laplace_runge_lenz(x)[:, 1]}
+FORMULAS_OF_ORBITS = ("polynomial", "rational")
 OF_FIELDS = {"E·B": e_dot_b, "|B|^2 - |E|^2": b_squared_minus_e_squared}
 
 SYSTEMS = {system.name: system for system in [
@@ -327,18 +335,18 @@ SYSTEMS = {system.name: system for system in [
                    " + 0.15xz + 0.21xy + 2.50t + 88.10z² + 88.61y² + 88.63x²",
         formula="88 (-t² + x² + y² + z²) - 60")),
     System("sr-fixed", "Special relativity, interval fixed", EVENT, sample_events_of_fixed_interval, OF_EVENTS,
-           Published(accuracy=(0.58, 0.57))),
+           Published(accuracy=(0.58, 0.57)), fixed=("s^2",)),
     System("cp", "Central potential", STATE, sample_orbits, OF_ORBITS, Published(
         accuracy=(0.98, 0.97), table="II",
         r2={1: (0.0003, -0.0003), 2: (0.9936, 0.9939), 3: (0.9937, 0.9940), 4: (0.9952, 0.9858)},
         equation="8",
         polynomial="-403.71x v_y - 4.85x - 0.58xy - 0.17x v_x - 0.02v_y² - 0.01v_x v_y + 0.00v_y² + 0.01v_y"
                    " + 0.02v_x + 0.45x² + 0.66y² + 0.74 + 0.99y v_y + 1.24y + 402.44y v_x",
-        formula="-403 (x v_y - y v_x)")),
+        formula="-403 (x v_y - y v_x)"), features=FORMULAS_OF_ORBITS),
     System("cp-fixed", "Central potential, angular momentum fixed", STATE, sample_orbits_of_fixed_angular_momentum,
            OF_ORBITS, Published(
         accuracy=(0.99, 0.99), table="III",
-        r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729), 3: (0.9938, 0.9940), 4: (0.9982, 0.9982)})),
+        r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729), 3: (0.9938, 0.9940), 4: (0.9982, 0.9982)}), fixed=("L",), features=FORMULAS_OF_ORBITS),
     System("em", "Electromagnetism", FIELD, sample_fields, OF_FIELDS, Published(
         accuracy=(0.95, 0.94), table="IV",
         r2={1: (0.0000, 0.0000), 2: (0.9902, 0.9902), 3: (0.9902, 0.9902), 4: (0.9946, 0.9946)},
@@ -351,5 +359,5 @@ SYSTEMS = {system.name: system for system in [
         equation="12",
         polynomial="-216.26E_2² - 216.016E_1² - 215.59E_3² - 1.83E_1 B_2 + ... + 5.55E_3 B_3 + 13.59"
                    " + 215.80B_3² + 216.57B_2² + 217.31B_1²",
-        formula="-216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"), train_pairs=200_000),
+        formula="-216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"), fixed=("E·B",), train_pairs=200_000),
 ]}

@@ -5,19 +5,25 @@
     hierarchy  one such fit for each of the orders 1 to 4, as in Tables I to V
     formula    the terms of equal magnitude of one fit under a common factor, as in eq. (5)
 
+and what the paper does not have:
+
+    alignment  the combination of features whose gradient has everywhere the direction of that of f
+    sparse     the fewest features of any library that still explain f
+
 Everything is float64; samples are rows.
 """
 
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
 
 import numpy as np
 
 from checks import finite_array
+from features import monomial_exponents, monomial_name, monomials
 
 ORDERS = (1, 2, 3, 4)           # of the polynomials in Tables I to V
 ALPHA = 1.0                     # ridge strength; the paper names none, and 50 000 samples drown it
 BLOCK = 8192                    # samples whose features are in memory together
+GRADIENT_BLOCK = 1024           # the same where each feature has its derivatives too
 
 
 # ------------------------------------------------------------------------------------- regression
@@ -29,8 +35,8 @@ def polynomial_features(x, order):
     left to the intercept. Raises ValueError if x is not finite or order is not a positive integer.
     """
     x = finite_array("x", x, "n", "d").astype(float, copy=False)
-    exponents = _exponents(x.shape[1], order)
-    return _monomials(x, exponents), exponents
+    exponents = monomial_exponents(x.shape[1], order)
+    return monomials(x, exponents), exponents
 
 
 def ridge(features, target, alpha=ALPHA):
@@ -74,27 +80,6 @@ def correlation(a, b):
     if len(a) == 0 or any(np.std(v) <= 1e-5 * np.abs(np.mean(v)) for v in (a, b)):
         return 0.0
     return float(np.mean((a - np.mean(a)) * (b - np.mean(b))) / (np.std(a) * np.std(b)))
-
-
-def _exponents(inputs, order):
-    """Exponents (p, inputs) of the monomials of degree 1 to order, e.g. (2, 0), (1, 1), (0, 2)."""
-    if not isinstance(order, (int, np.integer)) or order < 1:
-        raise ValueError(f"order must be a positive integer, got {order!r}")
-    return np.array([np.bincount(factors, minlength=inputs)
-                     for degree in range(1, order + 1)
-                     for factors in combinations_with_replacement(range(inputs), degree)])
-
-
-def _monomials(x, exponents):
-    """Features (n, p): each monomial is one of a degree less, already there, times one input."""
-    columns = np.empty((len(exponents), len(x)))
-    place = {}
-    for j, powers in enumerate(map(tuple, exponents)):
-        place[powers] = j
-        last = max(i for i, power in enumerate(powers) if power)
-        lower = powers[:last] + (powers[last] - 1,) + powers[last + 1:]
-        columns[j] = columns[place[lower]] * x[:, last] if any(lower) else x[:, last]
-    return columns.T
 
 
 def _solve(gram, moment, alpha):
@@ -142,7 +127,7 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
     f, f_test = finite_array("f", f, len(x)).astype(float), finite_array("f_test", f_test, len(x_test)).astype(float)
     if len(x) == 0 or len(x_test) == 0 or not 0 <= alpha < np.inf:
         raise ValueError(f"x and x_test must hold samples, alpha must not be negative; got {len(x)}, {len(x_test)} and {alpha}")
-    exponents = _exponents(len(inputs), max(orders))
+    exponents = monomial_exponents(len(inputs), max(orders))
     mean = sum(phi.sum(axis=0) for phi, _ in _blocks(x, f, exponents)) / len(x)
     gram, moment = np.zeros((len(mean), len(mean))), np.zeros(len(mean))
     for phi, target in _blocks(x, f, exponents):
@@ -178,7 +163,147 @@ def optimal_order(polynomials, gain=0.01, least=0.5):
 
 def _blocks(x, f, exponents):
     for start in range(0, len(x), BLOCK):
-        yield _monomials(x[start:start + BLOCK], exponents), f[start:start + BLOCK]
+        yield monomials(x[start:start + BLOCK], exponents), f[start:start + BLOCK]
+
+
+# -------------------------------------------------------------------------------------- alignment
+
+@dataclass(frozen=True)
+class Alignment:
+    """How well the gradients of feature combinations can follow that of f, and the best combination.
+
+    The eigenvalues are mean squared sines of the angle between the two gradients, from 0 (parallel
+    everywhere) to 1, in rising order. If the first is small and the second is not, there is one
+    combination that f is a function of.
+    """
+    names: tuple[str, ...]
+    eigenvalues: np.ndarray
+    coefficients: np.ndarray            # (p,) of the first, of length 1
+
+    @property
+    def gap(self):
+        """The second eigenvalue over the first."""
+        return self.eigenvalues[1] / max(self.eigenvalues[0], 1e-12) if len(self.eigenvalues) > 1 else 1.0
+
+    def terms(self, scale=1.0):
+        return {name: float(scale * c) for name, c in zip(self.names, self.coefficients)}
+
+
+def gradient_alignment(library, x, gradients, normals=()):
+    """The combination of a library's features whose gradient is parallel to that of f.
+
+    x: samples (n, d); gradients: those of f there (n, d), of any length, since only their direction counts.
+    normals: gradients (n, d) of quantities that are constant over the samples. Nothing is known of f across
+        the surface on which they are constant, so only directions along it count.
+
+    Any function of an invariant is as good to the network as the invariant itself, but R^2 wants it on a
+    straight line. The direction of the gradient does not change with the function. With unit vectors
+    n = grad f / |grad f| and features phi, the share of |grad (c phi)|^2 that is not along n,
+
+        c A c / c B c,    B = mean of grad phi grad phi^T,    A = B - mean of (grad phi n)(grad phi n)^T,
+
+    is least for the first generalised eigenvector of A c = lambda B c. Returns {order: Alignment}, for each
+    degree of the library. Raises ValueError if shapes disagree or f has no gradient anywhere.
+    """
+    x = finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False)
+    gradients = finite_array("gradients", gradients, *x.shape).astype(float)
+    normals = np.stack([finite_array("normals", normal, *x.shape) for normal in normals], axis=2) if len(normals) else None
+    p = len(library.names)
+    a, b, counted = np.zeros((p, p)), np.zeros((p, p)), 0
+    for start in range(0, len(x), GRADIENT_BLOCK):
+        block = slice(start, start + GRADIENT_BLOCK)
+        phi, n = library.evaluate(x[block])[1], gradients[block]
+        if normals is not None:
+            along = np.linalg.qr(normals[block])[0]                     # orthonormal columns (n, d, constants)
+            across = along @ along.transpose(0, 2, 1)
+            phi, n = phi - phi @ across, n - np.einsum("nd,nde->ne", n, across)
+        length = np.linalg.norm(n, axis=1)
+        some = length > 1e-6 * max(length.max(), 1e-300)                # elsewhere all units of the network are off
+        phi, n = phi[some], n[some] / length[some, None]
+        flat, projected = phi.transpose(0, 2, 1).reshape(-1, p), np.einsum("npd,nd->np", phi, n)
+        b += flat.T @ flat
+        a -= projected.T @ projected
+        counted += len(n)
+    if not counted:
+        raise ValueError("gradients must not be zero everywhere: a constant f has no direction")
+    a += b
+    alignments = {}
+    for order in np.unique(library.degrees):
+        simple = np.flatnonzero(library.degrees <= order)
+        values, vectors = _generalised_eigenvectors(a[np.ix_(simple, simple)], b[np.ix_(simple, simple)])
+        alignments[int(order)] = Alignment(tuple(library.names[i] for i in simple), values,
+                                           vectors[:, 0] / np.linalg.norm(vectors[:, 0]))
+    return alignments
+
+
+def aligned_order(alignments, gap=5.0):
+    """The lowest order at which the gap between first and second eigenvalue opens, None if it never does.
+
+    At higher orders it closes again, since the square of an invariant is parallel to it too.
+    """
+    return next((order for order, alignment in sorted(alignments.items())
+                 if alignment.gap >= gap and alignment.eigenvalues[0] < 0.2), None)
+
+
+def _generalised_eigenvectors(a, b):
+    """Rising eigenvalues of a c = lambda b c, and vectors in columns; b may be singular, as on a surface."""
+    scale = np.sqrt(np.maximum(b.diagonal(), 1e-300))
+    sizes, directions = np.linalg.eigh(b / np.outer(scale, scale))
+    kept = sizes > 1e-9 * sizes[-1]                     # combinations without a gradient, such as a fixed invariant
+    whitening = directions[:, kept] / np.sqrt(sizes[kept]) / scale[:, None]
+    values, vectors = np.linalg.eigh(whitening.T @ a @ whitening)
+    return np.clip(values, 0, None), whitening @ vectors
+
+
+# ------------------------------------------------------------------------------------------ sparse
+
+@dataclass(frozen=True)
+class Sparse:
+    """f as a sum of few features, and how much of it they explain."""
+    terms: dict[str, float]
+    intercept: float
+    r2: float                           # on the samples of the fit
+    richest_r2: float                   # of all features of the library together
+
+
+def sparse_fit(library, x, f, surplus=2.0, floor=1e-10):
+    """The fewest features of a library that explain f (n,) at samples x (n, d) about as well as all do.
+
+    Features that depend on simpler ones at these samples go first. Of the others the one that costs the
+    fit least is taken away, again and again. Of the formulas on this way, the shortest is returned whose
+    unexplained variance is at most `surplus` times that of all features together, or `floor` (relative to
+    the variance of f). A constant f gives no terms. Raises ValueError if shapes disagree.
+    """
+    values = library.values(x)
+    f = finite_array("f", f, len(values)).astype(float, copy=False)
+    centred, target = values - values.mean(axis=0), f - f.mean()
+    scale, variance = np.linalg.norm(centred, axis=0), target @ target
+    if variance <= (1e-12 * len(f) * np.abs(f).max())**2:
+        return Sparse({}, float(f.mean()), 0.0, 0.0)
+    centred /= np.where(scale > 1e-12 * np.abs(values).max(axis=0) * np.sqrt(len(f)), scale, np.inf)
+    gram, moment = centred.T @ centred, centred.T @ target
+    kept = _independent(gram)
+    way = []                                            # (features, unexplained share), from many to few
+    while kept:
+        inverse = np.linalg.inv(gram[np.ix_(kept, kept)])
+        solution = inverse @ moment[kept]
+        way.append((list(kept), max(0.0, 1 - solution @ moment[kept] / variance)))
+        kept.pop(int(np.argmin(solution**2 / inverse.diagonal())))
+    allowed = max(surplus * way[0][1], floor)
+    chosen = next(features for features, unexplained in reversed(way) if unexplained <= allowed)
+    coefficients, intercept = ridge(values[:, chosen], f, alpha=0)
+    return Sparse({library.names[i]: float(c) for i, c in zip(chosen, coefficients)}, float(intercept),
+                  float(r2_score(f, values[:, chosen] @ coefficients + intercept)), 1 - way[0][1])
+
+
+def _independent(gram, tolerance=1e-7):
+    """Of unit features with these products, those that are no combination of the ones before them."""
+    gram, kept = gram.copy(), []
+    for i in range(len(gram)):                          # Gram-Schmidt, on the matrix of products
+        if gram[i, i] > tolerance:
+            kept.append(i)
+            gram -= np.outer(gram[:, i], gram[i]) / gram[i, i]
+    return kept
 
 
 # ---------------------------------------------------------------------------------------- formula
@@ -238,16 +363,12 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1):
     return Formula(groups, float(intercept), spread, dropped)
 
 
-def monomial_name(inputs, powers):
-    """Name of a monomial, e.g. "t^2" or "x*y"."""
-    return "*".join(name if power == 1 else f"{name}^{power}" for name, power in zip(inputs, powers) if power)
-
-
 def readable(name):
-    """A monomial's name as in print: t², xy, x v_y."""
+    """A monomial's name as in print: t², xy, x v_y, x v_y/r."""
     for digit, superscript in zip("23456789", "²³⁴⁵⁶⁷⁸⁹"):
         name = name.replace("^" + digit, superscript)
-    return name.replace("*", "" if all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in name.split("*")) else " ")
+    factors = name.removesuffix("/r").split("*")
+    return name.replace("*", "" if all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in factors) else " ")
 
 
 def _signed_sum(parts):

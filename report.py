@@ -35,7 +35,32 @@ def report(result):
                      for order, scores in result["r2"].items()))
     lines += ["", f"Optimal order: {result['optimal_order'] or 'none'}.", "", *equations(result), ""]
     lines += [f"Correlation of f with {readable(name)}: {value:.4f}" for name, value in result["correlations"].items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *beyond(result)]) + "\n"
+
+
+def beyond(result):
+    """What the paper does not have: gradient alignment, sparse formulas, f on the known invariants."""
+    lines = []
+    if alignment := result.get("alignment"):
+        lines += ["", "Gradient alignment, the same for any scale of f: mean squared sine between the gradients of f and of the "
+                      "best polynomial, of the next best, and their ratio.", ""]
+        lines += table(("order", "best", "next", "gap"),
+                       *((order, f"{first:.4f}", f"{second:.4f}", f"{second / max(first, 1e-12):.1f}")
+                         for order, (first, second, *_) in alignment["eigenvalues"].items()))
+        lines += ["", f"Order at which the gap opens: {alignment['order'] or 'none'}."]
+        lines += [f"    {alignment['formula'].replace('f ≈', 'f is a function of')}"] if alignment["formula"] else []
+    if sparse := result.get("sparse"):
+        lines += ["", "Fewest features that explain f:", ""]
+        lines += table(("features", "R², test", "R² of all", "formula"),
+                       *((name, f"{fit['r2'][1]:.4f}", f"{fit['richest_r2']:.4f}", fit["formula"] or f"{len(fit['terms'])} terms")
+                         for name, fit in sparse.items()))
+    if scores := result.get("on_invariants"):
+        lines += ["", "f as a multiple of known invariants that vary:", ""]
+        lines += table(("invariant", "R², test", "correlation with f²"),
+                       *((readable(name), f"{score['r2']:.4f}",
+                          "-" if score["correlation_of_square"] is None else f"{score['correlation_of_square']:.4f}")
+                         for name, score in scores.items()))
+    return lines
 
 
 def finding(result):

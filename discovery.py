@@ -1,0 +1,93 @@
+"""All invariants of a system, one after another: python train.py --system em --discover
+
+The paper fixes an invariant that it knows, and trains again to find the next. Here nothing need be known.
+After f_1 is found, each "different" pair is made of observations that f_1 cannot tell apart, so that f_1 is
+of no use any more, and a new network trained on such pairs must find something else. This goes on until
+the accuracy says that nothing is left.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import physics
+from report import LEARNED
+
+NEIGHBOURS = 5                          # a partner is drawn among so many of the nearest
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """One step of the search: the network, its accuracies, and how independent it is of the ones before."""
+    network: object
+    train_accuracy: float
+    test_accuracy: float
+    independence: float                 # see `independence`; 1 for the first
+
+
+def search(sample, learn, most):
+    """Invariants of the system whose pairs are drawn by sample(), one after another.
+
+    sample: gives training and test set, each two arrays (n, d) of equivalent observations.
+    learn: (step, train, test) -> a trained network, from sets (x, x_prime, y) of labelled pairs.
+    most: the search ends after so many steps, found or not.
+
+    Yields an Invariant per step, the last of them the one at which nothing was left: its test accuracy
+    is below LEARNED, or it depends on the ones before.
+    """
+    sets = sample()
+    networks = []
+    for step in range(most):
+        train, test = [with_negatives(x, x_prime, networks, step) for x, x_prime in sets]
+        network = learn(step, train, test)
+        x = sets[1][0]
+        found = Invariant(network, network.evaluate(*train)[1], network.evaluate(*test)[1], independence([*networks, network], x))
+        yield found
+        if not is_left(found):
+            return
+        networks.append(network)
+
+
+def is_left(found, least_independence=0.1):
+    """Whether a step of the search found one more invariant: the stopping rule."""
+    return found.test_accuracy >= LEARNED and found.independence >= least_independence
+
+
+def with_negatives(x, x_prime, networks, seed):
+    """Labelled pairs: x, x_prime (n, d) as they are, y = 0, and with partners that the networks take for the same, y = 1."""
+    rng = np.random.default_rng(seed)
+    if networks:
+        known = np.concatenate([network.bottleneck(x_prime) for network in networks], axis=1)
+        partner = indistinguishable(known, rng)
+    else:
+        partner = physics.derangement(len(x), rng)
+    return np.concatenate([x, x]), np.concatenate([x_prime, x_prime[partner]]), np.repeat([0.0, 1.0], len(x))
+
+
+def indistinguishable(known, rng):
+    """For each of the observations with invariants (n, k), another one that is among its nearest in them."""
+    from scipy.spatial import cKDTree                   # here, since only this needs it and it takes long
+    scaled = known / np.maximum(known.std(axis=0), 1e-12)
+    count = min(NEIGHBOURS, len(scaled) - 1)
+    # The nearest of all is the observation itself, or one that is exactly equal to it.
+    _, near = cKDTree(scaled).query(scaled, count + 1)
+    partner = near[np.arange(len(scaled)), rng.integers(1, count + 1, len(scaled))]
+    return np.where(partner == np.arange(len(scaled)), near[:, 0], partner)
+
+
+def independence(networks, x):
+    """How independent the last network's f is of the others, at observations x (n, d): from 0 to 1.
+
+    The part of the unit gradient of the last that is at right angles to the gradients of all others: the
+    median over the observations of its length. Zero means that the rank of the Jacobian is not full, and
+    the last f is a function of the others.
+    """
+    *others, last = [network.input_gradient(x)[:, 0].astype(float) for network in networks]
+    if others:
+        along = np.linalg.qr(np.stack(others, axis=2))[0]
+        across = last - np.einsum("nde,ne->nd", along, np.einsum("nde,nd->ne", along, last))
+    else:
+        across = last
+    length = np.linalg.norm(last, axis=1)
+    some = length > 1e-6 * max(length.max(), 1e-300)
+    return float(np.median(np.linalg.norm(across[some], axis=1) / length[some])) if some.any() else 0.0

@@ -1,0 +1,187 @@
+"""Feature libraries: the named functions of the inputs that a formula is made of, with their derivatives.
+
+    polynomial    all monomials of the inputs up to an order, as in the paper
+    rational      these, and all of them over r = sqrt(x^2 + y^2), the constant included
+    expressions   whatever is typed, e.g. "v_x^2 + v_y^2" or "sin(theta)/r"
+
+Values are (n, p), gradients (n, p, d), for samples (n, d); everything is float64. What is typed is never
+evaluated by Python: it is parsed, and only arithmetic and the FUNCTIONS below are accepted.
+"""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+
+from checks import finite_array
+
+
+@dataclass(frozen=True)
+class Library:
+    """Functions of the inputs: their names, how many factors each has, and how to evaluate them."""
+    inputs: tuple[str, ...]
+    names: tuple[str, ...]
+    degrees: np.ndarray                 # (p,), rising; lower ones are the simpler features
+    evaluate: Callable                  # x (n, d) -> values (n, p), gradients (n, p, d)
+
+    def values(self, x):
+        return self.evaluate(finite_array("x", x, "n", len(self.inputs)).astype(float, copy=False))[0]
+
+
+def polynomial(inputs, order):
+    """All monomials of degree 1 to `order`. Raises ValueError if order is not a positive integer."""
+    exponents = monomial_exponents(len(inputs), order)
+    return Library(tuple(inputs), tuple(monomial_name(inputs, powers) for powers in exponents), exponents.sum(axis=1),
+                   lambda x: (monomials(x, exponents), monomial_gradients(x, exponents)))
+
+
+def rational(inputs, order):
+    """All monomials of degree 1 to `order`, and those of degree 0 to `order` over r.
+
+    r is the distance from the origin, made of the inputs named x, y and, where there is one, z. Raises
+    ValueError if there is no x or y.
+    """
+    position = [i for i, name in enumerate(inputs) if name in ("x", "y", "z")]
+    if not {"x", "y"} <= set(inputs):
+        raise ValueError(f"rational features need inputs named x and y, for r = sqrt(x^2 + y^2); got {', '.join(inputs)}")
+    exponents = monomial_exponents(len(inputs), order)
+    over_r = np.vstack([np.zeros((1, len(inputs)), int), exponents])
+
+    def evaluate(x):
+        r = np.linalg.norm(x[:, position], axis=1)[:, None]
+        above, gradients = monomials(x, over_r), monomial_gradients(x, over_r)
+        gradients /= r[:, :, None]
+        gradients[:, :, position] -= (above / r**3)[:, :, None] * x[:, None, position]
+        return (np.hstack([monomials(x, exponents), above / r]),
+                np.concatenate([monomial_gradients(x, exponents), gradients], axis=1))
+    names = [monomial_name(inputs, powers) for powers in exponents]
+    names += ["1/r"] + [f"{name}/r" for name in names]
+    degrees = np.r_[exponents.sum(axis=1), over_r.sum(axis=1) + 1]
+    simple = np.argsort(degrees, kind="stable")
+    return Library(tuple(inputs), tuple(names[i] for i in simple), degrees[simple],
+                   lambda x: tuple(array[:, simple] for array in evaluate(x)))
+
+
+def expressions(inputs, texts):
+    """The typed expressions, in the inputs' names. Raises ValueError on one that is not allowed."""
+    parsed = [Expression(text, inputs) for text in texts]
+
+    def evaluate(x):
+        values, gradients = zip(*(expression(x) for expression in parsed))
+        return np.stack(values, axis=1), np.stack(gradients, axis=1)
+    return Library(tuple(inputs), tuple(texts), np.ones(len(texts), int), evaluate)
+
+
+# ----------------------------------------------------------------------------------------- monomials
+
+def monomial_exponents(inputs, order):
+    """Exponents (p, inputs) of the monomials of degree 1 to order, e.g. (2, 0), (1, 1), (0, 2)."""
+    if not isinstance(order, (int, np.integer)) or order < 1:
+        raise ValueError(f"order must be a positive integer, got {order!r}")
+    return np.array([np.bincount(factors, minlength=inputs)
+                     for degree in range(1, order + 1)
+                     for factors in combinations_with_replacement(range(inputs), degree)])
+
+
+def monomials(x, exponents):
+    """Values (n, p): each monomial is one of a degree less times one input, and that one is already there."""
+    columns = np.empty((len(exponents), len(x)))
+    place = {}
+    for j, powers in enumerate(map(tuple, exponents)):
+        place[powers] = j
+        if not any(powers):
+            columns[j] = 1
+            continue
+        last = max(i for i, power in enumerate(powers) if power)
+        lower = powers[:last] + (powers[last] - 1,) + powers[last + 1:]
+        columns[j] = columns[place[lower]] * x[:, last] if any(lower) else x[:, last]
+    return columns.T
+
+
+def monomial_gradients(x, exponents):
+    """Derivatives (n, p, d): that of x^a y^b by x is a x^(a-1) y^b."""
+    powers = np.stack([np.ones_like(x), *np.cumprod(np.repeat(x[None], exponents.max(initial=1), axis=0), axis=0)])
+    gradients = np.empty((len(x), *exponents.shape))
+    for j, exponent in enumerate(exponents):
+        factors = [powers[power, :, i] for i, power in enumerate(exponent)]
+        for i, power in enumerate(exponent):
+            others = [powers[power - 1, :, i] if k == i else factor for k, factor in enumerate(factors)] if power else [0]
+            gradients[:, j, i] = power * np.prod(others, axis=0)
+    return gradients
+
+
+def monomial_name(inputs, powers):
+    """Name of a monomial, e.g. "t^2" or "x*y"."""
+    return "*".join(name if power == 1 else f"{name}^{power}" for name, power in zip(inputs, powers) if power)
+
+
+# --------------------------------------------------------------------------------- typed expressions
+
+FUNCTIONS = {                           # each with its derivative
+    "sqrt": (np.sqrt, lambda v: 0.5 / np.sqrt(v)), "exp": (np.exp, np.exp), "log": (np.log, lambda v: 1 / v),
+    "sin": (np.sin, np.cos), "cos": (np.cos, lambda v: -np.sin(v)), "tan": (np.tan, lambda v: 1 / np.cos(v)**2),
+    "arctan": (np.arctan, lambda v: 1 / (1 + v**2)), "tanh": (np.tanh, lambda v: 1 - np.tanh(v)**2), "abs": (np.abs, np.sign),
+}
+
+
+class Expression:
+    """A typed function of the inputs; called with samples (n, d), it gives values (n,) and gradients (n, d).
+
+    Numbers, the inputs' names, + - * / ^ (or **), brackets and FUNCTIONS. Raises ValueError on anything
+    else, and, when called, where a value or derivative is not finite.
+    """
+
+    def __init__(self, text, inputs):
+        self.text, self.inputs = text, tuple(inputs)
+        try:
+            self.tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
+            with np.errstate(all="ignore"):
+                self._walk(self.tree, np.ones((1, len(inputs))))
+        except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
+            reason = error if type(error) is ValueError else "it cannot be read as a formula"
+            raise ValueError(f"the expression {text[:60]!r} is not allowed: {reason}; use numbers, {', '.join(inputs)}, + - * / ^ "
+                             f"and {', '.join(FUNCTIONS)}") from None
+
+    def __call__(self, x):
+        x = finite_array("x", x, "n", len(self.inputs)).astype(float, copy=False)
+        with np.errstate(all="ignore"):
+            value, gradient = self._walk(self.tree, x)
+        value, gradient = np.broadcast_to(value, len(x)), np.broadcast_to(gradient, x.shape)
+        bad = ~(np.isfinite(value) & np.isfinite(gradient).all(axis=1))
+        if bad.any():
+            raise ValueError(f"the expression {self.text!r} or a derivative of it is not finite at sample {np.argmax(bad)}")
+        return value, gradient
+
+    def _walk(self, node, x):
+        """Value and gradient of a node of the syntax tree: the chain rule, carried forward."""
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            return np.full(len(x), float(node.value)), np.zeros_like(x)
+        if isinstance(node, ast.Name) and node.id in self.inputs:
+            i = self.inputs.index(node.id)
+            return x[:, i], np.tile(np.eye(x.shape[1])[i], (len(x), 1))
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+            sign = -1 if isinstance(node.op, ast.USub) else 1
+            return tuple(sign * part for part in self._walk(node.operand, x))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in FUNCTIONS and len(node.args) == 1 and not node.keywords:
+            function, derivative = FUNCTIONS[node.func.id]
+            v, dv = self._walk(node.args[0], x)
+            return function(v), derivative(v)[:, None] * dv
+        if isinstance(node, ast.BinOp):
+            (u, du), (v, dv) = self._walk(node.left, x), self._walk(node.right, x)
+            column_u, column_v = u[:, None], v[:, None]
+            if isinstance(node.op, ast.Add):
+                return u + v, du + dv
+            if isinstance(node.op, ast.Sub):
+                return u - v, du - dv
+            if isinstance(node.op, ast.Mult):
+                return u * v, du * column_v + column_u * dv
+            if isinstance(node.op, ast.Div):
+                return u / v, (du - (u / v)[:, None] * dv) / column_v
+            if isinstance(node.op, ast.Pow):
+                power = u**v
+                by_base = column_v * column_u**(column_v - 1) * du
+                # A constant exponent has no logarithm to take, and may have a negative base.
+                return power, by_base + power[:, None] * np.log(column_u) * dv if np.any(dv) else by_base
+        raise ValueError(f"it holds {ast.unparse(node)[:40]!r}")
