@@ -25,20 +25,19 @@ class Invariant:
     independence: float                 # see `independence`; 1 for the first
 
 
-def search(sample, learn, most):
-    """Invariants of the system whose pairs are drawn by sample(), one after another.
+def search(sets, learn, most):
+    """Invariants, one after another, of the system that these pairs are of.
 
-    sample: gives training and test set, each two arrays (n, d) of equivalent observations.
+    sets: training and test set, each two arrays (n, d) of equivalent observations, and maybe their groups (n,).
     learn: (step, train, test) -> a trained network, from sets (x, x_prime, y) of labelled pairs.
     most: the search ends after so many steps, found or not.
 
     Yields an Invariant per step, the last of them the one at which nothing was left: its test accuracy
     is below LEARNED, or it depends on the ones before.
     """
-    sets = sample()
     networks = []
     for step in range(most):
-        train, test = [with_negatives(x, x_prime, networks, step) for x, x_prime in sets]
+        train, test = [with_negatives(*pairs, networks=networks, seed=step) for pairs in sets]
         network = learn(step, train, test)
         x = sets[1][0]
         found = Invariant(network, network.evaluate(*train)[1], network.evaluate(*test)[1], independence([*networks, network], x))
@@ -53,26 +52,34 @@ def is_left(found, least_independence=0.1):
     return found.test_accuracy >= LEARNED and found.independence >= least_independence
 
 
-def with_negatives(x, x_prime, networks, seed):
-    """Labelled pairs: x, x_prime (n, d) as they are, y = 0, and with partners that the networks take for the same, y = 1."""
+def with_negatives(x, x_prime, groups=None, networks=(), seed=0):
+    """Labelled pairs: x, x_prime (n, d) as they are, y = 0, and with partners that the networks take for the same, y = 1.
+
+    groups (n,): where there are any, partners are of different ones.
+    """
     rng = np.random.default_rng(seed)
+    groups = np.arange(len(x)) if groups is None else groups
     if networks:
         known = np.concatenate([network.bottleneck(x_prime) for network in networks], axis=1)
-        partner = indistinguishable(known, rng)
+        partner = indistinguishable(known, groups, rng)
     else:
-        partner = physics.derangement(len(x), rng)
+        partner = physics.apart(physics.derangement(len(x), rng), groups, rng)
     return np.concatenate([x, x]), np.concatenate([x_prime, x_prime[partner]]), np.repeat([0.0, 1.0], len(x))
 
 
-def indistinguishable(known, rng):
-    """For each of the observations with invariants (n, k), another one that is among its nearest in them."""
+def indistinguishable(known, groups, rng):
+    """For each observation with invariants (n, k), another one of the nearest in them, but of another group (n,)."""
     from scipy.spatial import cKDTree                   # here, since only this needs it and it takes long
     scaled = known / np.maximum(known.std(axis=0), 1e-12)
-    count = min(NEIGHBOURS, len(scaled) - 1)
-    # The nearest of all is the observation itself, or one that is exactly equal to it.
-    _, near = cKDTree(scaled).query(scaled, count + 1)
-    partner = near[np.arange(len(scaled)), rng.integers(1, count + 1, len(scaled))]
-    return np.where(partner == np.arange(len(scaled)), near[:, 0], partner)
+    copies = np.bincount(np.unique(groups, return_inverse=True)[1]).max()       # one's own, and they may all be nearest
+    _, near = cKDTree(scaled).query(scaled, min(NEIGHBOURS + copies, len(scaled)))
+    other = groups[near] != groups[:, None]
+    # Of those of other groups, nearest first, one of the first NEIGHBOURS.
+    rank = np.cumsum(other, axis=1)
+    if not rank[:, -1].all():
+        raise ValueError("there must be two groups or more to make different pairs")
+    wanted = rng.integers(1, np.minimum(rank[:, -1], NEIGHBOURS) + 1)
+    return near[np.arange(len(near)), np.argmax(rank >= wanted[:, None], axis=1)]
 
 
 def independence(networks, x):

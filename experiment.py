@@ -8,18 +8,20 @@ import csv
 import json
 import os
 import platform
+import shutil
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 import numpy as np
 
+import discovery
 import physics
 import regression
 from features import monomials, polynomial, rational
 from files import load_arrays, save_arrays, sole_user, write
 from jobs import Progress
-from report import LEARNED, report
+from report import LEARNED, report, step_in_words
 from siamese import SiameseNetwork
 from training import Schedule, Training
 
@@ -28,6 +30,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 20
 GRADIENT_SAMPLES = 10_000               # on which gradients are aligned
 LIBRARIES = {"polynomial": polynomial, "rational": rational}
 SPARSE_ORDER = 2                        # of the features that short formulas are made of
+DISCOVERY_ORDER = 3                     # the same for all invariants: A_x = x v_y^2 - y v_x v_y - x/r where L is not fixed
 
 
 class UserError(Exception):
@@ -44,6 +47,7 @@ class Plan:
     hidden: tuple[int, ...]             # sizes of the hidden layers; the paper's text names none (AUDIT.md)
     activation: str
     train_pairs: int                    # of each label
+    all_invariants: bool = False        # look for them one after another (discovery.py), not only for the first
 
     @property
     def layer_sizes(self):
@@ -53,10 +57,12 @@ class Plan:
     def settings(self):
         """All of it but the seed, as it is kept with the results."""
         return {**asdict(self.schedule), "layer_sizes": list(self.layer_sizes), "activation": self.activation,
-                "train_pairs": self.train_pairs, "test_pairs": self.system.test_pairs}
+                "train_pairs": self.train_pairs, "test_pairs": self.system.test_pairs,
+                **({"all_invariants": True} if self.all_invariants else {}),
+                **({"data": self.system.fingerprint} if self.system.fingerprint else {})}
 
 
-def discover(plan, folder, fresh=False):
+def carry_out(plan, folder, fresh=False):
     """Carry out a run and write its folder, which exists.
 
     Started again after an interruption, it goes on where it was; a finished run is only shown. With
@@ -68,7 +74,7 @@ def discover(plan, folder, fresh=False):
             for unfinished in folder.glob("*.part"):    # of a process that was killed while it wrote
                 unfinished.unlink()
             if fresh or not show_finished(folder, plan.settings):
-                run(plan, folder, fresh)
+                (run_discovery if plan.all_invariants else run)(plan, folder, fresh)
     except BlockingIOError as error:
         raise UserError(f"{folder} is in use by another run; wait for its end or give another --out") from error
 
@@ -80,27 +86,71 @@ def run(plan, folder, fresh):
     train, test = sample_sets(plan.system, data, plan.train_pairs)
     print(f"{plan.system.title}: {len(train[2]):,} training pairs, network {'-'.join(map(str, plan.layer_sizes))}, "
           f"schedule {plan.schedule_name}, seed {plan.seed}", flush=True)
-    network = SiameseNetwork(plan.layer_sizes, initial, plan.activation, label=plan.system.name)
+    network = SiameseNetwork(plan.layer_sizes, initial, plan.activation, label=plan.system.name, scale=plan.system.scale)
     training = Training(network, train, test, plan.schedule, batches)
     before = carry_on(training, folder, plan.settings, fresh)
 
-    result = {
-        "system": plan.system.name, "seed": plan.seed, "schedule": plan.schedule_name, "settings": plan.settings,
-        "epochs": len(training.history["epoch"]),
-        **read_off(plan.system, network, train, test),
-        "versions": {"python": platform.python_version(),
-                     **{package: version(package) for package in ("numpy", "scipy", "matplotlib")}},
-    }
+    result = {**heading(plan), "epochs": len(training.history["epoch"]), **read_off(plan.system, network, train, test)}
+    keep(folder, result, before + time.perf_counter() - began, {"model.npz": network}, training.history,
+         draw(plan.system, network, test, training.history))
+
+
+def run_discovery(plan, folder, fresh):
+    """The search for all invariants: one training after another, each with a checkpoint of its own."""
+    began, before, system = time.perf_counter(), 0.0, plan.system
+    data, initial, batches = [stream.spawn(len(system.inputs) + 2) for stream in seed_streams(plan.seed)]
+    x, history, networks, steps = None, {}, {}, []
+    print(f"{system.title}: all invariants, {plan.train_pairs:,} equivalent training pairs, network "
+          f"{'-'.join(map(str, plan.layer_sizes))}, schedule {plan.schedule_name}, seed {plan.seed}", flush=True)
+
+    def learn(step, train, test):
+        nonlocal before, history
+        network = SiameseNetwork(plan.layer_sizes, initial[step], plan.activation, label=system.name, scale=system.scale)
+        training = Training(network, train, test, plan.schedule, batches[step])
+        place = folder / f"step-{step + 1}"
+        place.mkdir(exist_ok=True)
+        before += carry_on(training, place, plan.settings, fresh)
+        history = training.history
+        return network
+
+    sets = [(system.sample_test if test and system.sample_test else system.sample)(n, np.random.default_rng(stream))
+            for n, stream, test in zip((plan.train_pairs, 2 * system.test_pairs), data, (False, True))]
+    for found in discovery.search(sets, learn, most=len(system.inputs) + 1):
+        network, (x, x_test) = found.network, (sets[0][0], sets[1][0])
+        f, f_test = [network.bottleneck(values)[:, 0].astype(np.float64) for values in (x, x_test)]
+        steps.append({"train_accuracy": float(found.train_accuracy), "test_accuracy": float(found.test_accuracy),
+                      "independence": found.independence, "found": bool(discovery.is_left(found)),
+                      "sparse": {name: sparse(LIBRARIES[name](system.inputs, DISCOVERY_ORDER), x, f, x_test, f_test)
+                                 for name in system.features},
+                      "on_invariants": explained(system, x, f, x_test, f_test)})
+        networks[f"f_{len(steps)}.npz"] = network
+        print(step_in_words(len(steps), steps[-1]), flush=True)
+    result = {**heading(plan), "count": sum(step["found"] for step in steps), "steps": steps}
+    keep(folder, result, before + time.perf_counter() - began, networks, history, {})
+    for place in folder.glob("step-*"):
+        shutil.rmtree(place)
+
+
+def heading(plan):
+    """What a result says of its run."""
+    return {"system": plan.system.name, "seed": plan.seed, "schedule": plan.schedule_name, "settings": plan.settings,
+            "versions": {"python": platform.python_version(),
+                         **{package: version(package) for package in ("numpy", "scipy", "matplotlib")}}}
+
+
+def keep(folder, result, seconds, networks, history, drawn):
+    """Write a run's files, say so, and drop its checkpoints, which are of no use any more."""
     text = report(result)
     try:
         (folder / "result.json").unlink(missing_ok=True)                # of a run before: it ends here
-        network.save(folder / "model.npz")
-        write(folder / "history.csv", lambda file: write_history(file, training.history))
+        for name, network in networks.items():
+            network.save(folder / name)
+        write(folder / "history.csv", lambda file: write_history(file, history))
         write(folder / "report.md", lambda file: file.write(text))
-        for name, figure in draw(plan.system, network, test, training.history).items():
+        for name, figure in drawn.items():
             write(folder / name, figure.savefig, binary=True)
         # Last, so that a folder with a result is complete.
-        result["seconds"] = round(before + time.perf_counter() - began, 1)
+        result["seconds"] = round(seconds, 1)
         write(folder / "result.json", lambda file: json.dump(result, file, indent=1, ensure_ascii=False))
         for checkpoint in checkpoints(folder):
             checkpoint.unlink(missing_ok=True)
@@ -159,6 +209,7 @@ def carry_on(training, folder, settings, fresh):
                 save_checkpoint(folder, settings, state)
                 saved, rate = time.monotonic(), training.optimizer.learning_rate
             progress(training.history)
+        save_checkpoint(folder, settings, state)
     except (SystemExit, KeyboardInterrupt):             # told to end, in the middle of an epoch: keep the last whole one
         save_checkpoint(folder, settings, state)
         raise
@@ -209,8 +260,8 @@ def seed_streams(seed):
 def sample_sets(system, stream, train_pairs):
     """Training and test set (x, x_prime, y), independent of each other, in single precision."""
     sizes = (train_pairs, system.test_pairs)
-    return [tuple(array.astype(np.float32) for array in physics.labelled_pairs(system, n, np.random.default_rng(child)))
-            for n, child in zip(sizes, stream.spawn(2))]
+    return [tuple(array.astype(np.float32) for array in physics.labelled_pairs(system, n, np.random.default_rng(child), test))
+            for n, child, test in zip(sizes, stream.spawn(2), (False, True))]
 
 
 def read_off(system, network, train, test):

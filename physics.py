@@ -30,25 +30,44 @@ class System:
     name: str
     title: str
     inputs: tuple[str, ...]                             # names of the columns of an observation
-    sample: Callable                                    # (n, rng) -> x, x_prime, each (n, inputs)
+    sample: Callable                                    # (n, rng) -> x, x_prime, each (n, inputs), and maybe groups (n,)
     invariants: dict[str, Callable]                     # name -> function of (n, inputs), giving (n,)
     published: Published = Published()
     fixed: tuple[str, ...] = ()                         # of the invariants, those with one value in all observations
     features: tuple[str, ...] = ("polynomial",)         # libraries (features.py) that short formulas are made of
     train_pairs: int = 50_000                           # of each label
     test_pairs: int = 5_000
+    sample_test: Callable | None = None                 # the same for the test set, where it is drawn differently
+    scale: np.ndarray | None = None                     # (inputs,), their size; the network sees multiples of it
+    fingerprint: str = ""                               # of the data file, where the observations come from one
 
 
-def labelled_pairs(system, n, rng):
+def labelled_pairs(system, n, rng, test=False):
     """Training or test set of n equivalent and n different pairs: x, x_prime (2n, d), labels (2n,).
 
     The first n are equivalent, y = 0 (section II). The others, y = 1, have their second members
-    exchanged among themselves. Raises ValueError if n < 2.
+    exchanged among themselves; where the sample tells groups, partners are of different ones. Raises
+    ValueError if n < 2.
     """
     partner = derangement(n, rng)
-    x, x_prime = system.sample(n, rng)
+    x, x_prime, *groups = (system.sample_test if test and system.sample_test else system.sample)(n, rng)
+    if groups:
+        partner = apart(partner, groups[0], rng)
     y = np.repeat([0.0, 1.0], n)
     return np.concatenate([x, x]), np.concatenate([x_prime, x_prime[partner]]), y
+
+
+def apart(partner, groups, rng):
+    """Partners (n,), of which those in one's own of the groups (n,) are replaced by random ones elsewhere.
+
+    Raises ValueError if one group holds everything.
+    """
+    if np.ptp(groups) == 0:
+        raise ValueError("there must be two groups or more to make different pairs")
+    partner = partner.copy()
+    while len(same := np.flatnonzero(groups[partner] == groups)):
+        partner[same] = rng.integers(0, len(groups), len(same))
+    return partner
 
 
 def gradient(function, x, step=1e-5):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from statistics import mean, stdev
 
-from physics import SYSTEMS
+from physics import SYSTEMS, System
 from regression import readable
 
 LEARNED = 0.7               # test accuracy below which a network has found nothing to tell pairs by
@@ -13,9 +13,16 @@ CLOSE = 0.005               # difference from the paper, in accuracy or R², tha
 
 # ----------------------------------------------------------------------------------------- one run
 
+def system_of(name, results):
+    """The system of these results: the paper's, or one that is known by its results only, from a user's data."""
+    return SYSTEMS.get(name) or System(name, name, (), None, dict.fromkeys(results[0].get("correlations", ())))
+
+
 def report(result):
     """Markdown of one result beside the paper's numbers; it also reads well on a terminal."""
-    system = SYSTEMS[result["system"]]
+    system = system_of(result["system"], [result])
+    if "steps" in result:
+        return report_of_discovery(system, result)
     paper = system.published
     lines = [f"# {system.title}: seed {result['seed']}, schedule {result['schedule']}", "", f"**{finding(result)}**", ""]
     if result["formula"]:
@@ -26,11 +33,13 @@ def report(result):
         settings = result["settings"]
         lines += [f"Network {'-'.join(map(str, settings['layer_sizes']))}, {settings['train_pairs']} training pairs "
                   f"of each label, {result['epochs']} epochs from learning rate {settings['learning_rate']:g}.", ""]
-    lines += table(("accuracy", "this run", "paper"),
-                   ("training set", f"{result['train_accuracy']:.3f}", f"{paper.accuracy[0]:.2f}"),
-                   ("test set", f"{result['test_accuracy']:.3f}", f"{paper.accuracy[1]:.2f}"))
-    lines += ["", f"Table {paper.table}: R² of the regression on f." if paper.table else "R² of the regression on f; the paper gives none.", ""]
-    lines += table(("order", "training", "test", "paper, training", "paper, test"),
+    published = [f"{accuracy:.2f}" for accuracy in paper.accuracy or ()]
+    lines += table(("accuracy", "this run", *["paper"] * bool(published)),
+                   ("training set", f"{result['train_accuracy']:.3f}", *published[:1]),
+                   ("test set", f"{result['test_accuracy']:.3f}", *published[1:]))
+    lines += ["", f"Table {paper.table}: R² of the regression on f." if paper.table else
+              "R² of the regression on f; the paper gives none." if published else "R² of the regression on f.", ""]
+    lines += table(("order", "training", "test", *["paper, training", "paper, test"] * bool(published)),
                    *((order, *(f"{score:.4f}" for score in (*scores, *paper.r2.get(int(order), ()))))
                      for order, scores in result["r2"].items()))
     lines += ["", f"Optimal order: {result['optimal_order'] or 'none'}.", "", *equations(result), ""]
@@ -63,6 +72,32 @@ def beyond(result):
     return lines
 
 
+def report_of_discovery(system, result):
+    """Markdown of a search for all invariants."""
+    lines = [f"# {system.title}: all invariants, seed {result['seed']}, schedule {result['schedule']}", "",
+             f"**{number_of(result['count'])} found.** The search ends when the test accuracy is below {LEARNED}, although each pair "
+             "is compared with one that all invariants before take for the same, or when the new f depends on those before.", ""]
+    lines += table(("step", "accuracy, training", "test", "independence", "found"),
+                   *((i + 1, f"{step['train_accuracy']:.3f}", f"{step['test_accuracy']:.3f}", f"{step['independence']:.2f}",
+                      "yes" if step["found"] else "no") for i, step in enumerate(result["steps"])))
+    for i, step in enumerate(result["steps"]):
+        if step["found"]:
+            lines += ["", f"## f_{i + 1}", "", *beyond(step)]
+    return "\n".join(lines) + "\n"
+
+
+def step_in_words(number, step):
+    """One line on one step of a search."""
+    if not step["found"]:
+        return f"Step {number}: nothing left, test accuracy {step['test_accuracy']:.3f}, independence {step['independence']:.2f}."
+    formulas = [fit["formula"] for fit in step["sparse"].values() if fit["formula"]]
+    return f"Step {number}: found, test accuracy {step['test_accuracy']:.3f}; {formulas[-1] if formulas else 'no short formula'}"
+
+
+def number_of(count):
+    return f"{count} invariant{'' if count == 1 else 's'}"
+
+
 def finding(result):
     """One sentence or formula: what the network has learned."""
     if result["test_accuracy"] < LEARNED:
@@ -73,10 +108,11 @@ def finding(result):
 
 def equations(result):
     """Both lines of the equation for f, ours and the paper's, where the paper has one."""
-    paper = SYSTEMS[result["system"]].published
+    paper = system_of(result["system"], [result]).published
     ours = [f"    f ≈ {result['polynomial']['text']}"] + ([f"    {result['formula']}"] if result["formula"] else [])
     if not paper.equation:
-        return [f"Regression of order {result['optimal_order'] or 2}, seed {result['seed']}; the paper has no equation here:", "", *ours]
+        none = "; the paper has no equation here" if paper.accuracy else ""
+        return [f"Regression of order {result['optimal_order'] or 2}, seed {result['seed']}{none}:", "", *ours]
     return [f"Eq. ({paper.equation}), seed {result['seed']}:", "", *ours, "",
             f"Eq. ({paper.equation}), paper:", "", f"    f ≈ {paper.polynomial}", f"    f ≈ {paper.formula}"]
 
@@ -105,16 +141,19 @@ def load_results(paths):
         for file in files:
             try:
                 result = json.loads(file.read_text("utf-8"))
-                key = list(SYSTEMS).index(result["system"]), int(result["seed"])
+                name = result["system"]
+                key = list(SYSTEMS).index(name) if name in SYSTEMS else len(SYSTEMS), str(name), int(result["seed"])
                 summary([result])                       # whatever is missing or of another kind shows here
             except Exception as error:
                 raise ValueError(f"{file} is damaged or of another program ({type(error).__name__}: {error})") from error
             if key in results:
                 raise ValueError(f"{file} is a second run of {result['system']} with seed {result['seed']}; give one of them")
             results[key] = result
-            first = next(iter(results.values()))["schedule"]
-            if result["schedule"] != first:
-                raise ValueError(f"{file} has the schedule {result['schedule']}, others have {first}; report them apart")
+            first = next(iter(results.values()))
+            if result["schedule"] != first["schedule"]:
+                raise ValueError(f"{file} has the schedule {result['schedule']}, others have {first['schedule']}; report them apart")
+            if ("steps" in result) != ("steps" in first):
+                raise ValueError(f"{file} is a search for all invariants or others are; report them apart")
             if result.get("settings") != settings.setdefault(result["system"], result.get("settings")):
                 raise ValueError(f"{file} has other settings than another seed of {result['system']}; report them apart")
     return [results[key] for key in sorted(results)]
@@ -122,22 +161,44 @@ def load_results(paths):
 
 def summary(results):
     """One page of Markdown: every number the paper publishes beside those of the given results."""
-    found = {name: [r for r in results if r["system"] == name] for name in SYSTEMS}
-    found = {name: runs for name, runs in found.items() if runs}
+    found = {result["system"]: [r for r in results if r["system"] == result["system"]] for result in results}
+    systems = {name: system_of(name, runs) for name, runs in found.items()}
+    if "steps" in results[0]:
+        return summary_of_discoveries(results)
     lines = [f"# The paper and this code, schedule {results[0]['schedule']}", "",
              "Ours are means over the seeds, with standard deviation and lowest value where there are several. "
              f"\"Agrees\" means within {CLOSE} of the paper.", ""]
     lines += table(("experiment", "seeds", "test accuracy", "paper", "R² of order 2", "paper", "f (first seed)"),
-                   *(overview(SYSTEMS[name], runs) for name, runs in found.items()))
+                   *(overview(systems[name], runs) for name, runs in found.items()))
     for name, runs in found.items():
-        lines += ["", f"## {SYSTEMS[name].title} (`{name}`)", "", *section(SYSTEMS[name], runs)]
+        lines += ["", f"## {systems[name].title} (`{name}`)", "", *section(systems[name], runs)]
     return "\n".join(lines) + "\n"
+
+
+def summary_of_discoveries(results):
+    """One page on searches for all invariants: for each system and seed, their number and the accuracy of each step."""
+    lines = [f"# All invariants, schedule {results[0]['schedule']}", ""]
+    lines += table(("system", "seed", "found", "test accuracy of each step", "independence", "f of each step"),
+                   *((result["system"], result["seed"], result["count"],
+                      ", ".join(f"{step['test_accuracy']:.3f}" for step in result["steps"]),
+                      ", ".join(f"{step['independence']:.2f}" for step in result["steps"]),
+                      "; ".join(best_explained(step) for step in result["steps"] if step["found"])) for result in results))
+    return "\n".join(lines) + "\n"
+
+
+def best_explained(step):
+    """The known invariant, or vector, that explains a step's f best, and how well."""
+    if not step["on_invariants"]:
+        return "-"
+    name, score = max(step["on_invariants"].items(), key=lambda item: item[1]["r2"])
+    return f"{readable(name)} (R² {score['r2']:.3f})"
 
 
 def overview(system, runs):
     paper = system.published
     r2 = [run["r2"]["2"][1] for run in runs]
-    return (system.name, len(runs), f"{mean(run['test_accuracy'] for run in runs):.3f}", f"{paper.accuracy[1]:.2f}",
+    return (system.name, len(runs), f"{mean(run['test_accuracy'] for run in runs):.3f}",
+            f"{paper.accuracy[1]:.2f}" if paper.accuracy else "-",
             f"{mean(r2):.4f}", f"{paper.r2[2][1]:.4f}" if paper.r2 else "-",
             (runs[0]["formula"] or "-") if runs[0]["test_accuracy"] >= LEARNED else "no invariant")
 
@@ -146,7 +207,7 @@ def section(system, runs):
     """All numbers of one experiment, ours and the paper's, and both lines of its equation."""
     paper = system.published
     rows = [(f"accuracy, {which}", [run[f"{key}_accuracy"] for run in runs], published, 2)
-            for which, key, published in zip(("training", "test"), ("train", "test"), paper.accuracy)]
+            for which, key, published in zip(("training", "test"), ("train", "test"), paper.accuracy or (None, None))]
     for order in runs[0]["r2"]:
         for i, which in enumerate(("training", "test")):
             published = paper.r2[int(order)][i] if paper.r2 else None

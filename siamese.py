@@ -72,19 +72,21 @@ class SiameseNetwork:
         neurons compares by the sum of the k squared differences; the paper has k = 1.
     seed: anything that numpy.random.default_rng takes; draws the initial weights.
     label: free text kept in the saved file, here the name of the system that was learned.
+    scale: sizes (d,) of the inputs, which are divided by them first; none for the paper's systems.
 
     `parameters` and `gradients` are flat vectors; `layers` (each (inputs + 1, outputs), the last
     row the biases), `w` and `b` are views into the first. Raises ValueError on impossible sizes
     and on an unknown activation.
     """
 
-    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label=""):
+    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label="", scale=None):
         if len(layer_sizes) < 2 or not all(isinstance(s, (int, np.integer)) and s > 0 for s in layer_sizes):
             raise ValueError(f"layer_sizes must be two or more positive integers, got {layer_sizes!r}")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         self.activation, self.label = activation, label
+        self.scale = np.ones(self.layer_sizes[0]) if scale is None else finite_array("scale", scale, self.layer_sizes[0])
         self.dtype = np.dtype(dtype)
 
         shapes = [(m + 1, n) for m, n in zip(self.layer_sizes, self.layer_sizes[1:])]
@@ -149,7 +151,7 @@ class SiameseNetwork:
     def rows(self, x, x_prime):
         """Pairs (n, d) as the network takes them in: each x, below it its x', the constant 1 appended."""
         rows = np.ones((len(x), 2, self.layer_sizes[0] + 1), self.dtype)
-        rows[:, 0, :-1], rows[:, 1, :-1] = x, x_prime
+        rows[:, 0, :-1], rows[:, 1, :-1] = x / self.scale, x_prime / self.scale
         return rows.reshape(2 * len(x), -1)
 
     def step(self, rows, y, z):
@@ -185,11 +187,11 @@ class SiameseNetwork:
             for neuron in range(k):
                 self._delta[-1][:len(rows)] = np.eye(k)[neuron]
                 below = self._backward(rows, weights=False)
-                gradient[start:start + BLOCK, neuron] = below @ self.layers[0][:-1].T
+                gradient[start:start + BLOCK, neuron] = below @ self.layers[0][:-1].T / self.scale
         return gradient
 
     def _with_ones(self, x):
-        return np.hstack([x, np.ones((len(x), 1))]).astype(self.dtype, copy=False)
+        return np.hstack([x / self.scale, np.ones((len(x), 1))]).astype(self.dtype, copy=False)
 
     def _reserve(self, rows):
         """Allocate the buffers of both passes once; every later step of this size works in place."""
@@ -242,7 +244,7 @@ class SiameseNetwork:
     def save(self, path):
         """Write the network to one .npz file."""
         save_arrays(path, {"layer_sizes": self.layer_sizes, "activation": self.activation, "label": self.label,
-                           "parameters": self.parameters})
+                           "scale": self.scale, "parameters": self.parameters})
 
     @classmethod
     def load(cls, path):
@@ -252,7 +254,7 @@ class SiameseNetwork:
         try:
             parameters = finite_array("parameters", saved["parameters"], "size")
             network = cls([int(size) for size in saved["layer_sizes"]], activation=str(saved["activation"]),
-                          dtype=parameters.dtype, label=str(saved["label"]))
+                          dtype=parameters.dtype, label=str(saved["label"]), scale=saved.get("scale"))
             network.parameters[:] = finite_array("parameters", parameters, network.parameters.size)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not {what} ({error})") from error

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
+import data
 import experiment
 import physics
 import siamese
@@ -37,7 +38,7 @@ from jobs import Run, run_all
 from report import load_results, report, summary
 from training import SCHEDULES
 
-HIDDEN = (200, 200)                     # the paper's text names no sizes (AUDIT.md)
+HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes (AUDIT.md)
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
 
 
@@ -53,10 +54,10 @@ def main(arguments=None):
         elif options.system == "all" or options.seeds:
             return run_many(options)
         elif options.model:
-            read_model(physics.SYSTEMS[options.system], options)
+            read_model(system_of(options), options)
         else:
-            plan = plan_of(options, options.system, options.seed)
-            experiment.discover(plan, writable_folder(run_folder(options, plan)), options.fresh)
+            plan = plan_of(options, system_of(options), options.seed)
+            experiment.carry_out(plan, writable_folder(run_folder(options, plan)), options.fresh)
     except MemoryError:
         return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
     except UserError as error:
@@ -80,8 +81,19 @@ def parse(arguments):
     parser = Parser(prog="train.py", allow_abbrev=False, description=(
         "Samples pairs of observations, trains a siamese network to tell whether two belong together, "
         "and reads the invariant off its bottleneck."))
-    parser.add_argument("--system", choices=[*physics.SYSTEMS, "all"], default="sr",
-                        help="; ".join(f"{s.name}: {s.title}" for s in physics.SYSTEMS.values()) + "; all: all of them (default sr)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--system", choices=[*physics.SYSTEMS, "all"], default="sr",
+                      help="; ".join(f"{s.name}: {s.title}" for s in physics.SYSTEMS.values()) + "; all: all of them (default sr)")
+    what.add_argument("--data", type=Path, metavar="FILE",
+                      help="observations of your own instead: .npz with x and x_prime, or trajectories; or .csv with a column of groups")
+    parser.add_argument("--group", metavar="COLUMN", help="the .csv column that tells which observations belong together "
+                        f"(default: the one named {', '.join(data.GROUP_COLUMNS)})")
+    parser.add_argument("--known", nargs="+", default=[], metavar="EXPRESSION",
+                        help='with --data: invariants to compare with, e.g. "x*v_y - y*v_x"')
+    parser.add_argument("--discover", action="store_true",
+                        help="look for all invariants, one after another, instead of the first")
+    parser.add_argument("--features", nargs="+", choices=experiment.LIBRARIES, metavar="NAME",
+                        help=f"what short formulas are made of: {', '.join(experiment.LIBRARIES)} (default: as suits the system)")
     parser.add_argument("--schedule", choices=SCHEDULES, default="quick",
                         help="quick: learning rate 4, a minute (default); paper: Appendix B as printed, an hour or more")
     seeds = parser.add_mutually_exclusive_group()
@@ -98,12 +110,15 @@ def parse(arguments):
     parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label (default: the paper's; with quick at most 50000)")
     parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N", help="at most so many epochs (default: the schedule's)")
     parser.add_argument("--learning-rate", type=positive, metavar="X", help="starting rate (default: the schedule's)")
-    parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", default=list(HIDDEN), metavar="N",
-                        help="sizes of the hidden layers (default 200 200)")
+    parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", metavar="N",
+                        help="sizes of the hidden layers (default 200 50, with the schedule paper 200 200)")
     parser.add_argument("--activation", choices=siamese.ACTIVATIONS, default="relu", help="of the hidden layers (default relu)")
     parser.add_argument("--model", type=Path, metavar="FILE",
                         help="read this saved network off, on the pairs of its --seed, instead of training one; nothing is written")
     options = parser.parse_args(arguments)
+    options.hidden = options.hidden or HIDDEN[options.schedule]
+    if options.data is None and (options.group or options.known):
+        parser.error("--group and --known go with --data")
     if options.model and (options.system == "all" or options.seeds):
         parser.error("argument --model: reads one network: give its one --system and --seed")
     return options
@@ -153,15 +168,33 @@ def positive(text):
 
 # ----------------------------------------------------------------------------------------- one run
 
-def plan_of(options, name, seed):
+def system_of(options, name=None):
+    """The system of that name, or the one the options ask for; UserError if a data file cannot be used."""
+    if options.data is None:
+        system = physics.SYSTEMS[name or options.system]
+    else:
+        try:
+            system = data.load_system(options.data, options.group, options.known)
+        except OSError as error:
+            raise UserError(f"cannot read --data {options.data}: {error.strerror}") from error
+        except ValueError as error:
+            raise UserError(f"cannot use --data: {error}") from error
+        if system.train_pairs < data.FEW_PAIRS:
+            print(f"train.py: {options.data} has only {system.train_pairs} pairs to train on; what is found may not be reliable", file=sys.stderr)
+    if "rational" in (options.features or ()) and not {"x", "y"} <= set(system.inputs):
+        raise UserError(f"--features rational needs inputs named x and y; {system.name} has {', '.join(system.inputs)}")
+    return replace(system, features=tuple(options.features)) if options.features else system
+
+
+def plan_of(options, system, seed):
     """The run that the options ask for, of one system and seed."""
-    system, schedule = physics.SYSTEMS[name], SCHEDULES[options.schedule]
+    schedule = SCHEDULES[options.schedule]
     if options.epochs:
         schedule = replace(schedule, epochs=options.epochs)
     if options.learning_rate:
         schedule = replace(schedule, learning_rate=options.learning_rate)
     return experiment.Plan(system, seed, options.schedule, schedule, tuple(options.hidden), options.activation,
-                           options.pairs or train_pairs(options, system))
+                           options.pairs or train_pairs(options, system), options.discover)
 
 
 def train_pairs(options, system):
@@ -170,8 +203,8 @@ def train_pairs(options, system):
 
 
 def run_folder(options, plan):
-    """runs/sr/seed-0, or runs/sr-paper/seed-0 for a schedule other than the default."""
-    name = plan.system.name + ("" if options.schedule == "quick" else f"-{options.schedule}")
+    """runs/sr/seed-0, or runs/sr-paper/seed-0 for a schedule other than the default, runs/sr-discover/seed-0."""
+    name = plan.system.name + ("" if options.schedule == "quick" else f"-{options.schedule}") + ("-discover" if plan.all_invariants else "")
     return options.out / name / f"seed-{plan.seed}"
 
 
@@ -195,8 +228,7 @@ def read_model(system, options):
         raise UserError(f"cannot read --model: {error}") from error
     if network.label != system.name or (network.layer_sizes[0], network.layer_sizes[-1]) != (len(system.inputs), 1):
         raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")
-    data, _, _ = experiment.seed_streams(options.seed)
-    train, test = experiment.sample_sets(system, data, options.pairs or train_pairs(options, system))
+    train, test = experiment.sample_sets(system, experiment.seed_streams(options.seed)[0], options.pairs or train_pairs(options, system))
     result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}", **experiment.read_off(system, network, train, test)}
     print(report(result))
 
@@ -205,16 +237,16 @@ def read_model(system, options):
 
 def run_many(options):
     """Each system and seed as a process of its own, --jobs at a time; return 1 if one failed, else 0."""
-    names = list(physics.SYSTEMS) if options.system == "all" else [options.system]
+    systems = list(physics.SYSTEMS.values()) if options.system == "all" else [system_of(options)]
     seeds = options.seeds or [options.seed]
-    label = f"{options.system}-{options.schedule}-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else "")
+    label = f"{'all' if options.system == 'all' else systems[0].name}-{options.schedule}-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else "")
     folder = writable_folder(options.out / label)
-    finished, failed = run_all([run_of(options, name, seed) for name in names for seed in seeds], options.jobs)
+    finished, failed = run_all([run_of(options, system, seed) for system in systems for seed in seeds], options.jobs)
     if finished:
         text = report_on([run.folder for run in finished])
         write(folder / "report.md", lambda file: file.write(text))
         import figures                                  # those of Figs. 1 to 9 that belong to no single run
-        sizes = (len(physics.SYSTEMS[names[0]].inputs), *options.hidden, 1)
+        sizes = (len(systems[0].inputs), *options.hidden, 1)
         for number, figure in ((1, figures.figure_1(sizes, options.activation)), (2, figures.figure_2()),
                                (8, figures.figure_8(sizes, options.activation))):
             write(folder / f"figure_{number}.png", figure.savefig, binary=True)
@@ -227,13 +259,18 @@ def run_many(options):
 def run_of(options, system, seed):
     """The command of one run with these options, to be started when its turn comes."""
     words = ["--fresh"] if options.fresh else []
-    words += ["--system", system, "--seed", seed, "--schedule", options.schedule, "--out", options.out,
+    words += ["--data", options.data] if options.data else ["--system", system.name]
+    words += ["--discover"] if options.discover else []
+    words += ["--seed", seed, "--schedule", options.schedule, "--out", options.out,
              "--hidden", *options.hidden, "--activation", options.activation]
-    for option in ("pairs", "epochs", "learning_rate"):
+    for option in ("pairs", "epochs", "learning_rate", "group"):
         if getattr(options, option) is not None:
             words += ["--" + option.replace("_", "-"), getattr(options, option)]
+    for option in ("known", "features"):
+        if getattr(options, option):
+            words += ["--" + option, *getattr(options, option)]
     threads = {variable: "1" for variable in THREADS} if options.jobs > 1 else {}
-    return Run(f"{system} seed {seed}", [sys.executable, __file__, *map(str, words)],
+    return Run(f"{system.name} seed {seed}", [sys.executable, __file__, *map(str, words)],
                writable_folder(run_folder(options, plan_of(options, system, seed))), threads)
 
 

@@ -1,0 +1,167 @@
+"""Your own observations: python train.py --data FILE
+
+Two kinds of file are read:
+
+    .npz   x and x_prime, each (n, d): row i of both is the same thing, observed twice;
+           or trajectories (orbits, times, d): each orbit at several times.
+           Optional names (d,) of the columns. Nothing in the file is unpickled.
+    .csv   a first line of column names; one observation a row; one column, named event, orbit, experiment
+           or group (or as --group says), that tells which observations belong together.
+
+From them comes a System like those of the paper, whose pairs are drawn from the file: what is equivalent is
+known, the invariants are not.
+"""
+
+import csv
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from features import Expression
+from physics import System
+
+GROUP_COLUMNS = ("event", "orbit", "experiment", "group")
+TEST_SHARE = 0.1                        # of the groups; they take no part in the training
+FEWEST_PAIRS, FEW_PAIRS = 10, 1000
+MOST_PAIRS = 50_000
+
+
+def load_system(path, group_column=None, known=()):
+    """The System of a data file, with the typed expressions `known` as its known invariants.
+
+    Raises ValueError, in words for the user, if the file cannot be used, OSError if it cannot be read.
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        observations, groups, names = read_npz(path)
+    elif path.suffix == ".csv":
+        observations, groups, names = read_csv(path, group_column)
+    else:
+        raise ValueError(f"{path} must be a .npz or a .csv file")
+    observations, groups = checked(path, observations, groups, names)
+    train, test = split(observations, groups)
+    pairs = [count_pairs(part[1]) for part in (train, test)]
+    if min(pairs) < FEWEST_PAIRS:
+        raise ValueError(f"{path} has {sum(pairs)} pairs of observations that belong together, too few to learn from and to "
+                         f"test on; give {FEWEST_PAIRS} of each or more, {FEW_PAIRS} are advisable")
+    invariants = {text: lambda x, expression=Expression(text, names): expression(x)[0] for text in known}
+    scale = np.sqrt(np.mean(observations**2, axis=0))
+    return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, sample_test=PairsOf(*test), scale=scale,
+                  fingerprint=hashlib.sha256(path.read_bytes()).hexdigest(),
+                  features=("polynomial", "rational") if {"x", "y"} <= set(names) else ("polynomial",),
+                  train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]))
+
+
+class PairsOf:
+    """Draws pairs from observations (N, d) that are sorted by their groups (N,)."""
+
+    def __init__(self, observations, groups):
+        self.observations = observations
+        _, self.first, self.size = np.unique(groups, return_index=True, return_counts=True)
+
+    def __call__(self, n, rng):
+        """n pairs x, x_prime (n, d) of two members of a group, and their groups (n,); all groups alike in turn."""
+        turns = -(-n // len(self.first))
+        group = np.concatenate([rng.permutation(len(self.first)) for _ in range(turns)])[:n]
+        one = rng.integers(0, self.size[group])
+        other = (one + rng.integers(1, self.size[group])) % self.size[group]
+        return self.observations[self.first[group] + one], self.observations[self.first[group] + other], group
+
+
+def read_npz(path):
+    """Observations (N, d), their groups (N,) and names of a .npz file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise
+    except Exception as error:                          # a damaged archive raises almost anything
+        raise ValueError(f"{path} is damaged, not a .npz file, or holds Python objects, which are not read ({type(error).__name__})") from None
+    for name, array in arrays.items():
+        if name in ("x", "x_prime", "trajectories") and array.dtype.kind not in "iuf":
+            raise ValueError(f"{path}: {name} must hold numbers, not {array.dtype}")
+    if "trajectories" in arrays and not {"x", "x_prime"} & set(arrays):
+        trajectories = arrays["trajectories"]
+        if trajectories.ndim != 3:
+            raise ValueError(f"{path}: trajectories must have shape (orbits, times, columns), got {trajectories.shape}")
+        orbits, times, columns = trajectories.shape
+        observations, groups = trajectories.reshape(-1, columns), np.repeat(np.arange(orbits), times)
+    elif {"x", "x_prime"} <= set(arrays) and "trajectories" not in arrays:
+        x, x_prime = arrays["x"], arrays["x_prime"]
+        if x.ndim != 2 or x.shape != x_prime.shape:
+            raise ValueError(f"{path}: x and x_prime must have one and the same shape (pairs, columns), got {x.shape} and {x_prime.shape}")
+        columns = x.shape[1]
+        observations, groups = np.concatenate([x, x_prime]), np.tile(np.arange(len(x)), 2)
+    else:
+        raise ValueError(f"{path} must hold x and x_prime, or trajectories, but holds {', '.join(arrays) or 'nothing'}")
+    names = arrays.get("names", np.array([f"x{i + 1}" for i in range(columns)]))
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise ValueError(f"{path}: names must be a list of {columns} texts")
+    return observations, groups, [str(name) for name in names]
+
+
+def read_csv(path, group_column=None):
+    """Observations (N, d), their groups (N,) and names of a .csv file."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            head, *rows = [row for row in csv.reader(file) if row] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a text file of comma-separated values ({error})") from None
+    head = [name.strip() for name in head]
+    candidates = [name for name in head if name == group_column or group_column is None and name.lower() in GROUP_COLUMNS]
+    if len(candidates) != 1:
+        raise ValueError(f"{path} must have one column that tells which observations belong together, named {group_column or ', '.join(GROUP_COLUMNS)}; "
+                         f"its columns are {', '.join(head) or 'missing'}; --group NAME names another")
+    at = head.index(candidates[0])
+    observations, groups = np.empty((len(rows), len(head) - 1)), []
+    for i, row in enumerate(rows):
+        if len(row) != len(head):
+            raise ValueError(f"{path}: row {i + 1} has {len(row)} values, the head has {len(head)}")
+        groups.append(row[at].strip())
+        for j, text in enumerate(row[:at] + row[at + 1:]):
+            try:
+                observations[i, j] = float(text)
+            except ValueError:
+                raise ValueError(f"{path}: row {i + 1} has {text[:20]!r} in column {(head[:at] + head[at + 1:])[j]}, where a number must stand") from None
+    return observations, np.array(groups), head[:at] + head[at + 1:]
+
+
+def checked(path, observations, groups, names):
+    """Observations as float64, sorted by group, and the groups as numbers; ValueError where they cannot be used."""
+    observations = observations.astype(np.float64)
+    rows, columns = observations.shape
+    if rows == 0 or columns == 0:
+        raise ValueError(f"{path} holds no observations")
+    if len(names) != columns or len(set(names)) != columns or not all(names):
+        raise ValueError(f"{path}: {columns} columns need as many different names, got {', '.join(names)}")
+    if columns < 2:
+        raise ValueError(f"{path} has the one column {names[0]}; an invariant needs two or more")
+    if not np.isfinite(observations).all():
+        row, column = np.argwhere(~np.isfinite(observations))[0]
+        raise ValueError(f"{path} has {observations[row, column]} in observation {row + 1}, column {names[column]}; leave such observations out")
+    still = [name for name, column in zip(names, observations.T) if np.ptp(column) <= 1e-12 * np.abs(column).max()]
+    if still:
+        raise ValueError(f"{path}: column {still[0]} has one value throughout, from which nothing can be learned; leave it out")
+    labels, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if sizes.min() < 2:
+        raise ValueError(f"{path}: {np.sum(sizes < 2)} of {len(sizes)} groups have a single observation, the first of them "
+                         f"{labels[np.argmin(sizes)]}; give each two or more, or leave it out")
+    if len(labels) < 4:
+        raise ValueError(f"{path} has {len(labels)} groups; at least 4 are needed to tell same from different, in training and test")
+    order = np.argsort(groups, kind="stable")
+    return observations[order], groups[order]
+
+
+def split(observations, groups):
+    """Training and test part, each observations and groups; no group is in both, and the seed has no part in it."""
+    labels = np.unique(groups)
+    tested = np.random.default_rng(0).permutation(labels)[:max(2, round(TEST_SHARE * len(labels)))]
+    test = np.isin(groups, tested)
+    return (observations[~test], groups[~test]), (observations[test], groups[test])
+
+
+def count_pairs(groups):
+    """How many pairs of different members there are in all groups."""
+    sizes = np.unique(groups, return_counts=True)[1]
+    return int(np.sum(sizes * (sizes - 1) // 2))
