@@ -18,7 +18,7 @@ import numpy as np
 import discovery
 import physics
 import regression
-from features import monomials, polynomial, rational
+from features import monomial_exponents, monomials, polynomial, rational
 from files import load_arrays, save_arrays, sole_user, write
 from jobs import Progress
 from report import LEARNED, report, step_in_words
@@ -92,7 +92,7 @@ def run(plan, folder, fresh):
 
     result = {**heading(plan), "epochs": len(training.history["epoch"]), **read_off(plan.system, network, train, test)}
     keep(folder, result, before + time.perf_counter() - began, {"model.npz": network}, training.history,
-         draw(plan.system, network, test, training.history))
+         draw(plan.system, network, test, training.history, result["alignment"]))
 
 
 def run_discovery(plan, folder, fresh):
@@ -122,6 +122,8 @@ def run_discovery(plan, folder, fresh):
                       "independence": found.independence, "found": bool(discovery.is_left(found)),
                       "sparse": {name: sparse(LIBRARIES[name](system.inputs, DISCOVERY_ORDER), x, f, x_test, f_test)
                                  for name in system.features},
+                      "alignment": aligned(system, network, x_test[:GRADIENT_SAMPLES], normals=[
+                          before.input_gradient(x_test[:GRADIENT_SAMPLES])[:, 0] for before in networks.values()]),
                       "on_invariants": explained(system, x, f, x_test, f_test)})
         networks[f"f_{len(steps)}.npz"] = network
         print(step_in_words(len(steps), steps[-1]), flush=True)
@@ -292,32 +294,34 @@ def read_off(system, network, train, test):
         "formula_dropped": formula.dropped if formula else None,
         "correlations": {name: regression.correlation(invariant(x_test), f_test)
                          for name, invariant in system.invariants.items()},
-        "alignment": aligned(system, network, x[:GRADIENT_SAMPLES], polynomials[2]),
+        "alignment": aligned(system, network, x[:GRADIENT_SAMPLES], polynomials[2].coefficients,
+                             [physics.gradient(system.invariants[name], x[:GRADIENT_SAMPLES]) for name in system.fixed]),
         "sparse": {name: sparse(LIBRARIES[name](system.inputs, SPARSE_ORDER), x, f, x_test, f_test) for name in system.features},
         "on_invariants": explained(system, x, f, x_test, f_test),
     }
 
 
-def aligned(system, network, x, quadratic):
+def aligned(system, network, x, quadratic=None, normals=()):
     """Gradient alignment with all monomials: per order the lowest eigenvalues, and the formula at the gap.
 
-    Where one of the known invariants is a quadratic polynomial, also by how far the coefficients of the
-    alignment and of the ridge regression of order 2 are off, each as a vector of length 1.
+    normals: gradients at x (n, d) of what is fixed, or found before.
+    quadratic: coefficients of the ridge regression of order 2, to compare with. Where one of the known invariants is a quadratic polynomial, also by how far the coefficients of the
+    alignment and of the ridge regression are off, each as a vector of length 1.
     """
     gradients = network.input_gradient(x)[:, 0].astype(float)
     if not gradients.any():
         return None
-    normals = [physics.gradient(system.invariants[name], x) for name in system.fixed]
-    alignments = regression.gradient_alignment(polynomial(system.inputs, max(regression.ORDERS)), x, gradients, normals)
+    library = polynomial(system.inputs, max(regression.ORDERS))
+    alignments = regression.gradient_alignment(library, x, gradients, normals, system.scale)
     order = regression.aligned_order(alignments)
     best = alignments[order or 2]
     errors = {}
-    for name, invariant in system.invariants.items():
-        features = monomials(x, quadratic.exponents)
+    for name, invariant in system.invariants.items() if quadratic is not None else ():
+        features = monomials(x, monomial_exponents(len(system.inputs), 2))
         true, intercept = regression.ridge(features, invariant(x), alpha=0)
         if name not in system.fixed and regression.r2_score(invariant(x), features @ true + intercept) > 1 - 1e-9:
             errors[name] = {method: distance_of_directions(found, true)
-                            for method, found in (("ridge", quadratic.coefficients), ("alignment", alignments[2].coefficients))}
+                            for method, found in (("ridge", quadratic), ("alignment", alignments[2].coefficients))}
     return {"eigenvalues": {str(n): alignment.eigenvalues[:4].tolist() for n, alignment in alignments.items()},
             "order": order, "terms": best.terms(), "formula": short_formula(best.terms()) if order else None,
             "coefficient_errors": errors}
@@ -364,14 +368,16 @@ def explained(system, x, f, x_test, f_test):
     return scores
 
 
-def draw(system, network, test, history):
-    """The run's figures by file name."""
+def draw(system, network, test, history, alignment):
+    """The run's figures by file name: those of the paper, and the spectrum of the gradient alignment."""
     import figures                                  # here, since importing Matplotlib takes half a second
     drawn = {"figure_9.png": figures.figure_9(history)}
     if system.name in figures.OF_SYSTEM:
         number, figure = figures.OF_SYSTEM[system.name]
         x = test[0][test[2] == 0].astype(np.float64)
         drawn[f"figure_{number}.png"] = figure(x, network.bottleneck(x)[:, 0].astype(np.float64), system.invariants)
+    if alignment:
+        drawn["alignment.png"] = figures.figure_alignment(alignment["eigenvalues"])
     return drawn
 
 

@@ -128,6 +128,24 @@ def figure_7(x, f, invariants):
 OF_SYSTEM = {"sr": (3, figure_3), "cp": (4, figure_4), "cp-fixed": (5, figure_5), "em": (6, figure_6), "em-fixed": (7, figure_7)}
 
 
+def figure_alignment(eigenvalues):
+    """The lowest eigenvalues of the gradient alignment over the order of the polynomials: {"1": [...], ...}.
+
+    Where one of them lies far below the next, there is one combination of that order that f is a function of.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7, 5), layout="constrained")
+        axes = figure.subplots()
+        for order, (first, *others) in eigenvalues.items():
+            axes.plot([int(order)] * len(others), others, "o", color=BLUE, label="next" if order == "1" else None)
+            axes.plot(int(order), first, "o", color=ORANGE, markersize=9, label="lowest" if order == "1" else None)
+        axes.set(yscale="log", xlabel="order of the polynomial", ylabel="mean squared sine between\nthe gradients",
+                 xticks=[int(order) for order in eigenvalues])
+        axes.margins(0.15)
+        axes.legend()
+    return figure
+
+
 def figure_9(history):
     """Fig. 9: loss and accuracy on training and test set over the epochs of a history (training.fit)."""
     with rc_context(STYLE):

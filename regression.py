@@ -189,12 +189,13 @@ class Alignment:
         return {name: float(scale * c) for name, c in zip(self.names, self.coefficients)}
 
 
-def gradient_alignment(library, x, gradients, normals=()):
+def gradient_alignment(library, x, gradients, normals=(), scale=None):
     """The combination of a library's features whose gradient is parallel to that of f.
 
     x: samples (n, d); gradients: those of f there (n, d), of any length, since only their direction counts.
     normals: gradients (n, d) of quantities that are constant over the samples. Nothing is known of f across
         the surface on which they are constant, so only directions along it count.
+    scale: sizes (d,) of the inputs, where they have different units: angles are those in x / scale.
 
     Any function of an invariant is as good to the network as the invariant itself, but R^2 wants it on a
     straight line. The direction of the gradient does not change with the function. With unit vectors
@@ -206,13 +207,14 @@ def gradient_alignment(library, x, gradients, normals=()):
     degree of the library. Raises ValueError if shapes disagree or f has no gradient anywhere.
     """
     x = finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False)
-    gradients = finite_array("gradients", gradients, *x.shape).astype(float)
-    normals = np.stack([finite_array("normals", normal, *x.shape) for normal in normals], axis=2) if len(normals) else None
+    scale = np.ones(x.shape[1]) if scale is None else finite_array("scale", scale, x.shape[1])
+    gradients = finite_array("gradients", gradients, *x.shape).astype(float) * scale
+    normals = np.stack([finite_array("normals", normal, *x.shape) * scale for normal in normals], axis=2) if len(normals) else None
     p = len(library.names)
     a, b, counted = np.zeros((p, p)), np.zeros((p, p)), 0
     for start in range(0, len(x), GRADIENT_BLOCK):
         block = slice(start, start + GRADIENT_BLOCK)
-        phi, n = library.evaluate(x[block])[1], gradients[block]
+        phi, n = library.evaluate(x[block])[1] * scale, gradients[block]
         if normals is not None:
             along = np.linalg.qr(normals[block])[0]                     # orthonormal columns (n, d, constants)
             across = along @ along.transpose(0, 2, 1)

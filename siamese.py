@@ -70,6 +70,8 @@ class SiameseNetwork:
 
     layer_sizes: inputs, hidden layers, bottleneck, e.g. (4, 200, 200, 1). A bottleneck of k > 1
         neurons compares by the sum of the k squared differences; the paper has k = 1.
+    decorrelation: for k > 1, how much each squared correlation of two neurons over a batch adds to the
+        loss. The paper suggests "decorrelated intermediate outputs", and does not say how.
     seed: anything that numpy.random.default_rng takes; draws the initial weights.
     label: free text kept in the saved file, here the name of the system that was learned.
     scale: sizes (d,) of the inputs, which are divided by them first; none for the paper's systems.
@@ -79,7 +81,7 @@ class SiameseNetwork:
     and on an unknown activation.
     """
 
-    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label="", scale=None):
+    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label="", scale=None, decorrelation=0.0):
         if len(layer_sizes) < 2 or not all(isinstance(s, (int, np.integer)) and s > 0 for s in layer_sizes):
             raise ValueError(f"layer_sizes must be two or more positive integers, got {layer_sizes!r}")
         if activation not in ACTIVATIONS:
@@ -87,7 +89,7 @@ class SiameseNetwork:
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         self.activation, self.label = activation, label
         self.scale = np.ones(self.layer_sizes[0]) if scale is None else finite_array("scale", scale, self.layer_sizes[0])
-        self.dtype = np.dtype(dtype)
+        self.dtype, self.decorrelation = np.dtype(dtype), decorrelation
 
         shapes = [(m + 1, n) for m, n in zip(self.layer_sizes, self.layer_sizes[1:])]
         size = sum(m * n for m, n in shapes) + 2
@@ -174,6 +176,8 @@ class SiameseNetwork:
         df = self._delta[-1][:len(rows)]
         np.multiply(2 * self.w * dz[:, None], difference, out=df[0::2])
         np.negative(df[0::2], out=df[1::2])
+        if self.decorrelation:
+            df += self.decorrelation * correlation_penalty(f)[1]
         self._backward(rows)
 
     def input_gradient(self, x):
@@ -277,6 +281,20 @@ def cross_entropy(z, y):
 def accuracy(z, y):
     """Share of pairs on the right side of F = 1/2, that is of z = 0."""
     return np.mean((z > 0) == (y > 0.5))
+
+
+def correlation_penalty(f):
+    """Sum of the squared correlations of each two columns of f (n, k), and its gradient by f (n, k).
+
+    With columns g of mean 0 and length 1, r = g_i·g_j and dr/df_i = (g_j - r g_i) / |f_i - mean|: the part
+    of g along g_i would only change the length of f_i, and r does not depend on that.
+    """
+    centred = f - f.mean(axis=0)
+    length = np.maximum(np.linalg.norm(centred, axis=0), 1e-12)
+    g = centred / length
+    r = g.T @ g
+    np.fill_diagonal(r, 0)
+    return np.sum(r**2) / 2, 2 * (g @ r - g * np.sum(r**2, axis=0)) / length
 
 
 def _like(array, buffer):

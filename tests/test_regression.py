@@ -7,6 +7,7 @@ import pytest
 
 import physics
 import regression
+from features import expressions, polynomial, rational
 
 
 def fit(f, inputs, n=4000, noise=0.0, **options):
@@ -199,3 +200,85 @@ def test_formula_of_no_terms_is_refused():
 def test_bad_arguments_are_refused_by_name(call, name):
     with pytest.raises(ValueError, match=name):
         call()
+
+
+# ------------------------------------------------------------------------------------- alignment
+
+@pytest.mark.parametrize("function", [lambda s: s, np.tanh, np.exp, lambda s: s**3 + s])
+def test_alignment_finds_the_same_coefficients_whatever_function_of_the_invariant_f_is(function):
+    x = np.random.default_rng(7).uniform(-1, 1, (2000, 4))
+    s, h = physics.interval(x), 1e-6
+    slope = (function(s + h) - function(s - h)) / (2 * h)
+    alignments = regression.gradient_alignment(polynomial(("t", "x", "y", "z"), 3), x, slope[:, None] * 2 * x * [-1, 1, 1, 1])
+    best = alignments[2]
+    terms = best.terms(2 / best.terms()["x^2"] / 2)
+    assert {name: round(c, 6) for name, c in terms.items() if abs(c) > 1e-6} == {"t^2": -1, "x^2": 1, "y^2": 1, "z^2": 1}
+    assert best.eigenvalues[0] < 1e-9 < 0.3 < best.eigenvalues[1] and alignments[1].eigenvalues[0] > 0.5
+    assert regression.aligned_order(alignments) == 2
+
+
+def test_alignment_eigenvalue_is_the_mean_squared_sine_of_the_angle():
+    # One feature, x, whose gradient is at 30 degrees to that of f everywhere: sin^2 = 1/4.
+    gradients = np.tile([np.sqrt(3) / 2, 0.5], (50, 1)) * np.linspace(1, 9, 50)[:, None]
+    alignments = regression.gradient_alignment(expressions(("x", "y"), ["x"]), np.ones((50, 2)), gradients)
+    assert alignments[1].eigenvalues == pytest.approx([0.25])
+
+
+def test_alignment_on_a_surface_counts_only_directions_along_it():
+    # On L = 1 the gradient of f is known up to multiples of that of L; E·B and its like have no gradient there.
+    x, _ = physics.sample_fields_of_fixed_e_dot_b(2000, np.random.default_rng(8))
+    normal = physics.gradient(physics.e_dot_b, x)
+    gradients = physics.gradient(physics.b_squared_minus_e_squared, x) + np.random.default_rng(9).standard_normal((2000, 1)) * normal
+    inputs = ("E_x", "E_y", "E_z", "B_x", "B_y", "B_z")
+    free, along = [regression.gradient_alignment(polynomial(inputs, 2), x, gradients, normals)[2] for normals in ((), (normal,))]
+    assert free.eigenvalues[0] > 0.05 and along.eigenvalues[0] < 1e-6 < 0.1 < along.eigenvalues[1]
+    (factor, signs), = regression.group_terms(along.terms()).groups
+    assert abs(factor) == pytest.approx(1 / np.sqrt(6)) and len(set(signs[f"E_{i}^2"] for i in "xyz")) == 1 and len(signs) == 6
+
+
+def test_alignment_does_not_depend_on_units_when_their_scale_is_given():
+    x = np.random.default_rng(10).uniform(-1, 1, (500, 2))
+    gradients, units = np.c_[2 * x[:, 0] + x[:, 1]**3, 2 * x[:, 1]], np.array([1e6, 1e-3])
+    plain = regression.gradient_alignment(polynomial(("x", "y"), 2), x, gradients)[2]
+    scaled = regression.gradient_alignment(polynomial(("x", "y"), 2), x * units, gradients / units, scale=units)[2]
+    assert scaled.eigenvalues == pytest.approx(plain.eigenvalues, rel=1e-6, abs=1e-9)
+
+
+def test_a_constant_f_has_no_direction_to_align_with():
+    with pytest.raises(ValueError, match="zero everywhere"):
+        regression.gradient_alignment(polynomial(("x", "y"), 2), np.ones((5, 2)), np.zeros((5, 2)))
+
+
+# ------------------------------------------------------------------------------------------ sparse
+
+ORBITS = ("x", "y", "v_x", "v_y")
+
+
+@pytest.mark.parametrize("function, expected", [
+    (physics.angular_momentum, {"x*v_y": 1, "y*v_x": -1}),
+    (physics.energy, {"v_x^2": 0.5, "v_y^2": 0.5, "1/r": -1}),
+    (lambda x: physics.laplace_runge_lenz(x)[:, 0], {"x*v_y^2": 1, "y*v_x*v_y": -1, "x/r": -1})])
+def test_sparse_fit_recovers_the_formula_from_exact_values_of_an_invariant(function, expected):
+    x, _ = physics.sample_orbits(2000, np.random.default_rng(11))
+    fit = regression.sparse_fit(rational(ORBITS, 3), x, function(x))
+    assert fit.terms == pytest.approx(expected, abs=1e-6) and fit.intercept == pytest.approx(0, abs=1e-6)
+
+
+def test_sparse_fit_prefers_the_simpler_of_features_that_are_equal_on_the_data():
+    # On L = 1, A_x = L v_y - x/r is v_y - x/r.
+    x, _ = physics.sample_orbits_of_fixed_angular_momentum(2000, np.random.default_rng(12))
+    fit = regression.sparse_fit(rational(ORBITS, 3), x, physics.laplace_runge_lenz(x) @ [3, -2])
+    assert fit.terms == pytest.approx({"v_x": 2, "v_y": 3, "x/r": -3, "y/r": 2}, abs=1e-6)
+
+
+def test_sparse_fit_stays_short_under_noise_and_says_what_all_features_would_explain():
+    rng = np.random.default_rng(13)
+    x, _ = physics.sample_orbits(2000, rng)
+    e = physics.energy(x)
+    fit = regression.sparse_fit(rational(ORBITS, 2), x, e + 0.1 * e.std() * rng.standard_normal(2000))
+    assert set(fit.terms) == {"v_x^2", "v_y^2", "1/r"} and fit.terms["1/r"] == pytest.approx(-1, abs=0.05)
+    assert 0.98 < fit.r2 <= fit.richest_r2 < 0.995
+
+
+def test_sparse_fit_of_a_constant_has_no_terms():
+    assert regression.sparse_fit(polynomial(("x", "y"), 2), np.random.default_rng(14).standard_normal((50, 2)), np.full(50, 3.0)).terms == {}

@@ -1,0 +1,68 @@
+"""Feature libraries and typed expressions: values, derivatives, and what is refused."""
+
+from math import comb
+
+import numpy as np
+import pytest
+
+import features
+
+STATE = ("x", "y", "v_x", "v_y")
+LIBRARIES = {
+    "polynomial": features.polynomial(STATE, 4), "rational": features.rational(STATE, 3),
+    "expressions": features.expressions(STATE, [
+        "sin(x)/sqrt(x^2 + y^2)", "x^y - -2*abs(v_x)", "2**x", "exp(-v_x**2) * log(y)", "tanh(x) + arctan(y)*tan(v_y)", "cos(3)", "+x/y"]),
+}
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_derivatives_of_every_feature_equal_central_differences(name):
+    library = LIBRARIES[name]
+    x, h = np.random.default_rng(0).uniform(0.5, 1.5, (20, 4)), 1e-6
+    values, gradients = library.evaluate(x)
+    assert values.shape == (20, len(library.names)) and gradients.shape == (20, len(library.names), 4)
+    for i, step in enumerate(h * np.eye(4)):
+        numerical = (library.evaluate(x + step)[0] - library.evaluate(x - step)[0]) / (2 * h)
+        assert gradients[:, :, i] == pytest.approx(numerical, rel=1e-6, abs=1e-7)
+
+
+def test_features_at_the_origin_of_a_coordinate_have_finite_derivatives():
+    _, gradients = features.polynomial(("x", "y"), 3).evaluate(np.array([[0.0, 2.0]]))
+    assert dict(zip(features.polynomial(("x", "y"), 3).names, gradients[0].tolist()))["x*y^2"] == [4.0, 0.0]
+
+
+def test_rational_features_are_all_monomials_and_all_of_them_over_r():
+    library = features.rational(STATE, 2)
+    x = np.array([[3.0, 4.0, 5.0, 7.0]])                                                  # r = 5
+    values = dict(zip(library.names, library.values(x)[0]))
+    assert len(library.names) == 2 * comb(6, 2) - 1 == len(values)
+    assert (values["1/r"], values["x/r"], values["x*v_y/r"], values["v_y^2"]) == pytest.approx((1 / 5, 3 / 5, 21 / 5, 49))
+    assert np.all(np.diff(library.degrees) >= 0) and library.names[:5] == ("x", "y", "v_x", "v_y", "1/r")
+
+
+def test_rational_features_take_z_into_the_distance_and_need_x_and_y():
+    library = features.rational(("x", "y", "z"), 1)
+    assert dict(zip(library.names, library.values(np.array([[1.0, 2, 2]]))[0]))["z/r"] == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="inputs named x and y"):
+        features.rational(("t", "x"), 1)
+
+
+def test_an_expression_is_arithmetic_with_the_usual_precedence():
+    x = np.array([[2.0, 3.0]])
+    for text, value in (("1 + x*y^2", 19), ("-x^2", -4), ("(x - y)/2", -0.5), ("x**-1", 0.5), ("sqrt(x + 2) * 1e1", 20)):
+        assert features.Expression(text, ("x", "y"))(x)[0] == pytest.approx([value])
+
+
+@pytest.mark.parametrize("text", [
+    "__import__('os').system('true')", "x.real", "x if y else x", "lambda: 1", "[x]", "x y", "", "open(x)", "z", "x = 1", "1e", "'x'",
+    "sin(x, y)", "sin", "sin(x=1)", "(" * 5000 + "x" + ")" * 5000, "x+" * 20000 + "x", "True", "1j", "x @ y", "x // y", "x < y", "x\0"])
+def test_what_is_not_arithmetic_is_refused_and_never_evaluated(text):
+    with pytest.raises(ValueError, match="is not allowed.*use numbers, x, y"):
+        features.Expression(text, ("x", "y"))
+
+
+def test_an_expression_that_is_not_finite_names_the_sample():
+    with pytest.raises(ValueError, match=r"'1/x'.*not finite at sample 1"):
+        features.Expression("1/x", ("x",))(np.array([[1.0], [0.0]]))
+    with pytest.raises(ValueError, match="not finite"):
+        features.Expression("9**9**9**9", ("x",))(np.ones((1, 1)))
