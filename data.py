@@ -81,6 +81,8 @@ def read_npz(path):
     for name, array in arrays.items():
         if name in ("x", "x_prime", "trajectories") and array.dtype.kind not in "iuf":
             raise ValueError(f"{path}: {name} must hold numbers, not {array.dtype}")
+    if not all(array.size for array in arrays.values()):
+        raise ValueError(f"{path} holds no observations: {next(name for name, array in arrays.items() if not array.size)} is empty")
     if "trajectories" in arrays and not {"x", "x_prime"} & set(arrays):
         trajectories = arrays["trajectories"]
         if trajectories.ndim != 3:

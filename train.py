@@ -82,7 +82,7 @@ def parse(arguments):
         "Samples pairs of observations, trains a siamese network to tell whether two belong together, "
         "and reads the invariant off its bottleneck."))
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--system", choices=[*physics.SYSTEMS, "all"], default="sr",
+    what.add_argument("--system", choices=[*physics.SYSTEMS, "all"],
                       help="; ".join(f"{s.name}: {s.title}" for s in physics.SYSTEMS.values()) + "; all: all of them (default sr)")
     what.add_argument("--data", type=Path, metavar="FILE",
                       help="observations of your own instead: .npz with x and x_prime, or trajectories; or .csv with a column of groups")
@@ -117,6 +117,7 @@ def parse(arguments):
                         help="read this saved network off, on the pairs of its --seed, instead of training one; nothing is written")
     options = parser.parse_args(arguments)
     options.hidden = options.hidden or HIDDEN[options.schedule]
+    options.system = options.system or "sr"
     if options.data is None and (options.group or options.known):
         parser.error("--group and --known go with --data")
     if options.model and (options.system == "all" or options.seeds):

@@ -1,0 +1,186 @@
+"""A user's own observations: what is read from a file, how pairs are drawn, and every file that is refused."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import data
+import experiment
+import physics
+import train
+
+NAMES = ["x", "y", "v_x", "v_y"]
+
+
+def trajectories(orbits=40, times=6, seed=0):
+    """Plane oscillators of frequency 1 at random phases, (orbits, times, 4)."""
+    rng = np.random.default_rng(seed)
+    q, p, t = rng.uniform(-1, 1, (orbits, 1, 2)), rng.uniform(-1, 1, (orbits, 1, 2)), rng.uniform(0, 6, (orbits, times, 1))
+    return np.concatenate([q * np.cos(t) + p * np.sin(t), p * np.cos(t) - q * np.sin(t)], axis=2)
+
+
+def npz(folder, **arrays):
+    np.savez(folder / "mine.npz", **arrays)
+    return folder / "mine.npz"
+
+
+def table(folder, head, rows):
+    with open(folder / "mine.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([head, *rows])
+    return folder / "mine.csv"
+
+
+def rows_of(orbits):
+    return [[f"orbit {i}", *map(float, state)] for i, orbit in enumerate(orbits) for state in orbit]
+
+
+@pytest.mark.parametrize("kind", ["trajectories", "pairs", "csv"])
+def test_pairs_are_two_different_observations_of_one_group_and_negatives_of_two(tmp_path, kind):
+    orbits = trajectories(orbits=200, times=2) if kind == "pairs" else trajectories()
+    path = {"trajectories": lambda: npz(tmp_path, trajectories=orbits, names=NAMES),
+            "pairs": lambda: npz(tmp_path, x=orbits[:, 0], x_prime=orbits[:, 1], names=NAMES),
+            "csv": lambda: table(tmp_path, ["orbit", *NAMES], np.random.default_rng(1).permutation(np.array(rows_of(orbits), dtype=object)))}[kind]()
+    system = data.load_system(path)
+    assert system.inputs == tuple(NAMES) and system.train_pairs == (180 if kind == "pairs" else 36 * 15)
+    of_orbit = {tuple(state): i for i, orbit in enumerate(orbits) for state in orbit}
+    seen = []
+    for test, n in ((False, 180), (True, 20)):
+        x, x_prime, y = physics.labelled_pairs(system, n, np.random.default_rng(2), test)
+        assert not np.any(np.all(x == x_prime, axis=1))
+        first, second = [np.array([of_orbit[tuple(state)] for state in states]) for states in (x, x_prime)]
+        assert np.array_equal(first != second, y == 1)
+        seen.append(set(first) | set(second))
+    assert len(seen[0]) == 0.9 * len(orbits) and len(seen[1]) == 0.1 * len(orbits) and not seen[0] & seen[1]
+
+
+def test_columns_without_names_are_numbered_and_known_invariants_are_evaluated(tmp_path):
+    orbits = trajectories()
+    system = data.load_system(npz(tmp_path, trajectories=orbits), known=["x1*x4 - x2*x3"])
+    assert system.inputs == ("x1", "x2", "x3", "x4")
+    values = system.invariants["x1*x4 - x2*x3"](orbits[3])
+    assert values == pytest.approx(physics.angular_momentum(orbits[3])) and np.ptp(values) < 1e-12
+
+
+def test_the_network_sees_inputs_of_any_unit_at_the_same_size(tmp_path):
+    system = data.load_system(npz(tmp_path, trajectories=trajectories() * [1e9, 1e9, 1e-3, 1e-3], names=NAMES))
+    plan = train.plan_of(train.parse(["--data", "mine.npz", "--hidden", "5"]), system, 0)
+    network = experiment.SiameseNetwork(plan.layer_sizes, 0, scale=system.scale)
+    x, _, _ = system.sample(36, np.random.default_rng(0))
+    assert np.mean(network.rows(x, x)[:, :-1]**2, axis=0) == pytest.approx(np.ones(4), rel=0.5)
+    step = 1e-3 * system.scale
+    for i in range(4):                                                       # derivatives are in the user's units
+        numerical = (network.bottleneck(x + step * np.eye(4)[i]) - network.bottleneck(x - step * np.eye(4)[i])) / (2 * step[i])
+        assert network.input_gradient(x)[:, 0, i] * system.scale[i] == pytest.approx(numerical[:, 0] * system.scale[i], abs=2e-3)
+
+
+def test_a_run_on_own_data_reports_in_its_names_and_beside_what_is_known(tmp_path, capsys):
+    path = npz(tmp_path, trajectories=trajectories(400, 20), names=["q", "y", "p", "v_y"])
+    arguments = ["--data", str(path), "--known", "q*v_y - y*p", "--pairs", "3000", "--epochs", "3", "--hidden", "16", "--out", str(tmp_path / "out")]
+    assert train.main(arguments) == 0
+    text = (tmp_path / "out" / "mine.npz" / "seed-0" / "report.md").read_text("utf-8")
+    assert "mine.npz: seed 0" in text and "| test set     | 0." in text and "paper" not in text
+    assert "Correlation of f with q*v_y - y*p" in text or "Correlation of f with q v_y - y p" in text
+    capsys.readouterr()
+    assert train.main(arguments) == 0 and "finished" in capsys.readouterr().out
+    assert train.main(["--report", str(tmp_path / "out")]) == 0
+    path.unlink()
+    npz(tmp_path, trajectories=trajectories(400, 20, seed=1), names=["q", "y", "p", "v_y"])        # other data of the same name
+    assert train.main(arguments) == 2 and "another data" in capsys.readouterr().err
+
+
+def test_a_search_on_own_data_ends_with_a_count_and_leaves_no_checkpoints(tmp_path, capsys):
+    path = npz(tmp_path, trajectories=trajectories(400, 20), names=NAMES)
+    arguments = ["--data", str(path), "--discover", "--pairs", "2000", "--epochs", "2", "--hidden", "8", "--out", str(tmp_path / "out")]
+    assert train.main(arguments) == 0
+    folder = tmp_path / "out" / "mine.npz-discover" / "seed-0"
+    result = json.loads((folder / "result.json").read_text("utf-8"))
+    assert result["count"] == sum(step["found"] for step in result["steps"]) and not result["steps"][-1]["found"]
+    assert {"report.md", "result.json", "f_1.npz"} <= {item.name for item in folder.iterdir()} and not list(folder.glob("step-*"))
+    assert f"{result['count']} invariant" in (folder / "report.md").read_text("utf-8")
+    capsys.readouterr()
+    assert train.main(["--report", str(folder)]) == 0 and "| mine.npz | 0 " in capsys.readouterr().out
+
+
+# --------------------------------------------------------------------------------------- bad input
+
+GOOD = trajectories()
+
+
+def changed(value):
+    orbits = GOOD.copy()
+    orbits[3, 2, 1] = value
+    return orbits
+
+
+@pytest.mark.parametrize("arrays, words", [
+    ({}, "must hold x and x_prime, or trajectories, but holds nothing"),
+    ({"x": GOOD[0]}, "must hold x and x_prime, or trajectories, but holds x"),
+    ({"x": GOOD[:, 0], "x_prime": GOOD[:-1, 1]}, r"one and the same shape .* got \(40, 4\) and \(39, 4\)"),
+    ({"x": GOOD[:, 0, 0], "x_prime": GOOD[:, 1, 0]}, "one and the same shape"),
+    ({"trajectories": GOOD[0]}, r"must have shape \(orbits, times, columns\), got \(6, 4\)"),
+    ({"trajectories": changed(np.nan)}, "has nan in observation 21, column x2"),
+    ({"trajectories": changed(np.inf)}, "has inf in observation 21, column x2"),
+    ({"trajectories": GOOD[:, :, :1]}, "has the one column x1"),
+    ({"trajectories": GOOD[:, :, :0]}, "holds no observations"),
+    ({"trajectories": GOOD[:0]}, "holds no observations"),
+    ({"trajectories": GOOD * [1, 1, 0, 1]}, "column x3 has one value throughout"),
+    ({"trajectories": GOOD, "names": NAMES[:3]}, "4 columns need as many different names"),
+    ({"trajectories": GOOD, "names": ["x", "x", "y", "z"]}, "different names, got x, x, y, z"),
+    ({"trajectories": GOOD, "names": np.arange(4)}, "names must be a list of 4 texts"),
+    ({"trajectories": GOOD[:, :1]}, "40 of 40 groups have a single observation, the first of them 0"),
+    ({"trajectories": GOOD[:3]}, "has 3 groups; at least 4"),
+    ({"x": GOOD[:20, 0], "x_prime": GOOD[:20, 1]}, "has 20 pairs .* too few"),
+    ({"trajectories": np.array([[["a"]]])}, "trajectories must hold numbers, not <U1"),
+    ({"trajectories": np.array([{}], dtype=object)}, "Python objects, which are not read"),
+    ({"trajectories": GOOD + 0j}, "must hold numbers, not complex128"),
+])
+def test_npz_files_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, arrays, words):
+    with pytest.raises(ValueError, match=words):
+        data.load_system(npz(tmp_path, **arrays))
+
+
+@pytest.mark.parametrize("head, rows, words", [
+    (["a", "b"], [[1, 2]], "must have one column that tells .* its columns are a, b; --group NAME"),
+    (["orbit", "event", "x", "y"], [[1, 2, 3, 4]], "must have one column"),
+    ([], [], "its columns are missing"),
+    (["orbit", "x", "y"], [], "holds no observations"),
+    (["orbit", "x", "y"], [[1, 2]], "row 1 has 2 values, the head has 3"),
+    (["orbit", "x", "y"], [[1, 2, 3], [1, 2, "three"]], "row 2 has 'three' in column y, where a number must stand"),
+    (["orbit", "x", "y"], [[1, 2, "nan"], [1, 2, 3]], "has nan in observation 1, column y"),
+    (["orbit", "x", ""], rows_of(GOOD[:, :, :2]), "different names"),
+    (["orbit", "x", "y"], [["lonely", 1, 2], *rows_of(GOOD[:, :, :2])], "1 of 41 groups have a single observation, the first of them lonely"),
+])
+def test_csv_files_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, head, rows, words):
+    with pytest.raises(ValueError, match=words):
+        data.load_system(table(tmp_path, head, rows))
+
+
+def test_the_column_of_groups_can_be_named(tmp_path):
+    path = table(tmp_path, ["star", *NAMES], rows_of(GOOD))
+    assert data.load_system(path, "star").inputs == tuple(NAMES)
+    with pytest.raises(ValueError, match="named planet; its columns are star"):
+        data.load_system(path, "planet")
+
+
+def test_bad_data_options_end_with_one_sentence_and_status_2(tmp_path, capsys):
+    good = npz(tmp_path, trajectories=GOOD)
+    for name, content in (("empty.npz", b""), ("cut.npz", good.read_bytes()[:300]), ("text.npz", b"hello"), ("binary.csv", b"\xff\xfe\x00"),
+                          ("notes.txt", b"x")):
+        (tmp_path / name).write_bytes(content)
+    for arguments, words in ((["absent.npz"], "No such file"), (["empty.npz"], "damaged"), (["cut.npz"], "damaged"), (["text.npz"], "damaged"),
+                             (["binary.csv"], "not a text file"), (["notes.txt"], "must be a .npz or a .csv file"), (["."], "must be a .npz"),
+                             (["mine.npz", "--known", "open('x')"], "is not allowed"), (["mine.npz", "--known", "x9"], "is not allowed"),
+                             (["mine.npz", "--features", "rational"], "needs inputs named x and y"), (["mine.npz", "--system", "sr"], "not allowed with")):
+        assert train.main(["--data", str(tmp_path / arguments[0]), *arguments[1:], "--out", str(tmp_path / "out")]) == 2
+        printed = capsys.readouterr()
+        assert words in printed.err and printed.err.rstrip().splitlines()[-1].startswith("train.py: ") and "Traceback" not in printed.err
+        assert printed.out == "" and not (tmp_path / "out").exists()
+    assert train.main(["--known", "t"]) == 2 and "go with --data" in capsys.readouterr().err
+
+
+def test_few_pairs_are_warned_of(tmp_path, capsys):
+    path = npz(tmp_path, trajectories=GOOD)
+    assert train.main(["--data", str(path), "--epochs", "1", "--hidden", "4", "--out", str(tmp_path / "out")]) == 0
+    assert "has only 540 pairs to train on" in capsys.readouterr().err
