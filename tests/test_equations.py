@@ -1,16 +1,25 @@
 """The paper's numbered equations, one or more tests each: python -m pytest -k eq_A1
 
 Every expected value comes from somewhere else than the code under test: a formula written out with
-plain numbers, finite differences, or a value known from a textbook.
+plain numbers, finite differences, or a value known from a textbook. The second part shows what is wrong
+in the paper, or what its words leave out: the section Errata of AUDIT.md, in the same order.
 """
 
+import itertools
+import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import physics
+import regression
 import siamese
+
+RUNS = [(path, json.loads(path.read_text("utf-8")))
+        for path in sorted((Path(__file__).parent.parent / "results").rglob("result.json"))]
 
 
 def small_network(activation="relu", k=1, w=1.3, seed=0):
@@ -221,3 +230,284 @@ def test_eq_12_half_the_contraction_of_the_field_tensor_with_itself():
     tensor, eta = physics.field_tensor(x), np.diag([-1.0, 1, 1, 1])
     contraction = np.einsum("nab,nab->n", tensor, eta @ tensor @ eta) / 2
     assert physics.b_squared_minus_e_squared(x) == pytest.approx(contraction)
+
+
+@pytest.mark.parametrize("name, equation", [("sr", "eq_05"), ("cp", "eq_08"), ("em", "eq_11"), ("em-fixed", "eq_12")])
+def test_every_kept_run_has_the_formula_of_the_paper_but_for_factor_and_offset(name, equation):
+    # Of a system without kept runs there is nothing to compare; RESULTS.md shows which have some.
+    printed = re.search(r"\(.*\)", physics.SYSTEMS[name].published.formula).group()
+    for digit, axis in zip("123", "xyz"):
+        printed = printed.replace("_" + digit, "_" + axis)
+    for path, result in RUNS:
+        if result["system"] == name:
+            assert re.search(r"\(.*\)", result["formula"]).group() == printed, path
+
+
+# ------------------------------------------------------------------------------------------ errata
+
+def printed_transformations(n, rng, max_speed=0.9):
+    """Λ = D1 Λ_v D2 exactly as Appendix A prints it: R in O(3), reflections included, no time reversal."""
+    d1, d2 = np.zeros((2, n, 4, 4))
+    for d in (d1, d2):
+        d[:, 0, 0] = 1
+        d[:, 1:, 1:] = physics.rotations(n, rng) * rng.choice([-1.0, 1.0], n)[:, None, None]
+    return d1 @ physics.boosts(rng.uniform(-max_speed, max_speed, n)) @ d2
+
+
+def test_eq_01_F_is_the_probability_of_different_because_different_pairs_have_the_label_1():
+    network = small_network(w=1.3)
+    rng = np.random.default_rng(20)
+    x, x_prime = rng.standard_normal((2, 50, 4))
+    far, near = network.predict(x, x_prime), network.predict(x, x)
+    assert near == pytest.approx(np.full(50, 1 / (1 + math.exp(-network.b[0]))))     # nothing can be more alike
+    assert np.all(far > near)
+    # The equivalent pairs carry the label 0, and the loss of a label 0 falls as F falls.
+    assert physics.labelled_pairs(physics.SYSTEMS["sr"], 5, rng)[2].tolist() == [0] * 5 + [1] * 5
+    z = np.linspace(-5, 5, 11)
+    for y, sign in ((0, 1), (1, -1)):
+        assert np.all(sign * np.diff([siamese.cross_entropy(np.array([value]), np.array([y])) for value in z]) > 0)
+
+
+def test_eq_B1_as_printed_rewards_a_wrong_prediction_without_limit():
+    # Read strictly, the minus in front of the sum binds the first term alone. Label 0, prediction near 1:
+    for p in (0.9, 0.999, 1 - 1e-9):
+        y = 0
+        printed = -(y * math.log(p)) + (1 - y) * math.log(1 - p)
+        bracketed = -(y * math.log(p) + (1 - y) * math.log(1 - p))
+        assert printed == -bracketed < 0
+        assert siamese.cross_entropy(np.array([math.log(p / (1 - p))]), np.array([y])) == pytest.approx(bracketed, rel=1e-6)
+
+
+def test_eq_B1_runs_over_the_pairs_of_both_labels_which_are_twice_as_many_as_the_text_says():
+    for name in ("sr", "em"):
+        x, x_prime, y = physics.labelled_pairs(physics.SYSTEMS[name], 70, np.random.default_rng(21))
+        assert len(x) == len(x_prime) == len(y) == 2 * 70
+
+
+def test_section_III_A_a_free_permutation_leaves_one_true_pair_on_average_among_the_negatives():
+    for n in range(2, 8):
+        in_place = [sum(i == p for i, p in enumerate(order)) for order in itertools.permutations(range(n))]
+        assert sum(in_place) == len(in_place)                             # one on average, whatever n
+
+
+def test_eq_A1_products_of_appendix_A_never_reverse_time_though_eq_04_does():
+    reversal = np.diag([-1.0, 1, 1, 1])
+    eta = np.diag([-1.0, 1, 1, 1])
+    assert np.array_equal(reversal.T @ eta @ reversal, eta)               # an element of (4)
+    rng = np.random.default_rng(22)
+    transformations = printed_transformations(20_000, rng, 0.99)
+    assert transformations[:, 0, 0].min() >= 1                            # and none of (A1)
+    assert 0.4 < np.mean(np.linalg.det(transformations) > 0) < 0.6        # reflections it has
+    events = rng.uniform(-1, 1, (20_000, 4))
+    seen = np.einsum("nij,nj->ni", transformations, events)
+    time_like = physics.interval(events) < 0
+    assert np.array_equal(np.sign(seen[time_like, 0]), np.sign(events[time_like, 0]))
+    assert np.any(np.sign(seen[~time_like, 0]) != np.sign(events[~time_like, 0]))
+
+
+def test_eq_A1_at_a_fixed_time_like_interval_the_direction_of_time_alone_tells_three_quarters_of_the_pairs():
+    # So under Appendix A as printed the null experiment of section III.A would have had an invariant to find.
+    rng = np.random.default_rng(23)
+    events, _ = physics.sample_events_of_fixed_interval(20_000, rng)
+    seen = np.einsum("nij,nj->ni", printed_transformations(20_000, rng), events)
+    partner = physics.derangement(20_000, rng)
+    told_apart = [np.sign(events[:, 0]) != np.sign(other[:, 0]) for other in (seen, seen[partner])]
+    assert not told_apart[0].any()
+    assert np.mean([~told_apart[0], told_apart[1]]) == pytest.approx(0.75, abs=0.01)
+
+
+def test_eq_04_pairs_of_fixed_interval_still_remember_how_fast_they_were():
+    # Why the null experiment gives 57 %, not 50 %, of 10 000 test pairs (a deviation of 14 standard errors):
+    # boosts are of limited speed, so that an event far out on the hyperboloid is seen far out again.
+    rng = np.random.default_rng(24)
+    x, x_prime = physics.sample_events_of_fixed_interval(20_000, rng)
+    t, t_prime = np.abs(x[:, 0]), np.abs(x_prime[:, 0])
+    assert np.corrcoef(t, t_prime)[0, 1] > 0.25
+    assert np.corrcoef(t, t_prime[physics.derangement(20_000, rng)])[0, 1] == pytest.approx(0, abs=0.03)
+    faster = np.einsum("nij,nj->ni", physics.lorentz_transformations(20_000, rng, 0.999), x)
+    assert np.corrcoef(t, np.abs(faster[:, 0]))[0, 1] < 0.15
+
+
+def printed_monomials(name):
+    """The monomials of the published polynomial of a system, each as its factors in order."""
+    terms = re.sub(r"(?<=\S) ([-+]) ", r"|\1", physics.SYSTEMS[name].published.polynomial).split("|")
+    factors = [re.findall(r"[a-zA-Z](?:_\w)?²?", term) for term in terms]
+    return sorted("".join(sorted(f[:-1] * 2 if f.endswith("²") else f for f in product)) for product in factors)
+
+
+def every_monomial(name):
+    inputs = physics.SYSTEMS[name].inputs
+    return sorted([""] + list(inputs) + ["".join(sorted(pair)) for pair in itertools.combinations_with_replacement(inputs, 2)])
+
+
+def test_eq_05_prints_every_monomial_of_order_two_once():
+    assert printed_monomials("sr") == every_monomial("sr")
+
+
+def test_eq_05_largest_of_the_small_terms_is_odd_in_t():
+    # 2.50 t, twelve times the next; sign(t), which Appendix A leaves invariant, would show as such a term.
+    small = re.findall(r"([-+]?) ?(\d\.\d\d)([a-z]+)\b", physics.SYSTEMS["sr"].published.polynomial)
+    by_size = sorted(((float(size), term) for _, size, term in small), reverse=True)
+    assert by_size[0] == (2.5, "t") and by_size[0][0] > 11 * by_size[1][0]
+
+
+def test_eq_08_prints_v_y_squared_twice_and_v_x_squared_not_at_all():
+    printed, expected = printed_monomials("cp"), every_monomial("cp")
+    assert [term for term in expected if term not in printed] == ["v_xv_x"]
+    assert len(printed) == len(expected) and printed.count("v_yv_y") == 2
+
+
+def test_eq_08_only_the_z_component_of_the_angular_momentum_is_not_zero_in_the_plane():
+    x = np.random.default_rng(25).standard_normal((20, 4))
+    position, velocity = [np.column_stack([part, np.zeros(20)]) for part in (x[:, :2], x[:, 2:])]
+    angular_momentum = np.cross(position, velocity)
+    assert not angular_momentum[:, :2].any()
+    assert physics.angular_momentum(x) == pytest.approx(angular_momentum[:, 2])
+
+
+def conserved_in_space(x):
+    """E, L and A of states (position, velocity) of shape (6,), as (7,)."""
+    position, velocity = x[:3], x[3:]
+    r, angular_momentum = np.linalg.norm(position), np.cross(position, velocity)
+    return np.array([velocity @ velocity / 2 - 1 / r, *angular_momentum, *(np.cross(velocity, angular_momentum) - position / r)])
+
+
+def conserved_in_the_plane(x):
+    """E, L and A of states (x, y, v_x, v_y) of shape (4,), as (4,)."""
+    return np.array([physics.energy(x[None])[0], physics.angular_momentum(x[None])[0], *physics.laplace_runge_lenz(x[None])[0]])
+
+
+@pytest.mark.parametrize("conserved, inputs, numbers, independent", [(conserved_in_space, 6, 7, 5), (conserved_in_the_plane, 4, 4, 3)])
+def test_eq_07_conserved_quantities_independent_of_each_other_are_five_in_space_and_three_in_the_plane(
+        conserved, inputs, numbers, independent):
+    rng, h = np.random.default_rng(26), 1e-6
+    for x in rng.uniform(0.5, 1, (20, inputs)) * rng.choice([-1, 1], (20, inputs)):
+        jacobian = np.array([(conserved(x + step) - conserved(x - step)) / (2 * h) for step in h * np.eye(inputs)])
+        singular_values = np.linalg.svd(jacobian, compute_uv=False)
+        assert len(conserved(x)) == numbers
+        assert np.sum(singular_values > 1e-3) == independent and np.all(singular_values[independent:] < 1e-7)
+
+
+def test_eq_07_the_two_relations_that_take_seven_conserved_quantities_to_five():
+    for x in np.random.default_rng(27).standard_normal((20, 6)):
+        energy, angular_momentum, a = np.split(conserved_in_space(x), [1, 4])
+        assert angular_momentum @ a == pytest.approx(0, abs=1e-9)
+        assert a @ a == pytest.approx(1 + 2 * energy[0] * angular_momentum @ angular_momentum)
+
+
+def test_table_III_fixed_L_the_square_of_a_component_of_A_goes_with_the_energy_and_the_component_does_not():
+    # |A|² = 1 + 2 E L², so the paper's observation, f² over E in Fig. 5, follows if f is a component of A.
+    x, _ = physics.sample_orbits_of_fixed_angular_momentum(5000, np.random.default_rng(28))
+    energy, a = physics.energy(x), physics.laplace_runge_lenz(x)
+    assert np.sum(a**2, axis=1) == pytest.approx(1 + 2 * energy * physics.angular_momentum(x)**2, abs=1e-9)
+    for angle in np.linspace(0, np.pi, 7):
+        component = a @ [np.cos(angle), np.sin(angle)]
+        assert abs(np.corrcoef(component, energy)[0, 1]) < 0.05
+        assert np.corrcoef(component**2, energy)[0, 1] > 0.4
+
+
+def test_table_III_order_one_is_that_of_a_component_of_A_and_cannot_be_that_of_the_energy():
+    # A quantity that is a function of E is the same at -x as at x, so that no linear term can go with it.
+    x, x_test = [physics.sample_orbits_of_fixed_angular_momentum(4000, np.random.default_rng(seed))[0] for seed in (29, 30)]
+
+    def order_one(quantity):
+        return regression.hierarchy(x, quantity(x), x_test, quantity(x_test), physics.STATE, orders=(1,))[1].r2[1]
+    assert physics.energy(-x) == pytest.approx(physics.energy(x))
+    assert order_one(physics.energy) < 0.01
+    assert order_one(lambda x: np.sqrt(1 + 2 * physics.energy(x))) < 0.01                 # f² ~ E, as the paper reads it
+    assert order_one(lambda x: physics.laplace_runge_lenz(x)[:, 0]) == pytest.approx(0.81, abs=0.06)
+    assert physics.SYSTEMS["cp-fixed"].published.r2[1] == (0.8055, 0.8074)
+
+
+def test_table_II_test_score_of_order_four_falls_where_all_other_scores_rise():
+    for name in ("sr", "cp", "cp-fixed", "em", "em-fixed"):
+        training, test = np.transpose(list(physics.SYSTEMS[name].published.r2.values()))
+        assert np.all(np.diff(training) >= 0)                             # each order contains the one below
+        falls = np.flatnonzero(np.diff(test) < -1e-4)
+        assert falls.tolist() == ([2] if name == "cp" else [])
+
+
+def test_eq_09_has_the_signs_of_the_opposite_metric_which_changes_no_invariant():
+    # F_{μν} = ∂_μ A_ν - ∂_ν A_μ of the potentials φ = -E·r and A = B × r / 2, A^μ = (φ, A), lowered by a metric.
+    fields = np.random.default_rng(31).standard_normal((5, 6))
+    for x, printed in zip(fields, physics.field_tensor(fields)):
+        e, b = x[:3], x[3:]
+        derivative = np.zeros((4, 4))                                     # [μ, ν] is ∂_μ A^ν, constant
+        derivative[1:, 0] = -e
+        derivative[1:, 1:] = [np.cross(b, axis) / 2 for axis in np.eye(3)]
+        for metric, sign in ((np.diag([1.0, -1, -1, -1]), 1), (physics.METRIC, -1)):
+            lowered = derivative @ metric
+            assert lowered - lowered.T == pytest.approx(sign * printed)
+    # The other sign turns E and B around, both: E·B and |B|² - |E|² stay, and so does (10), which is linear.
+    for invariant in (physics.e_dot_b, physics.b_squared_minus_e_squared):
+        assert invariant(-fields) == pytest.approx(invariant(fields))
+
+
+def test_eq_10_is_the_transformation_by_the_inverse_which_is_drawn_as_often():
+    rng = np.random.default_rng(32)
+    x, transformations = rng.standard_normal((4000, 6)), physics.lorentz_transformations(4000, rng, full_group=False)
+    # As the text transforms events, x'^μ = Λ^μ_ν x^ν, the tensor with upper indices transforms as Λ F Λ^T.
+    eta = physics.METRIC
+    upper = transformations @ (eta @ physics.field_tensor(x) @ eta) @ transformations.transpose(0, 2, 1)
+    by_the_vector_law = physics.fields(eta @ upper @ eta)
+    inverse = np.linalg.inv(transformations)
+    assert physics.transform_fields(x, inverse) == pytest.approx(by_the_vector_law, abs=1e-6)
+    # The inverse of D1 Λ_v D2 is D2^T Λ_{-v} D1^T: the same factors, drawn with the same chance.
+    beta = rng.uniform(-0.9, 0.9, 50)
+    assert np.linalg.inv(physics.boosts(beta)) == pytest.approx(physics.boosts(-beta), abs=1e-9)
+    for i, j in ((0, 0), (0, 1), (1, 0), (2, 3)):
+        quantiles = [np.quantile(drawn[:, i, j], np.linspace(0.1, 0.9, 9)) for drawn in (transformations, inverse)]
+        assert quantiles[0] == pytest.approx(quantiles[1], abs=0.08)
+
+
+@pytest.mark.parametrize("component, flips", [
+    (np.diag([1.0, -1, 1, 1]), True), (np.diag([-1.0, 1, 1, 1]), True), (np.diag([-1.0, -1, -1, -1]), False)])
+def test_eq_11_E_dot_B_changes_its_sign_with_the_determinant_of_the_transformation_and_det_F_does_not(component, flips):
+    rng = np.random.default_rng(33)
+    x = rng.standard_normal((50, 6))
+    transformations = component @ physics.lorentz_transformations(50, rng, full_group=False)
+    seen = physics.transform_fields(x, transformations)
+    assert physics.e_dot_b(seen) == pytest.approx((-1 if flips else 1) * physics.e_dot_b(x), abs=1e-9)
+    assert physics.b_squared_minus_e_squared(seen) == pytest.approx(physics.b_squared_minus_e_squared(x), abs=1e-9)
+    determinants = np.linalg.det(physics.field_tensor(seen))
+    assert determinants == pytest.approx(np.linalg.det(physics.field_tensor(x)), abs=1e-6)
+
+
+def test_eq_11_a_fixed_determinant_leaves_the_sign_of_E_dot_B_free():
+    x = np.random.default_rng(34).standard_normal((50, 6))
+    turned = x * [1, 1, 1, -1, -1, -1]
+    assert np.linalg.det(physics.field_tensor(turned)) == pytest.approx(np.linalg.det(physics.field_tensor(x)))
+    assert physics.e_dot_b(turned) == pytest.approx(-physics.e_dot_b(x))
+
+
+def adadelta_path(rate, epsilon, gradients):
+    """Parameters after each step down the given gradients (steps, p), from zero."""
+    optimizer = siamese.Adadelta(gradients.shape[1], rate, epsilon=epsilon, dtype=np.float64)
+    parameters, path = np.zeros(gradients.shape[1]), []
+    for g in gradients:
+        optimizer.step(parameters, g)
+        path.append(parameters.copy())
+    return np.array(path)
+
+
+def test_appendix_B_first_steps_of_adadelta_are_rate_times_the_root_of_epsilon_whatever_the_gradient():
+    gradients = np.array([[3.0, -0.2, 40.0]])
+    step = 100 * math.sqrt(1e-7 / (1 - 0.95))                             # 0.14 for every weight, at once
+    assert step == pytest.approx(0.1414, abs=1e-4)
+    assert adadelta_path(100.0, 1e-7, gradients)[0] == pytest.approx(-step * np.sign(gradients[0]), rel=1e-4)
+    assert np.abs(adadelta_path(1.0, 1e-7, gradients)[0]).max() < 0.0015
+
+
+def test_appendix_B_only_rate_times_the_root_of_epsilon_counts_so_100_is_no_number_by_itself():
+    gradients = np.random.default_rng(35).standard_normal((200, 5)) + 0.3
+    path = adadelta_path(100.0, 1e-7, gradients)
+    assert adadelta_path(100 * math.sqrt(1e-7 / 1e-5), 1e-5, gradients) == pytest.approx(path, rel=2e-3, abs=1e-3)
+    assert adadelta_path(1.0, 1e-3, gradients) == pytest.approx(path, rel=0.1, abs=0.05)
+    assert np.abs(adadelta_path(1.0, 1e-7, gradients) - path).max() > 0.5
+
+
+def test_appendix_B_learning_rate_of_100_is_not_needed_every_kept_run_at_2_found_its_invariant():
+    quick = [result for path, result in RUNS if result["schedule"] == "quick" and result["system"] in ("sr", "cp", "em", "em-fixed")]
+    assert quick and all(result["settings"]["learning_rate"] == 2 for result in quick)
+    for result in quick:
+        assert result["test_accuracy"] >= physics.SYSTEMS[result["system"]].published.accuracy[1]

@@ -43,7 +43,7 @@ def command(*arguments, **options):
 
 # ------------------------------------------------------------------------------- a run, end to end
 
-def test_a_small_run_finds_the_interval(run):
+def test_eq_05_a_small_run_finds_the_interval(run):
     _, result, _ = run
     terms = result["polynomial"]["terms"]
     squares = np.array([-terms.pop("t^2"), terms.pop("x^2"), terms.pop("y^2"), terms.pop("z^2")])
