@@ -142,8 +142,7 @@ def test_eq_A2_eq_A3_boost_by_three_fifths_of_the_speed_of_light():
 
 def test_eq_A4_rotations_are_orthogonal_and_uniform():
     r = physics.rotations(40_000, np.random.default_rng(7))
-    assert r.transpose(0, 2, 1) @ r == pytest.approx(np.tile(np.eye(3), (len(r), 1, 1)), abs=1e-12)
-    assert np.linalg.det(r) == pytest.approx(np.ones(len(r)))
+    assert np.abs(r.transpose(0, 2, 1) @ r - np.eye(3)).max() < 1e-12 and np.abs(np.linalg.det(r) - 1).max() < 1e-12
     flat = r.reshape(-1, 9)
     # Moments of the Haar measure: <R_ij> = 0, <R_ij R_kl> = δ_ik δ_jl / 3, and tr R = 1 + 2 cos(angle)
     # with angle density (1 - cos) / pi, so that <tr R> = 0, <tr^2 R> = 1, <tr^3 R> = 1.
@@ -397,18 +396,18 @@ def test_eq_07_the_two_relations_that_take_seven_conserved_quantities_to_five():
 
 def test_table_III_fixed_L_the_square_of_a_component_of_A_goes_with_the_energy_and_the_component_does_not():
     # |A|² = 1 + 2 E L², so the paper's observation, f² over E in Fig. 5, follows if f is a component of A.
-    x, _ = physics.sample_orbits_of_fixed_angular_momentum(5000, np.random.default_rng(28))
+    x, _ = physics.sample_orbits_of_fixed_angular_momentum(2000, np.random.default_rng(28))
     energy, a = physics.energy(x), physics.laplace_runge_lenz(x)
     assert np.sum(a**2, axis=1) == pytest.approx(1 + 2 * energy * physics.angular_momentum(x)**2, abs=1e-9)
     for angle in np.linspace(0, np.pi, 7):
         component = a @ [np.cos(angle), np.sin(angle)]
-        assert abs(np.corrcoef(component, energy)[0, 1]) < 0.05
+        assert abs(np.corrcoef(component, energy)[0, 1]) < 0.1
         assert np.corrcoef(component**2, energy)[0, 1] > 0.4
 
 
 def test_table_III_order_one_is_that_of_a_component_of_A_and_cannot_be_that_of_the_energy():
     # A quantity that is a function of E is the same at -x as at x, so that no linear term can go with it.
-    x, x_test = [physics.sample_orbits_of_fixed_angular_momentum(4000, np.random.default_rng(seed))[0] for seed in (29, 30)]
+    x, x_test = [physics.sample_orbits_of_fixed_angular_momentum(1500, np.random.default_rng(seed))[0] for seed in (29, 30)]
 
     def order_one(quantity):
         return regression.hierarchy(x, quantity(x), x_test, quantity(x_test), physics.STATE, orders=(1,))[1].r2[1]

@@ -1,0 +1,155 @@
+"""How the results react to what the paper leaves open: python benchmarks/sensitivity.py
+
+Trains the network of `sr` once for every choice and seed, one choice changed at a time, and writes
+results/sensitivity.md. Fewer pairs and epochs than a run of train.py, since differences are wanted, not
+best values. Every training that is done is kept in results/sensitivity.json and not done again: the
+command can be interrupted, and goes on.
+"""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ[variable] = "1"
+
+import argparse
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import experiment
+import physics
+import regression
+import siamese
+import training
+from files import write
+from report import table
+
+RIDGE_STRENGTHS = (0.0, 1.0, 1e3, 1e6)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """All that is varied; the defaults are those of train.py."""
+    width: int = 200
+    activation: str = "relu"
+    max_speed: float = 0.9
+    full_group: bool = True
+    inputs: str = "uniform"
+    rate: float = training.SCHEDULES["quick"].learning_rate
+    epsilon: float = 1e-7
+
+
+ROWS = [                                                # what the table says, the choices, the ridge strength
+    ("as in `train.py`", Choices(), 1.0),
+    ("width 50", Choices(width=50), 1.0),
+    ("width 100", Choices(width=100), 1.0),
+    ("boosts up to β = 0.5", Choices(max_speed=0.5), 1.0),
+    ("boosts up to β = 0.99", Choices(max_speed=0.99), 1.0),
+    ("inputs normal, of the same variance", Choices(inputs="normal"), 1.0),
+    ("rotations and boosts alone, no time reversal", Choices(full_group=False), 1.0),
+    *((f"ridge strength {words}, the networks of the first row", Choices(), alpha)
+      for words, alpha in (("0", 0.0), ("1000", 1e3), ("1 000 000", 1e6))),
+    *((f"rate {rate:g}, ε = {words}", Choices(rate=rate, epsilon=epsilon), 1.0)
+      for words, epsilon in (("1e-7", 1e-7), ("1e-4", 1e-4)) for rate in (0.1, 1.0, 10.0, 100.0)),
+    *((f"rate {rate:g}, tanh", Choices(rate=rate, activation="tanh"), 1.0) for rate in (1.0, 100.0)),
+    *((f"rate {rate:g}, width 50", Choices(rate=rate, width=50), 1.0) for rate in (1.0, 100.0)),
+]
+
+
+def system(choices):
+    """The system `sr` with these choices for events and transformations."""
+    def sample(n, rng):
+        if choices.inputs == "normal":
+            x = rng.standard_normal((n, 4)) / np.sqrt(3)                # the variance of the box [-1, 1]
+        else:
+            x = rng.uniform(-1, 1, (n, 4))
+        transformations = physics.lorentz_transformations(n, rng, choices.max_speed, choices.full_group)
+        return x, np.einsum("nij,nj->ni", transformations, x)
+    return replace(physics.SYSTEMS["sr"], sample=sample)
+
+
+def measure(choices, seed, pairs, epochs):
+    """Train once; return accuracy, correlation with sign(t) and regressions on the test set, None if it diverged."""
+    data, initial, batches = experiment.seed_streams(seed)
+    train, test = experiment.sample_sets(system(choices), data, pairs)
+    network = siamese.SiameseNetwork((4, choices.width, choices.width, 1), initial, choices.activation)
+    schedule = replace(training.SCHEDULES["quick"], learning_rate=choices.rate, epochs=epochs)
+    run = training.Training(network, train, test, schedule, batches)
+    run.optimizer.epsilon = choices.epsilon
+    while not run.finished:
+        try:
+            run.epoch()
+        except FloatingPointError:
+            return None
+    x, x_test = [values[:len(values) // 2].astype(float) for values in (train[0], test[0])]
+    f, f_test = [network.bottleneck(values)[:, 0].astype(float) for values in (x, x_test)]
+    regressions = {}
+    for alpha in RIDGE_STRENGTHS:
+        quadratic = regression.hierarchy(x, f, x_test, f_test, physics.EVENT, orders=(2,), alpha=alpha)[2]
+        terms = quadratic.terms()
+        squares = np.array([-terms["t^2"], terms["x^2"], terms["y^2"], terms["z^2"]])
+        # Relative to their mean; where f is not s² at all, the mean is near zero and this is large.
+        regressions[f"{alpha:g}"] = {"r2": quadratic.r2[1], "worst": float(np.abs(squares / squares.mean() - 1).max())}
+    return {"accuracy": float(network.evaluate(*test)[1]), "epochs": len(run.history["epoch"]),
+            "sign_t": abs(regression.correlation(np.sign(x_test[:, 0]), f_test)), "regressions": regressions}
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="benchmarks/sensitivity.py", allow_abbrev=False, description=__doc__.split("\n")[0])
+    parser.add_argument("--pairs", type=int, default=20_000, help="training pairs of each label (default 20000)")
+    parser.add_argument("--epochs", type=int, default=60, help="at most so many epochs (default 60)")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, ... of each row (default 3)")
+    parser.add_argument("--out", type=Path, default=Path("results"), metavar="FOLDER", help="where the table goes (default results)")
+    options = parser.parse_args(arguments)
+    if min(options.pairs - 1, options.epochs, options.seeds) < 1:
+        parser.error("--pairs must be 2 or more, --epochs and --seeds 1 or more")
+    return options
+
+
+def row(words, results, alpha):
+    """One line of the table on the results of all seeds."""
+    learned = [result for result in results if result]
+    if not learned:
+        return words, "diverged"
+    regressions = [result["regressions"][f"{alpha:g}"] for result in learned]
+    worst = max(r["worst"] for r in regressions)
+    return (words, from_to([result["accuracy"] for result in learned], 3), from_to([r["r2"] for r in regressions], 4),
+            f"{worst:.1%}" if worst < 1 else "over 100%", from_to([result["sign_t"] for result in learned], 2))
+
+
+def from_to(values, digits):
+    return f"{mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    words = f"python benchmarks/sensitivity.py --pairs {options.pairs} --epochs {options.epochs} --seeds {options.seeds}"
+    print(words)
+    path, lines = options.out / "sensitivity.json", []
+    done = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    for name, choices, alpha in ROWS:
+        keys = [f"{choices}, {options.pairs} pairs, {options.epochs} epochs, seed {seed}" for seed in range(options.seeds)]
+        for seed, key in enumerate(keys):
+            if key not in done:
+                done[key] = measure(choices, seed, options.pairs, options.epochs)
+                write(path, lambda file: json.dump(done, file, indent=1, ensure_ascii=False))
+                print(f"{name}, seed {seed}: " + (f"accuracy {done[key]['accuracy']:.3f}" if done[key] else "diverged"), flush=True)
+        lines.append(row(name, [done[key] for key in keys], alpha))
+    text = "\n".join([
+        f"Made by `{words}`.", "",
+        f"System `sr`, {options.pairs} pairs of each label, at most {options.epochs} epochs; all else as in schedule `quick`. "
+        f"One choice is changed at a time: means over {options.seeds} seeds, and the lowest and highest. \"Worst coefficient\" is "
+        "the largest deviation, in any seed, of the coefficients of -t², x², y² and z² from their mean.", "",
+        *table(("choice", "test accuracy", "R² of order 2", "worst coefficient", "correlation of f with sign(t), magnitude"), *lines)])
+    write(options.out / "sensitivity.md", lambda file: file.write(text + "\n"))
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
