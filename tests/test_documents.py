@@ -1,4 +1,4 @@
-"""AUDIT.md, README.md and RESULTS.md agree with the code and the results that they speak of."""
+"""AUDIT.md, COURSE.md, README.md and RESULTS.md agree with the code, the tests and the results that they speak of."""
 
 import importlib
 import re
@@ -6,40 +6,137 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import physics
 import train
+import training
+from test_sensitivity import sensitivity
 
 ROOT = Path(__file__).parent.parent
-AUDIT = (ROOT / "AUDIT.md").read_text("utf-8")
-TESTS = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+README, AUDIT, COURSE = [(ROOT / f"{name}.md").read_text("utf-8") for name in ("README", "AUDIT", "COURSE")]
+DOCUMENTS = README + AUDIT + COURSE
+MODULES = "|".join(path.stem for path in ROOT.glob("*.py"))
+TESTS = set(re.findall(r"^def (test_\w+)", "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py")), re.M))
+VERDICTS = ("as printed", "corrected", "left open, chosen")
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:siamese|training|physics|regression|experiment|train|report|figures|jobs|files|checks)\.\w+)`", AUDIT))))
-def test_code_named_in_the_audit_exists(name):
-    module, attribute = name.split(".")
-    assert hasattr(importlib.import_module(module), attribute)
+def rows():
+    """The audit's rows on equations, tables, figures and numbers: {what: the other cells}."""
+    lines = re.findall(r"^\| (.*) \|$", AUDIT.split("## Errata")[0].replace("| |", "|  |"), re.M)
+    return {what: cells for what, *cells in (re.split(r" (?<!\\)\| ", line) for line in lines) if what not in ("eq.", "what")}
 
 
-def test_tests_named_in_the_audit_exist():
-    named = set(re.findall(r"`(test_\w+)`", AUDIT))
-    assert len(named) > 20
-    assert not [name for name in named if f"def {name}(" not in TESTS]
+def commands(start):
+    """Every command in the documents that begins so, without what belongs to the shell or the sentence."""
+    return sorted(set(re.findall(rf"(?<![\w/.]){re.escape(start)}(?: [^`\n|;)#]*)?", DOCUMENTS)))
 
 
-@pytest.mark.parametrize("equation", [*map(str, range(1, 13)), "A1", "A2", "A3", "A4", "B1"])
-def test_every_numbered_equation_has_a_row_in_the_audit(equation):
-    row = re.search(rf"^\| \({equation}\) \|.*$", AUDIT, re.M).group()
-    assert re.search(r"`\w+\.\w+`", row) and "`test_" in row
-    assert re.search(r"\| (as printed|corrected|chosen by us) \|", row)
+# ------------------------------------------------------------------------------------------- names
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(rf"`((?:{MODULES})\.(?!py\b|md\b)[\w.]+)`", DOCUMENTS))))
+def test_code_named_in_the_documents_exists(name):
+    module, *attributes = name.split(".")
+    found = importlib.import_module(module)
+    for attribute in attributes:
+        found = getattr(found, attribute)
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"python train\.py(?: [^`\n|]*)?", (ROOT / "README.md").read_text("utf-8") + AUDIT))))
+def test_tests_named_in_the_documents_exist():
+    named = set(re.findall(r"`(test_\w+)`", DOCUMENTS))
+    assert len(named) > 60
+    assert not named - TESTS
+
+
+def test_files_linked_from_the_documents_exist():
+    for target in re.findall(r"\]\(([^)#:]+)\)", DOCUMENTS):
+        assert (ROOT / target).exists(), target
+
+
+# ------------------------------------------------------------------------------------------- audit
+
+@pytest.mark.parametrize("what", [
+    *(f"({equation})" for equation in (*range(1, 13), "A1", "A2", "A3", "A4", "B1")),
+    *(f"Table {number}" for number in ("I", "II", "III", "IV", "V")), *(f"Figure {number}" for number in range(1, 10)),
+    *(f"accuracy, {name}" for name in physics.SYSTEMS), "50 000 pairs", "200 000 pairs", "5 000 pairs", "learning rate 100",
+    "batch 256", "factor 2 after 50 epochs", "10 000 epochs", "stop after 200 epochs", "five conserved quantities"])
+def test_every_equation_table_figure_and_number_has_a_row_in_the_audit(what):
+    says, code, tests, verdict, why = rows()[what]
+    assert says and re.fullmatch(r"(`\w+(\.\w+)+`(, )?)+", code) and re.fullmatch(r"(`test_\w+`(, )?)+", tests)
+    assert verdict in VERDICTS
+    assert why or verdict == "as printed"
+
+
+def test_every_row_of_the_audit_has_a_verdict_and_those_that_are_not_as_printed_say_why():
+    for what, (_, _, _, verdict, why) in rows().items():
+        assert verdict in VERDICTS and (why or verdict == "as printed"), what
+
+
+def test_errata_are_numbered_each_names_its_tests_and_rows_refer_to_those_that_exist():
+    errata = re.split(r"^\d+\. ", AUDIT.split("## Errata")[1].split("## What the paper leaves open")[0], flags=re.M)[1:]
+    numbers = re.findall(r"^(\d+)\. ", AUDIT, re.M)
+    assert numbers == [str(number) for number in range(1, len(errata) + 1)]
+    assert all("`test_" in erratum for erratum in errata)
+    for referred in re.findall(r"errat(?:um|a) (\d+)(?: and (\d+))?", DOCUMENTS):
+        assert set(referred) - {""} <= set(numbers)
+
+
+def test_python_m_pytest_k_with_the_number_of_an_equation_runs_tests_of_it():
+    for equation in (*(f"{number:02}" for number in range(1, 13)), "A1", "A2", "A3", "A4", "B1"):
+        assert any(f"eq_{equation}" in name for name in TESTS), equation
+
+
+# ---------------------------------------------------------------------------------------- commands
+
+@pytest.mark.parametrize("command", commands("python train.py"))
 def test_train_commands_in_the_documents_have_options_that_exist(command):
     words = command.split()[2:]
     if "--help" not in words:
         train.parse(words)
 
+
+@pytest.mark.parametrize("command", commands("python -m pytest"))
+def test_pytest_commands_in_the_documents_select_at_least_one_test(command):
+    words = command.split()[3:]
+    assert not words or (words[0] == "-k" and len(words) == 2)
+    assert not words or any(words[1].lower() in name.lower() for name in TESTS)
+
+
+@pytest.mark.parametrize("command", commands("python benchmarks"))
+def test_benchmark_commands_in_the_documents_have_options_that_exist(command):
+    script, *words = command.split()[1:]
+    assert (ROOT / script).exists()
+    if script == "benchmarks/sensitivity.py":
+        sensitivity.parse(words)
+    else:
+        assert not words
+
+
+def python_blocks(text):
+    return re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+
+
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"{name}-{number}") for name, text in (("README", README), ("COURSE", COURSE))
+                                   for number, block in enumerate(python_blocks(text), 1)])
+def test_python_in_the_documents_runs_with_fewer_pairs_and_epochs(block, monkeypatch):
+    monkeypatch.setitem(training.SCHEDULES, "quick", training.Schedule(2.0, epochs=2))
+    exec(block.replace("50_000", "300").replace("5_000", "50").replace("20_000", "100"), {})
+
+
+def test_the_oscillator_of_the_course_keeps_the_four_quadratic_invariants_named_below_it():
+    names = {}
+    block, = [block for block in python_blocks(COURSE) if "def oscillator" in block]
+    exec(block.split("train, test")[0], names)
+    pair = names["system"].sample(200, np.random.default_rng(0))
+    assert not np.allclose(*pair, atol=0.1)
+    kept = [np.array([x * x + v_x * v_x, y * y + v_y * v_y, x * y + v_x * v_y, x * v_y - y * v_x]) for x, y, v_x, v_y in (z.T for z in pair)]
+    assert kept[0] == pytest.approx(kept[1], abs=1e-9)
+    for invariant in names["system"].invariants.values():
+        assert invariant(pair[0]) == pytest.approx(invariant(pair[1]), abs=1e-9)
+
+
+# ----------------------------------------------------------------------------------------- results
 
 def test_results_page_is_what_its_own_commands_make_of_the_results():
     page = (ROOT / "RESULTS.md").read_text("utf-8")

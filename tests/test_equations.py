@@ -18,8 +18,8 @@ import physics
 import regression
 import siamese
 
-RUNS = [(path, json.loads(path.read_text("utf-8")))
-        for path in sorted((Path(__file__).parent.parent / "results").rglob("result.json"))]
+RESULTS = Path(__file__).parent.parent / "results"
+RUNS = [(path, json.loads(path.read_text("utf-8"))) for path in sorted(RESULTS.rglob("result.json"))]
 
 
 def small_network(activation="relu", k=1, w=1.3, seed=0):
@@ -510,3 +510,11 @@ def test_appendix_B_learning_rate_of_100_is_not_needed_every_kept_run_at_2_found
     assert quick and all(result["settings"]["learning_rate"] == 2 for result in quick)
     for result in quick:
         assert result["test_accuracy"] >= physics.SYSTEMS[result["system"]].published.accuracy[1]
+
+
+def test_appendix_B_the_schedule_that_starts_at_100_reaches_the_paper_only_after_its_rate_has_come_down():
+    best = {}
+    history = np.genfromtxt(RESULTS / "paper" / "sr" / "seed-0" / "history.csv", delimiter=",", names=True)
+    for rate, accuracy in zip(history["learning_rate"], history["test_accuracy"]):
+        best[rate] = max(accuracy, best.get(rate, 0))
+    assert best[100] < 0.9 and best[50] < 0.92 and best[25] > 0.92
