@@ -218,10 +218,10 @@ def hamiltons_equations(state):
 
 
 def evolve(state, duration, equations=hamiltons_equations):
-    """States (n, d) after each its own duration (n,), all in one call of solve_ivp, as (n, d).
+    """States (n, d) after each its own duration (n,), by eq. (7), all in one call of solve_ivp, as (n, d).
 
-    equations: derivative of states (d, n), by the time in which the durations are given. Raises
-    RuntimeError if the solver gives up.
+    equations: derivative of states (d, n), by the time in which the durations are given; that of another
+    potential is a function of its own (COURSE.md, session 4). Raises RuntimeError if the solver gives up.
     """
     from scipy.integrate import solve_ivp               # here, since only orbits need it and it takes long
     start = np.ascontiguousarray(finite_array("state", state, "n", "d").T)

@@ -356,7 +356,7 @@ class Adadelta:
 
 
 class ReduceLearningRateOnPlateau:
-    """Divides the learning rate by `factor` each time the loss has not improved for `patience` epochs.
+    """Divides the learning rate by `factor` each time the loss has not improved for `patience` epochs (Appendix B).
 
     An improvement by less than `min_delta` is none; the paper is silent on it, and this is Keras's.
     """
@@ -378,7 +378,7 @@ class ReduceLearningRateOnPlateau:
 
 
 class EarlyStopping:
-    """Ends the training once the loss has not improved for `patience` epochs."""
+    """Ends the training once the loss has not improved for `patience` epochs (Appendix B)."""
 
     def __init__(self, patience=200):
         self.patience = patience

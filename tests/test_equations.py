@@ -505,11 +505,11 @@ def test_appendix_B_only_rate_times_the_root_of_epsilon_counts_so_100_is_no_numb
     assert np.abs(adadelta_path(1.0, 1e-7, gradients) - path).max() > 0.5
 
 
-def test_appendix_B_learning_rate_of_100_is_not_needed_every_kept_run_at_2_found_its_invariant():
-    quick = [result for path, result in RUNS if result["schedule"] == "quick" and result["system"] in ("sr", "cp", "em", "em-fixed")]
-    assert quick and all(result["settings"]["learning_rate"] == 2 for result in quick)
-    for result in quick:
-        assert result["test_accuracy"] >= physics.SYSTEMS[result["system"]].published.accuracy[1]
+def test_appendix_B_learning_rate_of_100_is_not_needed_every_kept_run_that_starts_low_found_its_invariant():
+    low = [result for path, result in RUNS if result["system"] in ("sr", "cp", "em", "em-fixed") and result["settings"]["learning_rate"] <= 10]
+    assert low
+    for result in low:
+        assert result["test_accuracy"] > physics.SYSTEMS[result["system"]].published.accuracy[1] - 0.01 and result["formula"]
 
 
 def test_appendix_B_the_schedule_that_starts_at_100_reaches_the_paper_only_after_its_rate_has_come_down():
