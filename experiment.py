@@ -99,7 +99,7 @@ def run_discovery(plan, folder, fresh):
     """The search for all invariants: one training after another, each with a checkpoint of its own."""
     began, before, system = time.perf_counter(), 0.0, plan.system
     data, initial, batches = [stream.spawn(len(system.inputs) + 2) for stream in seed_streams(plan.seed)]
-    x, history, networks, steps = None, {}, {}, []
+    history, networks, steps = {}, {}, []
     print(f"{system.title}: all invariants, {plan.train_pairs:,} equivalent training pairs, network "
           f"{'-'.join(map(str, plan.layer_sizes))}, schedule {plan.schedule_name}, seed {plan.seed}", flush=True)
 
@@ -127,10 +127,24 @@ def run_discovery(plan, folder, fresh):
                       "on_invariants": explained(system, x, f, x_test, f_test)})
         networks[f"f_{len(steps)}.npz"] = network
         print(step_in_words(len(steps), steps[-1]), flush=True)
-    result = {**heading(plan), "count": sum(step["found"] for step in steps), "steps": steps}
+    count = sum(step["found"] for step in steps)
+    result = {**heading(plan), "count": count, "steps": steps,
+              "common": common(system, list(networks.values())[:count], x_test[:GRADIENT_SAMPLES])}
     keep(folder, result, before + time.perf_counter() - began, networks, history, {})
     for place in folder.glob("step-*"):
         shutil.rmtree(place)
+
+
+def common(system, networks, x):
+    """The quadratic polynomials that are functions of all these networks' f together, each in its simplest form.
+
+    Of richer features too many follow whatever f there are: three directions in a state's four leave little to miss.
+    """
+    if not networks:
+        return None
+    gradients = np.stack([network.input_gradient(x)[:, 0] for network in networks], axis=2)
+    rows, eigenvalues = regression.common_invariants(polynomial(system.inputs, SPARSE_ORDER), x, gradients, system.scale)
+    return {"formulas": [short_formula(row) for row in rows], "eigenvalues": eigenvalues[:len(rows) + 1].tolist()}
 
 
 def heading(plan):

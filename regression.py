@@ -206,9 +206,49 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None):
     is least for the first generalised eigenvector of A c = lambda B c. Returns {order: Alignment}, for each
     degree of the library. Raises ValueError if shapes disagree or f has no gradient anywhere.
     """
+    gradients = finite_array("gradients", gradients, "n", len(library.inputs))
+    a, b = _alignment_matrices(library, x, gradients[:, :, None], normals, scale)
+    alignments = {}
+    for order in np.unique(library.degrees):
+        simple = np.flatnonzero(library.degrees <= order)
+        values, vectors = _generalised_eigenvectors(a[np.ix_(simple, simple)], b[np.ix_(simple, simple)])
+        alignments[int(order)] = Alignment(tuple(library.names[i] for i in simple), values,
+                                           vectors[:, 0] / np.linalg.norm(vectors[:, 0]))
+    return alignments
+
+
+def common_invariants(library, x, gradients, scale=None, least_gap=4.0):
+    """All combinations of a library's features that are functions of several f, in their simplest form.
+
+    gradients: those of k functions f at samples x (n, d), as (n, d, k). Their combinations span, at each sample,
+        the directions in which an invariant may change; the eigenvalues are the mean squared sines of the
+        angles between the gradients of combinations and this space.
+
+    The eigenvalues below the widest gap, a factor of `least_gap` or more among the first half, count. Any
+    combination of the vectors that belong to them is as good, and Gaussian elimination finds one with as many
+    zeros as possible. Returns a list of {name: coefficient}, largest coefficient 1, and the eigenvalues.
+    """
+    values, vectors = _generalised_eigenvectors(*_alignment_matrices(library, x, gradients, (), scale))
+    half = np.maximum(values[:len(values) // 2 + 1], 1e-12)
+    gaps = half[1:] / half[:-1]
+    if len(gaps) == 0 or gaps.max() < least_gap or half[np.argmax(gaps)] > 0.2:
+        return [], values
+    rows = vectors[:, :np.argmax(gaps) + 1].T
+    for i in range(len(rows)):                          # reduced echelon form, always by the largest coefficient left
+        pivot = i + np.argmax(np.abs(rows[i:]).max(axis=1))
+        rows[[i, pivot]] = rows[[pivot, i]]
+        column = np.argmax(np.abs(rows[i]))
+        rows[i] /= rows[i, column]
+        others = np.arange(len(rows)) != i
+        rows[others] -= np.outer(rows[others, column], rows[i])
+    return [dict(zip(library.names, (row / np.abs(row).max()).tolist())) for row in rows], values
+
+
+def _alignment_matrices(library, x, gradients, normals, scale):
+    """A and B of gradient_alignment, for gradients (n, d, k) of k functions: n is a basis of what they span."""
     x = finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False)
     scale = np.ones(x.shape[1]) if scale is None else finite_array("scale", scale, x.shape[1])
-    gradients = finite_array("gradients", gradients, *x.shape).astype(float) * scale
+    gradients = finite_array("gradients", gradients, *x.shape, "k").astype(float) * scale[:, None]
     normals = np.stack([finite_array("normals", normal, *x.shape) * scale for normal in normals], axis=2) if len(normals) else None
     p = len(library.names)
     a, b, counted = np.zeros((p, p)), np.zeros((p, p)), 0
@@ -218,24 +258,17 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None):
         if normals is not None:
             along = np.linalg.qr(normals[block])[0]                     # orthonormal columns (n, d, constants)
             across = along @ along.transpose(0, 2, 1)
-            phi, n = phi - phi @ across, n - np.einsum("nd,nde->ne", n, across)
-        length = np.linalg.norm(n, axis=1)
-        some = length > 1e-6 * max(length.max(), 1e-300)                # elsewhere all units of the network are off
-        phi, n = phi[some], n[some] / length[some, None]
-        flat, projected = phi.transpose(0, 2, 1).reshape(-1, p), np.einsum("npd,nd->np", phi, n)
+            phi, n = phi - phi @ across, n - across @ n
+        length = np.linalg.norm(n, axis=1).min(axis=1)
+        some = length > 1e-6 * max(length.max(), 1e-300)                # elsewhere all units of a network are off
+        phi, basis = phi[some], np.linalg.qr(n[some])[0]
+        flat, projected = phi.transpose(0, 2, 1).reshape(-1, p), (phi @ basis).transpose(0, 2, 1).reshape(-1, p)
         b += flat.T @ flat
         a -= projected.T @ projected
-        counted += len(n)
+        counted += len(phi)
     if not counted:
         raise ValueError("gradients must not be zero everywhere: a constant f has no direction")
-    a += b
-    alignments = {}
-    for order in np.unique(library.degrees):
-        simple = np.flatnonzero(library.degrees <= order)
-        values, vectors = _generalised_eigenvectors(a[np.ix_(simple, simple)], b[np.ix_(simple, simple)])
-        alignments[int(order)] = Alignment(tuple(library.names[i] for i in simple), values,
-                                           vectors[:, 0] / np.linalg.norm(vectors[:, 0]))
-    return alignments
+    return a + b, b
 
 
 def aligned_order(alignments, gap=5.0):

@@ -80,9 +80,13 @@ def report_of_discovery(system, result):
     lines += table(("step", "accuracy, training", "test", "independence", "found"),
                    *((i + 1, f"{step['train_accuracy']:.3f}", f"{step['test_accuracy']:.3f}", f"{step['independence']:.2f}",
                       "yes" if step["found"] else "no") for i, step in enumerate(result["steps"])))
+    if common := result["common"]:
+        lines += ["", f"Quadratic polynomials that are functions of these f: {len(common['formulas'])}. Mean squared sines: "
+                  + ", ".join(f"{value:.4f}" for value in common["eigenvalues"]) + "; the last of them does not count any more.", ""]
+        lines += [f"    {(formula or 'more terms than a person reads').replace('f ≈ ', '')}" for formula in common["formulas"]]
     for i, step in enumerate(result["steps"]):
         if step["found"]:
-            lines += ["", f"## f_{i + 1}", "", *beyond(step)]
+            lines += ["", f"## f_{i + 1}", *beyond(step)]
     return "\n".join(lines) + "\n"
 
 

@@ -282,3 +282,35 @@ def test_sparse_fit_stays_short_under_noise_and_says_what_all_features_would_exp
 
 def test_sparse_fit_of_a_constant_has_no_terms():
     assert regression.sparse_fit(polynomial(("x", "y"), 2), np.random.default_rng(14).standard_normal((50, 2)), np.full(50, 3.0)).terms == {}
+
+
+# ------------------------------------------------------------------------------- common invariants
+
+def terms_of(rows):
+    return [{name: round(c, 5) for name, c in row.items() if abs(c) > 1e-5} for row in rows]
+
+
+def test_common_invariants_of_two_mixed_functions_are_the_two_invariants_apart():
+    x = np.random.default_rng(15).uniform(-1, 1, (2000, 6))
+    a, b = physics.e_dot_b, physics.b_squared_minus_e_squared
+    mixed = [lambda x: np.exp(a(x)) + b(x), lambda x: a(x) * b(x) - b(x)]
+    gradients = np.stack([physics.gradient(f, x) for f in mixed], axis=2)
+    rows, eigenvalues = regression.common_invariants(polynomial(("E_x", "E_y", "E_z", "B_x", "B_y", "B_z"), 2), x, gradients)
+    found = terms_of(rows)
+    assert len(found) == 2 and {"E_x*B_x": 1, "E_y*B_y": 1, "E_z*B_z": 1} in [{k: abs(v) for k, v in terms.items()} for terms in found]
+    assert sorted(len(terms) for terms in found) == [3, 6] and eigenvalues[1] < 1e-6 < 0.1 < eigenvalues[2]
+
+
+def test_common_invariants_of_orbits_are_all_four_and_need_no_order_of_the_answer():
+    x, _ = physics.sample_orbits(2000, np.random.default_rng(16))
+    gradients = np.stack([physics.gradient(f, x, 1e-6) for f in (
+        physics.angular_momentum, lambda x: physics.laplace_runge_lenz(x)[:, 0], lambda x: physics.laplace_runge_lenz(x)[:, 1])], axis=2)
+    rows, _ = regression.common_invariants(rational(ORBITS, 3), x, gradients)
+    sizes = sorted(len(terms) for terms in terms_of(rows))
+    assert sizes == [2, 3, 3, 3]                                            # L; E, A_x and A_y
+
+
+def test_common_invariants_of_functions_that_no_feature_follows_are_none():
+    x = np.random.default_rng(17).uniform(-1, 1, (1000, 3))
+    gradients = np.random.default_rng(18).standard_normal((1000, 3, 1))
+    assert regression.common_invariants(polynomial(("x", "y", "z"), 2), x, gradients)[0] == []
