@@ -143,12 +143,16 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
     if len(x) == 0 or len(x_test) == 0 or not 0 <= alpha < np.inf:
         raise ValueError(f"x and x_test must hold samples, alpha must not be negative; got {len(x)}, {len(x_test)} and {alpha}")
     exponents = _exponents(len(inputs), max(orders))
-    mean = sum(phi.sum(axis=0) for phi, _ in _blocks(x, f, exponents)) / len(x)
-    gram, moment = np.zeros((len(mean), len(mean))), np.zeros(len(mean))
-    for phi, target in _blocks(x, f, exponents):
-        phi -= mean
+    # Taken about the mean of the first block, which is near enough to the mean to lose no digits by moving there.
+    near = _monomials(x[:BLOCK], exponents).mean(axis=0)
+    total, gram, moment = np.zeros(len(near)), np.zeros((len(near), len(near))), np.zeros(len(near))
+    for phi, target in _blocks(x, f - f.mean(), exponents):
+        phi -= near
+        total += phi.sum(axis=0)
         gram += phi.T @ phi
-        moment += phi.T @ (target - f.mean())
+        moment += phi.T @ target
+    mean = near + total / len(x)
+    gram -= np.outer(total, total) / len(x)
 
     solutions = np.zeros((len(mean), len(orders)))       # one column per order, zero above its degree
     sizes = [int(np.sum(exponents.sum(axis=1) <= order)) for order in orders]
