@@ -59,7 +59,7 @@ def r2_score(target, prediction):
     prediction = finite_array("prediction", prediction, len(target))
     if len(target) == 0:
         raise ValueError("target must hold at least one value")
-    if np.std(target) <= 1e-12 * np.abs(np.mean(target)):
+    if _constant(target):
         return 0.0
     return 1 - np.sum((target - prediction)**2) / np.sum((target - target.mean())**2)
 
@@ -74,6 +74,10 @@ def correlation(a, b):
     if len(a) == 0 or any(np.std(v) <= 1e-5 * np.abs(np.mean(v)) for v in (a, b)):
         return 0.0
     return float(np.mean((a - np.mean(a)) * (b - np.mean(b))) / (np.std(a) * np.std(b)))
+
+
+def _constant(target):
+    return np.std(target) <= 1e-12 * np.abs(np.mean(target))
 
 
 def _exponents(inputs, order):
@@ -160,12 +164,14 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
         solutions[:p, column] = _solve(gram[:p, :p], moment[:p], alpha)
     intercepts = f.mean() - mean @ solutions
 
-    scores = []
-    for values, target in ((x, f), (x_test, f_test)):
-        predictions = np.concatenate([phi @ solutions for phi, _ in _blocks(values, target, exponents)]) + intercepts
-        scores.append([float(r2_score(target, prediction)) for prediction in predictions.T])
+    prediction = np.concatenate([phi @ solutions for phi, _ in _blocks(x_test, f_test, exponents)]) + intercepts
+    test = [float(r2_score(f_test, column)) for column in prediction.T]
+    # The same for the training set, where the sums say it: |t - phi c|^2 = |t|^2 - 2 c (phi t) + c (phi phi) c.
+    training = np.zeros(len(orders))
+    if not _constant(f):
+        training = np.sum(solutions * (2 * moment[:, None] - gram @ solutions), axis=0) / np.sum((f - f.mean())**2)
     return {order: Polynomial(tuple(inputs), exponents[:p], solutions[:p, i], float(intercepts[i]),
-                              (scores[0][i], scores[1][i]))
+                              (float(training[i]), test[i]))
             for i, (order, p) in enumerate(zip(orders, sizes))}
 
 
