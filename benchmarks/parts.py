@@ -184,7 +184,7 @@ def bottleneck(quick):
     with suppress(ImportError):
         import torch
         torch.set_num_threads(1)
-        layers = [torch.nn.Linear(*weights.T.shape[::-1]) for weights in [layer[:-1] for layer in network.layers]]
+        layers = [torch.nn.Linear(weights.shape[0] - 1, weights.shape[1]) for weights in network.layers]
         f = torch.nn.Sequential(*[module for layer in layers for module in (layer, torch.nn.ReLU())][:-1])
         samples = torch.tensor(x)
         runs["PyTorch, eager"] = torch.no_grad()(lambda: torch.cat([f(part) for part in samples.split(siamese.BLOCK)]))
@@ -334,7 +334,7 @@ def _default(system, folder, quick):
 
 def scaling(quick):
     """How time and peak memory grow: the exponent p of a least-squares fit of size^p."""
-    most = 2 if quick else None
+    most = 2 if quick else None                         # of the sizes
     studies = [("an epoch, 4-50-50-1", "pairs", _epoch_of, (10_000, 100_000, 1_000_000)),
                ("a step", "width", _step_of_width, (50, 100, 200, 400, 800)),
                ("a step", "inputs", _step_of_inputs, (2, 4, 8, 16, 32)),
