@@ -199,7 +199,7 @@ def plot(rows):
                 axes.barh(place, row["median"] / own, 0.8 / len(names) * 0.9, color=ORANGE if name == "this code" else BLUE,
                           xerr=[[(row["median"] - row["low"]) / own], [(row["high"] - row["median"]) / own]])
                 axes.text(row["high"] / own + 0.03, place, f"{name}, {row['median']:.0f} µs", va="center", fontsize=11)
-        axes.axvline(1, color="black", linewidth=1)
+        axes.axvline(1, color="0.8", linewidth=1, zorder=0)
         axes.set(yticks=range(len(cases)), yticklabels=cases, xlabel="time of a training step, in units of this code's")
         axes.set_xlim(0, 1.35 * max(found[key]["high"] / found[key[0], "this code"]["median"] for key in found))
         axes.invert_yaxis()
