@@ -217,20 +217,27 @@ def hamiltons_equations(state):
     return np.array([r * v_x, r * v_y, -x / r**2, -y / r**2])
 
 
+BLOCK = 4096                # orbits that solve_ivp follows together; its sixteen stages of them fit the cache
+
+
 def evolve(state, duration, equations=hamiltons_equations):
-    """States (n, d) after each its own duration (n,), by eq. (7), all in one call of solve_ivp, as (n, d).
+    """States (n, d) after each its own duration (n,), by eq. (7), many in one call of solve_ivp, as (n, d).
 
     equations: derivative of states (d, n), by the time in which the durations are given; that of another
     potential is a function of its own (COURSE.md, session 4). Raises RuntimeError if the solver gives up.
     """
-    from scipy.integrate import solve_ivp               # here, since only orbits need it and it takes long
-    start = np.ascontiguousarray(finite_array("state", state, "n", "d").T)
+    state = finite_array("state", state, "n", "d")
     duration = finite_array("duration", duration, len(state))
+    if len(state) > BLOCK:
+        return np.concatenate([evolve(state[i:i + BLOCK], duration[i:i + BLOCK], equations)
+                               for i in range(0, len(state), BLOCK)])
+    from scipy.integrate import solve_ivp               # here, since only orbits need it and it takes long
+    start = np.ascontiguousarray(state.T)
 
     def derivative(_, flat):                            # everybody's duration is stretched to 1
         return (duration * equations(flat.reshape(start.shape))).ravel()
     # The solver's error is a mean over all orbits; so tight a tolerance keeps the worst one to 1e-8.
-    solution = solve_ivp(derivative, (0, 1), start.ravel(), method="DOP853", rtol=3e-13, atol=3e-13, t_eval=[1.0])
+    solution = solve_ivp(derivative, (0, 1), start.ravel(), method="DOP853", rtol=1e-12, atol=1e-12, t_eval=[1.0])
     if not solution.success:
         raise RuntimeError(f"the orbits could not be integrated: {solution.message}")
     return solution.y[:, -1].reshape(start.shape).T.copy()

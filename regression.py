@@ -65,7 +65,7 @@ def r2_score(target, prediction):
     prediction = finite_array("prediction", prediction, len(target))
     if len(target) == 0:
         raise ValueError("target must hold at least one value")
-    if np.std(target) <= 1e-12 * np.abs(np.mean(target)):
+    if _constant(target):
         return 0.0
     return 1 - np.sum((target - prediction)**2) / np.sum((target - target.mean())**2)
 
@@ -80,6 +80,10 @@ def correlation(a, b):
     if len(a) == 0 or any(np.std(v) <= 1e-5 * np.abs(np.mean(v)) for v in (a, b)):
         return 0.0
     return float(np.mean((a - np.mean(a)) * (b - np.mean(b))) / (np.std(a) * np.std(b)))
+
+
+def _constant(target):
+    return np.std(target) <= 1e-12 * np.abs(np.mean(target))
 
 
 def _solve(gram, moment, alpha):
@@ -128,12 +132,16 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
     if len(x) == 0 or len(x_test) == 0 or not 0 <= alpha < np.inf:
         raise ValueError(f"x and x_test must hold samples, alpha must not be negative; got {len(x)}, {len(x_test)} and {alpha}")
     exponents = monomial_exponents(len(inputs), max(orders))
-    mean = sum(phi.sum(axis=0) for phi, _ in _blocks(x, f, exponents)) / len(x)
-    gram, moment = np.zeros((len(mean), len(mean))), np.zeros(len(mean))
-    for phi, target in _blocks(x, f, exponents):
-        phi -= mean
+    # Taken about the mean of the first block, which is near enough to the mean to lose no digits by moving there.
+    near = monomials(x[:BLOCK], exponents).mean(axis=0)
+    total, gram, moment = np.zeros(len(near)), np.zeros((len(near), len(near))), np.zeros(len(near))
+    for phi, target in _blocks(x, f - f.mean(), exponents):
+        phi -= near
+        total += phi.sum(axis=0)
         gram += phi.T @ phi
-        moment += phi.T @ (target - f.mean())
+        moment += phi.T @ target
+    mean = near + total / len(x)
+    gram -= np.outer(total, total) / len(x)
 
     solutions = np.zeros((len(mean), len(orders)))       # one column per order, zero above its degree
     sizes = [int(np.sum(exponents.sum(axis=1) <= order)) for order in orders]
@@ -141,12 +149,14 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
         solutions[:p, column] = _solve(gram[:p, :p], moment[:p], alpha)
     intercepts = f.mean() - mean @ solutions
 
-    scores = []
-    for values, target in ((x, f), (x_test, f_test)):
-        predictions = np.concatenate([phi @ solutions for phi, _ in _blocks(values, target, exponents)]) + intercepts
-        scores.append([float(r2_score(target, prediction)) for prediction in predictions.T])
+    prediction = np.concatenate([phi @ solutions for phi, _ in _blocks(x_test, f_test, exponents)]) + intercepts
+    test = [float(r2_score(f_test, column)) for column in prediction.T]
+    # The same for the training set, where the sums say it: |t - phi c|^2 = |t|^2 - 2 c (phi t) + c (phi phi) c.
+    training = np.zeros(len(orders))
+    if not _constant(f):
+        training = np.sum(solutions * (2 * moment[:, None] - gram @ solutions), axis=0) / np.sum((f - f.mean())**2)
     return {order: Polynomial(tuple(inputs), exponents[:p], solutions[:p, i], float(intercepts[i]),
-                              (scores[0][i], scores[1][i]))
+                              (float(training[i]), test[i]))
             for i, (order, p) in enumerate(zip(orders, sizes))}
 
 

@@ -144,3 +144,9 @@ def test_results_page_is_what_its_own_commands_make_of_the_results():
     assert {command.split("/")[-1] for command in commands} == {path.name for path in (ROOT / "results").iterdir() if path.is_dir()}
     assert page == "".join(subprocess.run([sys.executable, *command.split()], cwd=ROOT, capture_output=True,
                                           encoding="utf-8").stdout for command in commands)
+
+
+def test_goals_in_the_readme_are_those_of_the_kept_benchmarks():
+    readme, kept = (ROOT / "README.md").read_text("utf-8"), ROOT / "results" / "benchmarks.md"
+    shown = re.search(r"<!-- goals: from results/benchmarks.md -->\n(.*)<!-- end of goals -->", readme, re.S).group(1)
+    assert shown in (kept.read_text("utf-8") if kept.exists() else "")

@@ -1,0 +1,17 @@
+"""Kepler orbits at fixed L = 1, with measurement noise: python examples/noisy_orbits.py 0.01, for train.py --data noisy_orbits.npz
+
+The noise is Gaussian, its standard deviation the given share of the root mean square of each column.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import physics
+
+noise, rng = float(sys.argv[1]), np.random.default_rng(0)
+x, x_prime = [pair + noise * np.sqrt(np.mean(pair**2, axis=0)) * rng.standard_normal(pair.shape)
+              for pair in physics.sample_orbits_of_fixed_angular_momentum(30_000, rng)]
+np.savez("noisy_orbits.npz", x=x, x_prime=x_prime, names=physics.STATE)
