@@ -80,6 +80,7 @@ def discover(plan, folder, fresh=False):
 def run(plan, folder):
     """Sample, train, read off, compare, write."""
     began = time.perf_counter()
+    versions = {"python": platform.python_version(), **{name: version(name) for name in ("numpy", "scipy", "matplotlib")}}
     data, initial, batches = seed_streams(plan.seed)
     train, test = sample_sets(plan.system, data, plan.train_pairs)
     print(f"{plan.system.title}: {len(train[2]):,} training pairs, network {'-'.join(map(str, plan.layer_sizes))}, "
@@ -92,8 +93,7 @@ def run(plan, folder):
         "system": plan.system.name, "seed": plan.seed, "schedule": plan.schedule_name, "settings": plan.settings,
         "epochs": len(training.history["epoch"]),
         **read_off(plan.system, network, train, test),
-        "versions": {"python": platform.python_version(),
-                     **{package: version(package) for package in ("numpy", "scipy", "matplotlib")}},
+        "versions": versions,
     }
     text, figures = report(result), draw(plan.system, network, test, training.history)
     try:

@@ -39,8 +39,8 @@ def load_arrays(path, what):
     OSError if it cannot be read at all.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:      # np.load leaves a damaged file open
+            return {name: saved[name] for name in saved.files}
     except OSError as error:
         if error.errno is not None:
             raise

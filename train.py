@@ -61,6 +61,8 @@ def main(arguments=None):
         else:
             plan = plan_of(options, options.system, options.seed)
             experiment.discover(plan, writable_folder(run_folder(options, plan)), options.fresh)
+    except ImportError as error:                        # Matplotlib is asked for before the training, and needed after it
+        return refuse(f"{error}; pip install -r requirements.txt")
     except MemoryError:
         return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
     except UserError as error:
@@ -75,7 +77,7 @@ def main(arguments=None):
 
 def refuse(sentence):
     """Say what was wrong and what to give instead; return the exit status for it."""
-    print(f"train.py: {sentence}", file=sys.stderr)
+    print(f"train.py: {sentence}".replace("\n", " "), file=sys.stderr)
     return 2
 
 

@@ -36,7 +36,8 @@ class Picture:
 
 @pytest.fixture
 def every_epoch(monkeypatch):
-    """A checkpoint after every epoch, and no figures."""
+    """A checkpoint after every epoch, no figures, and no waiting for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(experiment, "SECONDS_BETWEEN_CHECKPOINTS", -1)
     monkeypatch.setattr(experiment, "draw", lambda *_: {"figure_9.png": Picture()})
 
@@ -200,6 +201,7 @@ def extent(tmp_path_factory):
         patch.setattr(files, "open", lambda *arguments, **options: Cut(open(*arguments, **options)), raising=False)
         patch.setattr(Cut, "left", 10**9)
         patch.setattr(Cut, "written", 0)
+        patch.setattr(os, "fsync", lambda _: None)
         began = time.perf_counter()
         assert train.main([*TINY, "--out", str(tmp_path_factory.mktemp("extent"))]) == 0
         return time.perf_counter() - began, Cut.written
