@@ -19,9 +19,9 @@ import discovery
 import physics
 import regression
 from features import monomial_exponents, monomials, polynomial, rational
-from files import load_arrays, save_arrays, sole_user, write
+from files import load_arrays, save_arrays, sealed, sole_user, write
 from jobs import Progress
-from report import LEARNED, report, step_in_words
+from report import LEARNED, load_result, report, step_in_words
 from siamese import SiameseNetwork
 from training import Schedule, Training
 
@@ -61,6 +61,11 @@ class Plan:
                 **({"all_invariants": True} if self.all_invariants else {}),
                 **({"data": self.system.fingerprint} if self.system.fingerprint else {})}
 
+    @property
+    def identity(self):
+        """What two runs have in common if they are the same run."""
+        return {"system": self.system.name, "seed": self.seed, **self.settings}
+
 
 def carry_out(plan, folder, fresh=False):
     """Carry out a run and write its folder, which exists.
@@ -71,33 +76,40 @@ def carry_out(plan, folder, fresh=False):
     """
     try:
         with sole_user(folder):
-            for unfinished in folder.glob("*.part"):    # of a process that was killed while it wrote
-                unfinished.unlink()
-            if fresh or not show_finished(folder, plan.settings):
-                (run_discovery if plan.all_invariants else run)(plan, folder, fresh)
+            remains = [*folder.glob("*.part")]          # of a process that was killed while it wrote
+            for path in [*remains, folder / "result.json", *checkpoints(folder)] if fresh else remains:
+                path.unlink(missing_ok=True)
+            if fresh:
+                remove_steps(folder)
+            if not show_finished(folder, plan):
+                (run_discovery if plan.all_invariants else run)(plan, folder)
+            for checkpoint in checkpoints(folder):
+                checkpoint.unlink(missing_ok=True)
+            remove_steps(folder)
     except BlockingIOError as error:
         raise UserError(f"{folder} is in use by another run; wait for its end or give another --out") from error
 
 
-def run(plan, folder, fresh):
+def run(plan, folder):
     """Sample, train, read off, compare, write."""
     began = time.perf_counter()
+    head = heading(plan)
     data, initial, batches = seed_streams(plan.seed)
     train, test = sample_sets(plan.system, data, plan.train_pairs)
     print(f"{plan.system.title}: {len(train[2]):,} training pairs, network {'-'.join(map(str, plan.layer_sizes))}, "
           f"schedule {plan.schedule_name}, seed {plan.seed}", flush=True)
     network = SiameseNetwork(plan.layer_sizes, initial, plan.activation, label=plan.system.name, scale=plan.system.scale)
     training = Training(network, train, test, plan.schedule, batches)
-    before = carry_on(training, folder, plan.settings, fresh)
+    before = carry_on(training, folder, plan)
 
-    result = {**heading(plan), "epochs": len(training.history["epoch"]), **read_off(plan.system, network, train, test)}
+    result = {**head, "epochs": len(training.history["epoch"]), **read_off(plan.system, network, train, test)}
     keep(folder, result, before + time.perf_counter() - began, {"model.npz": network}, training.history,
          draw(plan.system, network, test, training.history, result["alignment"]))
 
 
-def run_discovery(plan, folder, fresh):
+def run_discovery(plan, folder):
     """The search for all invariants: one training after another, each with a checkpoint of its own."""
-    began, before, system = time.perf_counter(), 0.0, plan.system
+    began, before, head, system = time.perf_counter(), 0.0, heading(plan), plan.system
     data, initial, batches = [stream.spawn(len(system.inputs) + 2) for stream in seed_streams(plan.seed)]
     history, networks, steps = {}, {}, []
     print(f"{system.title}: all invariants, {plan.train_pairs:,} equivalent training pairs, network "
@@ -109,7 +121,7 @@ def run_discovery(plan, folder, fresh):
         training = Training(network, train, test, plan.schedule, batches[step])
         place = folder / f"step-{step + 1}"
         place.mkdir(exist_ok=True)
-        before += carry_on(training, place, plan.settings, fresh)
+        before += carry_on(training, place, plan)
         history = training.history
         return network
 
@@ -128,9 +140,13 @@ def run_discovery(plan, folder, fresh):
         networks[f"f_{len(steps)}.npz"] = network
         print(step_in_words(len(steps), steps[-1]), flush=True)
     count = sum(step["found"] for step in steps)
-    result = {**heading(plan), "count": count, "steps": steps,
+    result = {**head, "count": count, "steps": steps,
               "common": common(system, list(networks.values())[:count], x_test[:GRADIENT_SAMPLES])}
     keep(folder, result, before + time.perf_counter() - began, networks, history, {})
+
+
+def remove_steps(folder):
+    """The checkpoints of the steps of a search."""
     for place in folder.glob("step-*"):
         shutil.rmtree(place)
 
@@ -155,46 +171,48 @@ def heading(plan):
 
 
 def keep(folder, result, seconds, networks, history, drawn):
-    """Write a run's files, say so, and drop its checkpoints, which are of no use any more."""
+    """Write a run's files, and say so."""
     text = report(result)
     try:
-        (folder / "result.json").unlink(missing_ok=True)                # of a run before: it ends here
         for name, network in networks.items():
             network.save(folder / name)
         write(folder / "history.csv", lambda file: write_history(file, history))
         write(folder / "report.md", lambda file: file.write(text))
         for name, figure in drawn.items():
             write(folder / name, figure.savefig, binary=True)
-        # Last, so that a folder with a result is complete.
-        result["seconds"] = round(seconds, 1)
+        # Last, so that a folder with a result is complete. Report and figures follow from what is sealed.
+        result = sealed({**result, "seconds": round(seconds, 1)}, folder, (*networks, "history.csv"))
         write(folder / "result.json", lambda file: json.dump(result, file, indent=1, ensure_ascii=False))
-        for checkpoint in checkpoints(folder):
-            checkpoint.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; make room there or give another --out") from error
-    print(f"\n{text}\nWritten to {folder}: {', '.join(sorted(path.name for path in folder.iterdir() if path.suffix != '.txt'))}.")
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}; make room there and start again") from error
+    print(f"\n{text}\nWritten to {folder}: {', '.join(sorted([*drawn, *networks, 'history.csv', 'report.md', 'result.json']))}.")
 
 
-def show_finished(folder, settings):
-    """Show the report of a finished run of these settings, and return whether there is one.
+def show_finished(folder, plan):
+    """Show the report of this run if the folder holds it, finished, and return whether it does.
 
-    UserError if the folder holds one with other settings, which this run would overwrite.
+    UserError if it holds another, which this run would overwrite, or one that was damaged.
     """
-    try:
-        kept = json.loads((folder / "result.json").read_text("utf-8"))
-        text = report(kept)
-        other = other_settings(kept["settings"], settings)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    path = folder / "result.json"
+    if not path.exists():
         return False
+    try:
+        kept = load_result(path)
+        text = report(kept)
+        other = other_settings({**kept["settings"], "system": kept["system"], "seed": kept["seed"]}, plan.identity)
+    except ValueError as error:
+        raise UserError(f"{error}; --fresh starts the run over") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is of another program ({error!r}); --fresh starts the run over") from error
     if other:
         raise UserError(f"{folder} holds a finished run with another {other}; give another --out, or --fresh to replace it")
     print(f"{text}\n{folder} holds this run, finished; --fresh would start it over.")
     return True
 
 
-def other_settings(kept, settings):
+def other_settings(kept, identity):
     """The names of the settings in which a kept run differs, in words."""
-    return " and ".join(name for name, value in json.loads(json.dumps(settings)).items() if kept.get(name) != value)
+    return " and ".join(name for name, value in json.loads(json.dumps(identity)).items() if kept.get(name) != value)
 
 
 # ------------------------------------------------------------------------------------- checkpoints
@@ -204,15 +222,13 @@ def checkpoints(folder):
     return folder / "checkpoint.npz", folder / "checkpoint-before.npz"
 
 
-def carry_on(training, folder, settings, fresh):
+def carry_on(training, folder, plan):
     """Train to the end from the folder's checkpoint, if there is one; return the seconds spent before.
 
-    The state is saved at least every 20 seconds, at each change of the learning rate, and when the
-    program is told to end.
+    The state is saved at least every 20 seconds, at each plateau, at the end, and when
+    the program is told to end.
     """
-    state = None if fresh else load_checkpoint(folder, settings)
-    if state:
-        training.restore(state)
+    if restore(training, folder, plan):
         print(f"Going on after epoch {len(training.history['epoch'])}.", flush=True)
     before = (training.history["seconds"] or [0.0])[-1]
     progress = Progress(training.schedule.epochs)
@@ -221,49 +237,62 @@ def carry_on(training, folder, settings, fresh):
         while not training.finished:
             training.epoch()
             state = training.state()
-            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS or rate != training.optimizer.learning_rate:
-                save_checkpoint(folder, settings, state)
-                saved, rate = time.monotonic(), training.optimizer.learning_rate
+            halved = training.optimizer.learning_rate < 0.99 * rate * training.schedule.decay
+            rate = training.optimizer.learning_rate
+            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS or halved or training.finished:
+                save_checkpoint(folder, plan, state)
+                saved = time.monotonic()
             progress(training.history)
-        save_checkpoint(folder, settings, state)
-    except (SystemExit, KeyboardInterrupt):             # told to end, in the middle of an epoch: keep the last whole one
-        save_checkpoint(folder, settings, state)
+    except (SystemExit, KeyboardInterrupt, OSError):    # told to end, or nobody takes our lines any more,
+        save_checkpoint(folder, plan, state)            # in the middle of an epoch: keep the last whole one
         raise
     except FloatingPointError as error:
-        save_checkpoint(folder, settings, state)
-        raise UserError(f"{error}; {folder} keeps the state before") from error
+        save_checkpoint(folder, plan, state)
+        whole = len(training.history["epoch"])
+        raise UserError(f"{error}" + (f"; {folder} keeps the state after epoch {whole}" if whole else "")) from error
     finally:
         progress.close()
     return before
 
 
-def save_checkpoint(folder, settings, state):
+def save_checkpoint(folder, plan, state):
     newest, before = checkpoints(folder)
-    if state is None:                                   # not one epoch is done
+    if state is None:                                   # not one epoch was done
         return
     try:
         if newest.exists():
             os.replace(newest, before)
-        save_arrays(newest, {"settings": json.dumps(settings), **state})
+        save_arrays(newest, {"identity": json.dumps(plan.identity), **state})
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; make room there and start again") from error
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}; make room there and start again") from error
 
 
-def load_checkpoint(folder, settings):
-    """The newest complete state in the folder, None if there is none; UserError if it is of other settings."""
-    found = [path for path in checkpoints(folder) if path.exists()]
+def restore(training, folder, plan):
+    """Bring the training to the newest complete state in the folder, and return whether there is one.
+
+    UserError if it is of another run, or if there are only damaged ones.
+    """
+    newest, before = checkpoints(folder)
+    found = [path for path in (newest, before) if path.exists()]
     for path in found:
         try:
             state = load_arrays(path, "a complete checkpoint")
-            kept = json.loads(str(state.pop("settings")))
-        except (OSError, ValueError, KeyError):
+            other = other_settings(json.loads(str(state["identity"])), plan.identity)
+            if not other:
+                training.restore(state)
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}; --fresh starts the run over") from error
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue
-        if other := other_settings(kept, settings):
+        if other:
             raise UserError(f"{folder} holds an unfinished run with another {other}; give another --out, or --fresh to start over")
-        return state
+        if path != found[0]:
+            print(f"{newest} is damaged; the one before is used.")
+            os.replace(before, newest)                  # or the next save would put the damaged one in its place
+        return True
     if found:
         raise UserError(f"{' and '.join(map(str, found))} cannot be read; --fresh starts the run over")
-    return None
+    return False
 
 
 # ------------------------------------------------------------------------- samples and reading off

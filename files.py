@@ -1,10 +1,12 @@
 """Files of a run: written under a temporary name and moved into place, read back without pickle.
 
-Whatever ends the program, a file is the one of before or the new one, complete. Arrays are kept as .npz,
-whose checksums tell when a file was cut or altered.
+Whatever ends the program, a file is the one of before or the new one, complete. Checksums tell when one
+was cut or altered later: an .npz file has its own, a result holds its own and those of the files beside it.
 """
 
 import fcntl
+import hashlib
+import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,8 +39,8 @@ def load_arrays(path, what):
     OSError if it cannot be read at all.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:      # np.load leaves a damaged file open
+            return {name: saved[name] for name in saved.files}
     except OSError as error:
         if error.errno is not None:
             raise
@@ -47,15 +49,49 @@ def load_arrays(path, what):
         raise ValueError(f"{path} is not {what} ({type(error).__name__})") from error
 
 
+def digest(content):
+    """SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sealed(result, folder, names):
+    """The result (a dict, as JSON keeps it) with the digests of these files of the folder, and its own."""
+    result = {**result, "files": {name: digest((Path(folder) / name).read_bytes()) for name in names}}
+    return {**result, "sha256": digest(json.dumps(result, sort_keys=True).encode())}
+
+
+def check_seal(path, result):
+    """ValueError if the result, read from this path, or a file beside it was altered since, naming the file.
+
+    A result of before there were seals passes, and a file that is no longer there.
+    """
+    if "sha256" not in result:
+        return
+    rest = {name: value for name, value in result.items() if name != "sha256"}
+    if result["sha256"] != digest(json.dumps(rest, sort_keys=True).encode()):
+        raise ValueError(f"{path} was altered since the run wrote it")
+    for beside, known in [(path.with_name(name), known) for name, known in result["files"].items()]:
+        if beside.exists() and digest(beside.read_bytes()) != known:
+            raise ValueError(f"{beside} was altered since the run wrote it")
+
+
 @contextmanager
 def sole_user(folder):
     """Hold the folder for this process; BlockingIOError if another one does.
 
-    The system drops the lock with the process, so that none is left behind by one that was killed.
+    The system drops the lock with the process, so that the file of one that was killed stops nobody.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
+    path = Path(folder) / "in-use"                      # not the folder: on NFS only what is open for writing is locked
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass                                        # a file system without locks: go on without
+        if os.fstat(file.fileno()).st_nlink == 0:       # its last holder removed it between our open and our lock
+            raise BlockingIOError
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)

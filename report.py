@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from statistics import mean, stdev
 
+from files import check_seal
 from physics import SYSTEMS, System
 from regression import readable
 
@@ -131,11 +132,23 @@ def table(*rows):
 
 # --------------------------------------------------------------------------------------- many runs
 
+def load_result(file):
+    """The result in one file; ValueError that names the file if that is damaged, or it or one beside it was altered."""
+    try:
+        result = json.loads(file.read_text("utf-8"))
+        summary([result])                               # whatever is missing or of another kind shows here
+        int(result["seed"])
+    except Exception as error:
+        raise ValueError(f"{file} is damaged or of another program ({type(error).__name__}: {error})") from error
+    check_seal(file, result)
+    return result
+
+
 def load_results(paths):
     """Results of all finished runs under the given folders, by system and seed.
 
-    Raises ValueError, naming the file, if there are none, if one is damaged, if a run is there twice,
-    or if schedules are mixed, or settings among the seeds of a system.
+    Raises ValueError, naming the file, if there are none, if one is damaged or altered, if a run is there
+    twice, or if schedules are mixed, or settings among the seeds of a system.
     """
     results, settings = {}, {}
     for path in map(Path, paths):
@@ -143,13 +156,9 @@ def load_results(paths):
         if not files:
             raise ValueError(f"{path} holds no result.json; give folders of finished runs")
         for file in files:
-            try:
-                result = json.loads(file.read_text("utf-8"))
-                name = result["system"]
-                key = list(SYSTEMS).index(name) if name in SYSTEMS else len(SYSTEMS), str(name), int(result["seed"])
-                summary([result])                       # whatever is missing or of another kind shows here
-            except Exception as error:
-                raise ValueError(f"{file} is damaged or of another program ({type(error).__name__}: {error})") from error
+            result = load_result(file)
+            name = result["system"]
+            key = list(SYSTEMS).index(name) if name in SYSTEMS else len(SYSTEMS), str(name), int(result["seed"])
             if key in results:
                 raise ValueError(f"{file} is a second run of {result['system']} with seed {result['seed']}; give one of them")
             results[key] = result

@@ -11,14 +11,19 @@ import sys
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 if __name__ == "__main__":
-    # As a command, and before NumPy starts its threads: products of this size gain from a second thread
-    # where a core is idle, lose from more, and crawl where two threads wait for each other on busy cores.
-    # The result is the same. A setting of the user's own stands; importing this module sets none.
-    idle = (os.cpu_count() or 1) - os.getloadavg()[0]
+    # As a command, and before NumPy starts its threads: one thread, since products are rounded otherwise
+    # with two, and the same seed is to give the same bits. A second one makes a run on two idle cores a
+    # quarter shorter; a setting of the user's own stands. Importing this module sets none.
     for variable in THREADS:
-        os.environ.setdefault(variable, "2" if idle > 1.5 else "1")
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))              # Ctrl-C and a cluster's SIGTERM end
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))             # without a traceback
+        os.environ.setdefault(variable, "1")
+
+    def end(number, _):
+        """Ctrl-C and a cluster's SIGTERM: end without a traceback, and save undisturbed by a second one."""
+        for again in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(again, signal.SIG_IGN)
+        sys.exit(128 + number)
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
     if sys.stdout:
         sys.stdout.reconfigure(errors="replace")                        # a terminal that has no ² shows ?
 
@@ -58,6 +63,8 @@ def main(arguments=None):
         else:
             plan = plan_of(options, system_of(options), options.seed)
             experiment.carry_out(plan, writable_folder(run_folder(options, plan)), options.fresh)
+    except ImportError as error:                        # Matplotlib is asked for before the training, and needed after it
+        return refuse(f"{error}; pip install -r requirements.txt")
     except MemoryError:
         return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
     except UserError as error:
@@ -72,7 +79,7 @@ def main(arguments=None):
 
 def refuse(sentence):
     """Say what was wrong and what to give instead; return the exit status for it."""
-    print(f"train.py: {sentence}", file=sys.stderr)
+    print(f"train.py: {sentence}".replace("\n", " "), file=sys.stderr)
     return 2
 
 
@@ -215,7 +222,7 @@ def writable_folder(folder):
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / "writable.part"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)                   # another run that starts here may have been faster
     except OSError as error:
         raise UserError(f"cannot write to --out {folder}: {error.strerror}; give a folder that can be written") from error
     return folder

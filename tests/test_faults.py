@@ -1,0 +1,429 @@
+"""What may happen to a run: killed, told to end, disk full, files damaged, clocks that jump. Nothing is lost."""
+
+import csv
+import errno
+import json
+import os
+import resource
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import experiment
+import files
+import physics
+import report
+import siamese
+import train
+import training
+
+ROOT = Path(__file__).parent.parent
+TINY = ["--pairs", "300", "--hidden", "8", "--epochs", "50", "--learning-rate", "30"]
+
+
+class Picture:
+    """In place of a figure, which takes a second to draw."""
+
+    def savefig(self, file):
+        file.write(b"picture" * 1000)
+
+
+@pytest.fixture
+def every_epoch(monkeypatch):
+    """A checkpoint after every epoch, no figures, and no waiting for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(experiment, "SECONDS_BETWEEN_CHECKPOINTS", -1)
+    monkeypatch.setattr(experiment, "draw", lambda *_: {"figure_9.png": Picture()})
+
+
+def outcome(out):
+    """All that a run found: parameters, history and result, without what depends on how long it took."""
+    folder = out / "sr" / "seed-0"
+    assert not list(folder.glob("*.part")) and not list(folder.glob("checkpoint*")) and not (folder / "in-use").exists()
+    result = json.loads((folder / "result.json").read_text("utf-8"))
+    files.check_seal(folder / "result.json", result)
+    del result["seconds"], result["sha256"], result["files"]["history.csv"]
+    with open(folder / "history.csv", newline="") as file:
+        history = [row[:-1] for row in csv.reader(file)]
+    assert history[0][-1] == "learning_rate"
+    return siamese.SiameseNetwork.load(folder / "model.npz").parameters.tobytes(), history, result
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The outcome of the run that nothing happened to."""
+    out = tmp_path_factory.mktemp("whole")
+    assert train.main([*TINY, "--out", str(out)]) == 0
+    return outcome(out)
+
+
+def refused(capsys, *arguments):
+    """The one sentence with which the command ends, with status 2."""
+    assert train.main([*TINY, *map(str, arguments)]) == 2
+    sentence = capsys.readouterr().err
+    assert sentence.count("\n") == 1 and "None" not in sentence
+    return sentence
+
+
+def interrupted(out, after=30):
+    """Start a run that is told to end in the middle of the epoch that follows; return its folder."""
+    step, stepping = siamese.SiameseNetwork.step, iter(range(10**6))
+    def told_to_end(*arguments):
+        if next(stepping) == 3 * after + 1:             # 600 pairs are three batches
+            raise KeyboardInterrupt
+        step(*arguments)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(siamese.SiameseNetwork, "step", told_to_end)
+        train.main([*TINY, "--out", str(out)])
+    return out / "sr" / "seed-0"
+
+
+def damage(path, how):
+    content = bytearray(path.read_bytes())
+    if how == "altered":
+        content[len(content) // 2] ^= 1
+    path.write_bytes(content if how == "altered" else content[:len(content) // 2])
+
+
+# ----------------------------------------------------------------------------------- told to end
+
+# Sends itself a signal in the middle of an epoch, and another one while it saves.
+TOLD_TO_END = """
+import os, runpy, signal, sys
+sys.path.insert(0, os.getcwd())
+import siamese
+step, replace, stepping = siamese.SiameseNetwork.step, os.replace, iter(range(10**6))
+def again(*arguments):
+    os.kill(os.getpid(), signal.SIGTERM)
+    replace(*arguments)
+def told_to_end(*arguments):
+    if next(stepping) == 100:
+        os.replace = again
+        os.kill(os.getpid(), {number})
+    step(*arguments)
+siamese.SiameseNetwork.step = told_to_end
+sys.argv[0] = "train.py"
+runpy.run_path("train.py", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_told_to_end_saves_its_state_and_goes_on_to_the_same_bits(tmp_path, whole, capsys, number, status):
+    command = [*TINY, "--out", str(tmp_path)]
+    ended = subprocess.run([sys.executable, "-c", TOLD_TO_END.format(number=int(number)), *command], cwd=ROOT,
+                           capture_output=True, text=True, encoding="utf-8", timeout=60)
+    assert (ended.returncode, ended.stderr) == (status, "")
+    assert train.main(command) == 0
+    assert "Going on after epoch 33." in capsys.readouterr().out                        # 100 steps of three an epoch
+    assert outcome(tmp_path) == whole
+
+
+def test_the_state_is_saved_at_each_change_of_the_learning_rate_and_at_the_end(tmp_path, monkeypatch):
+    saved = []
+    save = experiment.save_checkpoint
+    monkeypatch.setattr(experiment, "draw", lambda *_: {})
+    monkeypatch.setattr(experiment, "save_checkpoint", lambda folder, plan, state: (saved.append(state), save(folder, plan, state)))
+    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
+    with open(tmp_path / "sr" / "seed-0" / "history.csv", newline="") as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    changes = [epoch for epoch, (rate, later) in enumerate(zip(rates, rates[1:]), start=1) if rate != later]
+    assert {*changes, 50} == {state["history"].shape[1] for state in saved} and changes
+
+
+def test_a_network_of_the_default_size_goes_on_to_the_same_bits():
+    sets = experiment.sample_sets(physics.SYSTEMS["sr"], experiment.seed_streams(0)[0], 500)
+    def begin():
+        return training.Training(siamese.SiameseNetwork((4, 200, 200, 1), 1), *sets, training.SCHEDULES["quick"], 2)
+    straight, broken = begin(), begin()
+    for _ in range(6):
+        straight.epoch()
+        broken.epoch()
+        state, broken = broken.state(), begin()
+        broken.restore(state)
+    assert straight.network.parameters.tobytes() == broken.network.parameters.tobytes()
+    assert [*straight.history.values()][:-1] == [*broken.history.values()][:-1]
+
+
+# ---------------------------------------------------------------------------------------- killed
+
+class Cut:
+    """A file at whose byte `left` of all that is written the process is killed."""
+    left = written = 0
+
+    def __init__(self, file):
+        self.file = file
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def write(self, content):
+        if Cut.written + len(content) > Cut.left:
+            self.file.write(content[:Cut.left - Cut.written])
+            self.file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        Cut.written += len(content)
+        return self.file.write(content)
+
+
+def child(command):
+    """Start the command in a process of its own, which is a copy of this one."""
+    process = os.fork()
+    if not process:
+        try:
+            os._exit(train.main(command))
+        finally:
+            os._exit(99)
+    return process
+
+
+def ended(process):
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+@pytest.fixture(scope="module")
+def extent(tmp_path_factory):
+    """How long a whole run takes, in seconds, and how many bytes it writes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "SECONDS_BETWEEN_CHECKPOINTS", -1)
+        patch.setattr(experiment, "draw", lambda *_: {"figure_9.png": Picture()})
+        patch.setattr(files, "open", lambda *arguments, **options: Cut(open(*arguments, **options)), raising=False)
+        patch.setattr(Cut, "left", 10**9)
+        patch.setattr(Cut, "written", 0)
+        patch.setattr(os, "fsync", lambda _: None)
+        began = time.perf_counter()
+        assert train.main([*TINY, "--out", str(tmp_path_factory.mktemp("extent"))]) == 0
+        return time.perf_counter() - began, Cut.written
+
+
+@pytest.mark.parametrize("kill", range(20))
+def test_a_run_killed_at_a_random_moment_or_a_random_byte_of_its_files_goes_on_to_the_same_bits(
+        kill, tmp_path, every_epoch, whole, extent, capsys, monkeypatch):
+    command, rng, folder = [*TINY, "--out", str(tmp_path)], np.random.default_rng(kill), tmp_path / "sr" / "seed-0"
+    seconds, size = extent
+    if kill % 2:
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "open", lambda *arguments, **options: Cut(open(*arguments, **options)), raising=False)
+            patch.setattr(Cut, "left", rng.integers(size))
+            assert ended(child(command)) == -signal.SIGKILL
+        assert list(folder.glob("*.part"))                                              # half a file
+    else:
+        process = child(command)
+        time.sleep(rng.uniform(0, 0.8 * seconds))
+        os.kill(process, signal.SIGKILL)
+        assert ended(process) == -signal.SIGKILL
+    kept = list(folder.glob("checkpoint*.npz"))
+    assert train.main(command) == 0
+    assert ("Going on after epoch" in capsys.readouterr().out) == bool(kept)
+    assert outcome(tmp_path) == whole
+
+
+def test_a_run_killed_between_its_result_and_the_end_is_finished(tmp_path, every_epoch, whole, capsys, monkeypatch):
+    command = [*TINY, "--out", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "sealed", lambda *arguments: (
+            patch.setattr(os, "fsync", lambda _: None), patch.setattr(Path, "unlink", lambda *_, **__: os._exit(7)),
+            files.sealed(*arguments))[-1])
+        assert ended(child(command)) == 7
+    assert train.main(command) == 0
+    assert "Going on" not in capsys.readouterr().out
+    assert outcome(tmp_path) == whole
+
+
+# ------------------------------------------------------------------------- started once more
+
+def test_a_finished_run_started_again_shows_its_report_and_changes_nothing(tmp_path, every_epoch, capsys):
+    command = [*TINY, "--out", str(tmp_path)]
+    assert train.main(command) == 0
+    first, before = capsys.readouterr().out, {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert train.main(command) == 0
+    shown = capsys.readouterr().out
+    page = (tmp_path / "sr" / "seed-0" / "report.md").read_text("utf-8")
+    assert page in first and page in shown and "finished; --fresh would start it over" in shown
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_an_unfinished_run_with_other_settings_is_refused_by_name_and_fresh_starts_it_over(tmp_path, every_epoch, capsys):
+    folder = interrupted(tmp_path)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    sentence = refused(capsys, "--out", tmp_path, "--pairs", "200", "--activation", "tanh")
+    assert "an unfinished run with another activation and train_pairs" in sentence
+    other = folder.parent / "seed-1"
+    other.mkdir()
+    (other / "checkpoint.npz").write_bytes(before[folder / "checkpoint.npz"])
+    assert "another seed;" in refused(capsys, "--out", tmp_path, "--seed", "1")          # a folder that was renamed
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert train.main([*TINY, "--epochs", "5", "--out", str(tmp_path), "--fresh"]) == 0
+    assert "Going on" not in capsys.readouterr().out and outcome(tmp_path)[2]["epochs"] == 5
+
+
+def test_two_processes_do_not_share_a_folder_and_a_killed_one_stops_nobody(tmp_path, every_epoch, whole, capsys):
+    folder = tmp_path / "sr" / "seed-0"
+    folder.mkdir(parents=True)
+    reading, writing = os.pipe()
+    first = os.fork()
+    if not first:
+        with files.sole_user(folder):
+            os.write(writing, b"held")
+            time.sleep(60)
+    assert os.read(reading, 4) == b"held"
+    assert f"{folder} is in use by another run" in refused(capsys, "--out", tmp_path)
+    os.kill(first, signal.SIGKILL)
+    ended(first)
+    assert (folder / "in-use").exists() and train.main([*TINY, "--out", str(tmp_path)]) == 0
+    assert outcome(tmp_path) == whole
+
+
+def test_a_lock_whose_file_is_removed_meanwhile_holds_nothing_and_a_file_system_without_locks_will_do(tmp_path, monkeypatch):
+    def removed(*_):
+        (tmp_path / "in-use").unlink()
+    monkeypatch.setattr(files.fcntl, "flock", removed)
+    with pytest.raises(BlockingIOError), files.sole_user(tmp_path):
+        pass
+    def without(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+    monkeypatch.setattr(files.fcntl, "flock", without)
+    with files.sole_user(tmp_path):
+        assert (tmp_path / "in-use").exists()
+
+
+# -------------------------------------------------------------------------- what cannot be written
+
+@pytest.mark.parametrize("limit", [1_500, 5_000, 12_000])              # below the first checkpoint, a later one, a figure
+def test_a_full_disk_ends_a_run_with_one_sentence_and_loses_nothing(tmp_path, whole, limit):
+    command = [*TINY, "--out", str(tmp_path)]
+    ended = subprocess.run([sys.executable, "train.py", *command], cwd=ROOT, capture_output=True, text=True, encoding="utf-8",
+                           timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert ended.returncode == 2 and ended.stderr.count("\n") == 1
+    assert "File too large; make room there and start again" in ended.stderr
+    assert not list(tmp_path.rglob("*.part")) and not list(tmp_path.rglob("result.json"))
+    assert bool(list(tmp_path.rglob("checkpoint*.npz"))) == (limit > 1_500)
+    assert train.main(command) == 0
+    assert outcome(tmp_path) == whole
+
+
+@pytest.mark.parametrize("call, number", [*zip([1, 2, 40, 51, 52, 53, 54, 55], 3 * [errno.ENOSPC, errno.EROFS, errno.EIO])])
+def test_a_folder_that_can_no_longer_be_written_ends_a_run_with_one_sentence(tmp_path, every_epoch, whole, capsys, call, number):
+    calls, fsync = iter(range(1, 10**6)), os.fsync                      # of 50 checkpoints and the five files at the end
+    def failing(descriptor):
+        if next(calls) >= call:
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", failing)
+        sentence = refused(capsys, "--out", tmp_path)
+    assert os.strerror(number) in sentence and not list(tmp_path.rglob("*.part"))
+    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
+    assert ("Going on after" in capsys.readouterr().out) == (call > 1)
+    assert outcome(tmp_path) == whole
+
+
+# -------------------------------------------------------------------------------- damaged files
+
+@pytest.mark.parametrize("how", ["cut", "altered"])
+def test_of_a_damaged_checkpoint_the_one_before_is_used_and_without_it_the_run_is_refused_by_name(
+        tmp_path, every_epoch, whole, capsys, how):
+    folder = interrupted(tmp_path)
+    newest, before = experiment.checkpoints(folder)
+    content = before.read_bytes()
+    damage(newest, how)
+    interrupted_again = interrupted(tmp_path, after=0)                                  # before it can save
+    assert "checkpoint.npz is damaged; the one before is used." in capsys.readouterr().out
+    assert interrupted_again == folder and newest.read_bytes() == content and not before.exists()
+    damage(newest, how)
+    assert f"{newest} cannot be read; --fresh starts the run over" in refused(capsys, "--out", tmp_path)
+    assert train.main([*TINY, "--out", str(tmp_path), "--fresh"]) == 0
+    assert outcome(tmp_path) == whole
+
+
+@pytest.mark.parametrize("content", [{"identity": "[]"}, {"identity": "{"}, {}, {"identity": None, "parameters": np.zeros(3)}])
+def test_a_checkpoint_that_is_none_is_refused(tmp_path, every_epoch, capsys, content):
+    folder = interrupted(tmp_path)
+    saved = files.load_arrays(folder / "checkpoint.npz", "")
+    for path in experiment.checkpoints(folder):
+        files.save_arrays(path, {name: saved[name] if value is None else value for name, value in content.items()})
+    assert "cannot be read; --fresh" in refused(capsys, "--out", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.npz", "history.csv", "result.json"])
+@pytest.mark.parametrize("how", ["cut", "altered"])
+def test_an_altered_model_history_or_result_is_named(tmp_path, every_epoch, whole, capsys, name, how):
+    command = [*TINY, "--out", str(tmp_path)]
+    assert train.main(command) == 0
+    damage(tmp_path / "sr" / "seed-0" / name, how)
+    capsys.readouterr()
+    assert str(tmp_path / "sr" / "seed-0" / name) in refused(capsys, "--out", tmp_path)
+    assert train.main(["--report", str(tmp_path)]) == 2
+    assert str(tmp_path / "sr" / "seed-0" / name) in capsys.readouterr().err
+    assert train.main([*command, "--fresh"]) == 0
+    assert outcome(tmp_path) == whole
+
+
+def test_a_number_changed_in_a_result_is_noticed_and_results_without_checksums_can_still_be_read(tmp_path, every_epoch):
+    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
+    path = tmp_path / "sr" / "seed-0" / "result.json"
+    result = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**result, "test_accuracy": 0.99}), "utf-8")
+    with pytest.raises(ValueError, match="result.json was altered since the run wrote it"):
+        report.load_results([tmp_path])
+    del result["sha256"], result["files"]
+    path.write_text(json.dumps(result), "utf-8")
+    assert report.load_results([tmp_path]) == [result]
+
+
+# ------------------------------------------------------------------------- clocks, NaN, threads
+
+def test_clocks_that_jump_change_nothing_but_the_seconds(tmp_path, whole):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "draw", lambda *_: {})
+        for clock in ("time", "perf_counter", "monotonic"):
+            rng = np.random.default_rng(len(clock))
+            patch.setattr(time, clock, lambda rng=rng: float(rng.uniform(-1e6, 1e6)))
+        status = train.main([*TINY, "--out", str(tmp_path)])
+    assert status == 0 and outcome(tmp_path) == whole
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_epoch_and_keeps_the_state_before(tmp_path, whole, capsys, value):
+    cross_entropy, calls = training.cross_entropy, iter(range(1, 10**6))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "cross_entropy", lambda *pair: value if next(calls) == 17 else cross_entropy(*pair))
+        sentence = refused(capsys, "--out", tmp_path)
+    assert f"the loss became {value} in epoch 17; try a lower learning rate; {tmp_path / 'sr' / 'seed-0'} keeps the state after epoch 16" in sentence
+    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
+    assert "Going on after epoch 16." in capsys.readouterr().out
+    assert outcome(tmp_path) == whole
+
+
+def test_the_command_takes_one_thread_and_two_processes_give_the_same_bits(tmp_path):
+    # With two threads OpenBLAS shares the products out and rounds them otherwise (AUDIT.md).
+    code = ("import os, runpy, sys\ntry:\n    runpy.run_path('train.py', run_name='__main__')\n"
+            "finally:\n    print(os.environ['OPENBLAS_NUM_THREADS'])")
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    runs = [subprocess.Popen([sys.executable, "-c", code, "--pairs", "500", "--epochs", "2", "--out", str(tmp_path / name)],
+                             cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8", env=environment) for name in "ab"]
+    assert [run.communicate(timeout=60)[0].splitlines()[-1] for run in runs] == ["1", "1"]
+    assert outcome(tmp_path / "a") == outcome(tmp_path / "b")
+
+
+@pytest.mark.parametrize("varied", ["data", "weights", "batches"])
+def test_data_initial_weights_and_batches_can_be_varied_alone(varied):
+    def begin(other):
+        data, weights, batches = [experiment.seed_streams(int(name == other))[i] for i, name in enumerate(("data", "weights", "batches"))]
+        return training.Training(siamese.SiameseNetwork((4, 8, 1), weights), *experiment.sample_sets(physics.SYSTEMS["sr"], data, 300),
+                                 training.SCHEDULES["quick"], batches)
+    one, other = begin(None), begin(varied)
+    assert {"data": np.array_equal(one.rows, other.rows), "weights": np.array_equal(one.network.parameters, other.network.parameters),
+            "batches": np.array_equal(one.rng.permutation(600), other.rng.permutation(600))} == {
+        name: name != varied for name in ("data", "weights", "batches")}
