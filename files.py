@@ -6,6 +6,7 @@ was cut or altered later: an .npz file has its own, a result holds its own and t
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 from contextlib import contextmanager
@@ -30,7 +31,9 @@ def write(path, fill, binary=False):
 
 def save_arrays(path, arrays):
     """Write a dict of arrays (text included) as one .npz file."""
-    write(path, lambda file: np.savez(file, **arrays), binary=True)
+    content = io.BytesIO()                              # a zip archive does not end quietly where the disk is full
+    np.savez(content, **arrays)
+    write(path, lambda file: file.write(content.getvalue()), binary=True)
 
 
 def load_arrays(path, what):
