@@ -48,6 +48,7 @@ class Plan:
     activation: str
     train_pairs: int                    # of each label
     all_invariants: bool = False        # look for them one after another (discovery.py), not only for the first
+    xp: object = np                     # NumPy, or CuPy to train on a GPU
 
     @property
     def layer_sizes(self):
@@ -98,7 +99,8 @@ def run(plan, folder):
     train, test = sample_sets(plan.system, data, plan.train_pairs)
     print(f"{plan.system.title}: {len(train[2]):,} training pairs, network {'-'.join(map(str, plan.layer_sizes))}, "
           f"schedule {plan.schedule_name}, seed {plan.seed}", flush=True)
-    network = SiameseNetwork(plan.layer_sizes, initial, plan.activation, label=plan.system.name, scale=plan.system.scale)
+    network = SiameseNetwork(plan.layer_sizes, initial, plan.activation, label=plan.system.name, scale=plan.system.scale,
+                             xp=plan.xp)
     training = Training(network, train, test, plan.schedule, batches)
     before = carry_on(training, folder, plan)
 
@@ -117,7 +119,8 @@ def run_discovery(plan, folder):
 
     def learn(step, train, test):
         nonlocal before, history
-        network = SiameseNetwork(plan.layer_sizes, initial[step], plan.activation, label=system.name, scale=system.scale)
+        network = SiameseNetwork(plan.layer_sizes, initial[step], plan.activation, label=system.name, scale=system.scale,
+                                 xp=plan.xp)
         training = Training(network, train, test, plan.schedule, batches[step])
         place = folder / f"step-{step + 1}"
         place.mkdir(exist_ok=True)

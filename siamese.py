@@ -75,13 +75,17 @@ class SiameseNetwork:
     seed: anything that numpy.random.default_rng takes; draws the initial weights.
     label: free text kept in the saved file, here the name of the system that was learned.
     scale: sizes (d,) of the inputs, which are divided by them first; none for the paper's systems.
+    xp: the module whose arrays hold parameters and buffers, NumPy or CuPy. NumPy's functions act on
+        CuPy's arrays where these are, so it is needed only where arrays are made. Arguments and results
+        of the public methods are NumPy's.
 
     `parameters` and `gradients` are flat vectors; `layers` (each (inputs + 1, outputs), the last
     row the biases), `w` and `b` are views into the first. Raises ValueError on impossible sizes
     and on an unknown activation.
     """
 
-    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label="", scale=None, decorrelation=0.0):
+    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label="", scale=None, decorrelation=0.0,
+                 xp=np):
         if len(layer_sizes) < 2 or not all(isinstance(s, (int, np.integer)) and s > 0 for s in layer_sizes):
             raise ValueError(f"layer_sizes must be two or more positive integers, got {layer_sizes!r}")
         if activation not in ACTIVATIONS:
@@ -89,12 +93,12 @@ class SiameseNetwork:
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         self.activation, self.label = activation, label
         self.scale = np.ones(self.layer_sizes[0]) if scale is None else finite_array("scale", scale, self.layer_sizes[0])
-        self.dtype, self.decorrelation = np.dtype(dtype), decorrelation
+        self.dtype, self.decorrelation, self.xp = np.dtype(dtype), decorrelation, xp
 
         shapes = [(m + 1, n) for m, n in zip(self.layer_sizes, self.layer_sizes[1:])]
         size = sum(m * n for m, n in shapes) + 2
-        self.parameters, self.layers, self.w, self.b = _flat_vector(size, shapes, self.dtype)
-        self.gradients, self._dlayers, self._dw, self._db = _flat_vector(size, shapes, self.dtype)
+        self.parameters, self.layers, self.w, self.b = _views(xp.zeros(size, self.dtype), shapes)
+        self.gradients, self._dlayers, self._dw, self._db = _views(xp.zeros(size, self.dtype), shapes)
         self._initialise(np.random.default_rng(seed))
         self._capacity = 0
 
@@ -103,7 +107,7 @@ class SiameseNetwork:
         for weights in self.layers:
             inputs, outputs = weights.shape[0] - 1, weights.shape[1]
             limit = np.sqrt(6 / (inputs + outputs))
-            weights[:-1] = rng.uniform(-limit, limit, (inputs, outputs))
+            weights[:-1] = self.xp.asarray(rng.uniform(-limit, limit, (inputs, outputs)))
         # A small bottleneck keeps the first logits, quadratic in f, and with them the first steps small.
         self.layers[-1][:] *= 0.1
         self.w[:] = 1
@@ -113,14 +117,14 @@ class SiameseNetwork:
         x = finite_array("x", x, "n", self.layer_sizes[0])
         f = np.empty((len(x), self.layer_sizes[-1]), self.dtype)
         for start in range(0, len(x), BLOCK):
-            f[start:start + BLOCK] = self._forward(self._with_ones(x[start:start + BLOCK]))
+            f[start:start + BLOCK] = on_host(self._forward(self._with_ones(x[start:start + BLOCK])))
         return f
 
     def logits(self, x, x_prime):
         """Argument z of the sigmoid in eq. (1) for pairs x, x_prime (n, d), as (n,)."""
         x = finite_array("x", x, "n", self.layer_sizes[0])
         difference = self.bottleneck(x) - self.bottleneck(finite_array("x_prime", x_prime, *x.shape))
-        return self.w * np.sum(difference**2, axis=1) + self.b
+        return on_host(self.w) * np.sum(difference**2, axis=1) + on_host(self.b)
 
     def predict(self, x, x_prime):
         """Probability, eq. (1), that the members of each pair (n, d) are different, as (n,)."""
@@ -135,9 +139,9 @@ class SiameseNetwork:
     def loss_and_gradients(self, x, x_prime, y):
         """Loss (B1) and accuracy on a batch of pairs (n, d) with labels y (n,); fills `gradients`."""
         x, x_prime, y = self.checked_pairs(x, x_prime, y)
-        z = np.empty(len(y), self.dtype)
-        self.step(self.rows(x, x_prime), y, z)
-        return cross_entropy(z, y), accuracy(z, y)
+        z = self.xp.empty(len(y), self.dtype)
+        self.step(self.rows(x, x_prime), self.xp.asarray(y), z)
+        return cross_entropy(on_host(z), y), accuracy(on_host(z), y)
 
     def checked_pairs(self, x, x_prime, y, name=""):
         """The three arrays of a set of pairs in the network's precision; ValueError if they are none."""
@@ -154,7 +158,7 @@ class SiameseNetwork:
         """Pairs (n, d) as the network takes them in: each x, below it its x', the constant 1 appended."""
         rows = np.ones((len(x), 2, self.layer_sizes[0] + 1), self.dtype)
         rows[:, 0, :-1], rows[:, 1, :-1] = x / self.scale, x_prime / self.scale
-        return rows.reshape(2 * len(x), -1)
+        return self.xp.asarray(rows.reshape(2 * len(x), -1))
 
     def step(self, rows, y, z):
         """Forward and backward pass of a training step on `rows` (2n, d + 1) with labels y (n,).
@@ -164,7 +168,7 @@ class SiameseNetwork:
         """
         f = self._forward(rows)
         difference = f[0::2] - f[1::2]
-        s = np.einsum("nk,nk->n", difference, difference)
+        s = self.xp.einsum("nk,nk->n", difference, difference)
         np.multiply(self.w, s, out=z)
         z += self.b                                                                         # (1)
 
@@ -189,13 +193,13 @@ class SiameseNetwork:
             rows = self._with_ones(x[start:start + BLOCK])
             self._forward(rows)
             for neuron in range(k):
-                self._delta[-1][:len(rows)] = np.eye(k)[neuron]
+                self._delta[-1][:len(rows)] = self.xp.asarray(np.eye(k)[neuron])
                 below = self._backward(rows, weights=False)
-                gradient[start:start + BLOCK, neuron] = below @ self.layers[0][:-1].T / self.scale
+                gradient[start:start + BLOCK, neuron] = on_host(below @ self.layers[0][:-1].T) / self.scale
         return gradient
 
     def _with_ones(self, x):
-        return np.hstack([x / self.scale, np.ones((len(x), 1))]).astype(self.dtype, copy=False)
+        return self.xp.asarray(np.hstack([x / self.scale, np.ones((len(x), 1))]).astype(self.dtype, copy=False))
 
     def _reserve(self, rows):
         """Allocate the buffers of both passes once; every later step of this size works in place."""
@@ -205,11 +209,11 @@ class SiameseNetwork:
         # Those of hidden layers have a last column more: in _a the constant 1, in _delta what would be
         # its gradient and is not used. So every elementwise pass runs over one piece of memory.
         *hidden, k = [size + 1 for size in self.layer_sizes[1:-1]] + [self.layer_sizes[-1]]
-        self._a = [np.empty((rows, size), self.dtype) for size in hidden]
-        self._f = np.empty((rows, k), self.dtype)
-        self._delta = [np.empty((rows, size), self.dtype) for size in [*hidden, k]]
-        self._zeros = np.zeros(rows * max([*hidden, 0]), self.dtype)
-        self._scratch = np.empty_like(self._zeros)
+        self._a = [self.xp.empty((rows, size), self.dtype) for size in hidden]
+        self._f = self.xp.empty((rows, k), self.dtype)
+        self._delta = [self.xp.empty((rows, size), self.dtype) for size in [*hidden, k]]
+        self._zeros = self.xp.zeros(rows * max([*hidden, 0]), self.dtype)
+        self._scratch = self.xp.empty_like(self._zeros)
 
     def _forward(self, a):
         """Bottleneck output of rows (n, d + 1) that end with the constant 1, as a view (n, k)."""
@@ -218,11 +222,11 @@ class SiameseNetwork:
         activate, _ = ACTIVATIONS[self.activation]
         for weights, buffer in zip(self.layers, self._a):
             above = buffer[:n]
-            np.matmul(a, weights, out=above[:, :-1])
+            self.xp.matmul(a, weights, out=above[:, :-1])
             activate(above, _like(above, self._zeros))
             above[:, -1] = 1
             a = above
-        return np.matmul(a, self.layers[-1], out=self._f[:n])
+        return self.xp.matmul(a, self.layers[-1], out=self._f[:n])
 
     def _backward(self, rows, weights=True):
         """Carry the last delta down to the first layer, and return it there, as (n, its neurons).
@@ -235,11 +239,11 @@ class SiameseNetwork:
         for l in range(len(self.layers) - 1, -1, -1):
             a = self._a[l - 1][:n] if l else rows
             if weights:
-                np.matmul(a.T, delta, out=self._dlayers[l])
+                self.xp.matmul(a.T, delta, out=self._dlayers[l])
             if l:
                 below = self._delta[l - 1][:n]
                 # One column times one row: broadcasting is four times faster than a matrix product.
-                product = np.multiply if delta.shape[1] == 1 else np.matmul
+                product = np.multiply if delta.shape[1] == 1 else self.xp.matmul
                 product(delta, self.layers[l].T, out=below)
                 activate_backward(below, a, _like(below, self._scratch))
                 delta = below[:, :-1]
@@ -248,7 +252,7 @@ class SiameseNetwork:
     def save(self, path):
         """Write the network to one .npz file."""
         save_arrays(path, {"layer_sizes": self.layer_sizes, "activation": self.activation, "label": self.label,
-                           "scale": self.scale, "parameters": self.parameters})
+                           "scale": self.scale, "parameters": on_host(self.parameters)})
 
     @classmethod
     def load(cls, path):
@@ -302,9 +306,14 @@ def _like(array, buffer):
     return buffer[:array.size].reshape(array.shape)
 
 
-def _flat_vector(size, shapes, dtype):
-    """A zero vector of all parameters, and the views of it that are the layers, w and b."""
-    vector, layers, start = np.zeros(size, dtype), [], 0
+def on_host(array):
+    """The array as NumPy's, brought over from the GPU if it is there."""
+    return array if isinstance(array, np.ndarray) else array.get()
+
+
+def _views(vector, shapes):
+    """The vector of all parameters, and the views of it that are the layers, w and b."""
+    layers, start = [], 0
     for m, n in shapes:
         layers.append(vector[start:start + m * n].reshape(m, n))
         start += m * n
@@ -324,15 +333,15 @@ class Adadelta:
     The paper names no constants; these are Keras's (rho 0.95, epsilon 1e-7).
     """
 
-    def __init__(self, size, learning_rate=100.0, rho=0.95, epsilon=1e-7, dtype=np.float32):
+    def __init__(self, size, learning_rate=100.0, rho=0.95, epsilon=1e-7, dtype=np.float32, xp=np):
         if not (0 < learning_rate < np.inf and 0 <= rho < 1 and 0 < epsilon < np.inf):
             raise ValueError(f"Adadelta needs learning_rate > 0, 0 <= rho < 1 and epsilon > 0; got "
                              f"{learning_rate}, {rho} and {epsilon}")
         self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
         # Sums of rho^age times the squares, i.e. E[.] / (1 - rho): the factor cancels in d.
-        self.squared_gradients = np.zeros(size, dtype)
-        self.squared_updates = np.zeros(size, dtype)
-        self._update, self._scratch = np.empty(size, dtype), np.empty(size, dtype)
+        self.squared_gradients = xp.zeros(size, dtype)
+        self.squared_updates = xp.zeros(size, dtype)
+        self._update, self._scratch = xp.empty(size, dtype), xp.empty(size, dtype)
 
     def step(self, parameters, gradients):
         """Change the parameters (flat vector) in place against their gradients."""

@@ -120,6 +120,7 @@ def parse(arguments):
     parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", metavar="N",
                         help="sizes of the hidden layers (default 200 50, with the schedule paper 200 200)")
     parser.add_argument("--activation", choices=siamese.ACTIVATIONS, default="relu", help="of the hidden layers (default relu)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to train; gpu needs CuPy (default cpu)")
     parser.add_argument("--model", type=Path, metavar="FILE",
                         help="read this saved network off, on the pairs of its --seed, instead of training one; nothing is written")
     options = parser.parse_args(arguments)
@@ -202,7 +203,23 @@ def plan_of(options, system, seed):
     if options.learning_rate:
         schedule = replace(schedule, learning_rate=options.learning_rate)
     return experiment.Plan(system, seed, options.schedule, schedule, tuple(options.hidden), options.activation,
-                           options.pairs or train_pairs(options, system), options.discover)
+                           options.pairs or train_pairs(options, system), options.discover, array_module(options.device))
+
+
+def array_module(device):
+    """NumPy, or CuPy for the device gpu; UserError where that cannot be had."""
+    if device == "cpu":
+        return np
+    try:
+        import cupy
+    except ImportError as error:
+        raise UserError("--device gpu needs CuPy, for an NVIDIA card: pip install cupy-cuda12x, or as its documentation says; "
+                        "or leave --device out") from error
+    try:
+        cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:                          # CuPy's own kinds, which differ with its version
+        raise UserError(f"--device gpu: CuPy finds no GPU ({error}); leave --device out") from error
+    return cupy
 
 
 def train_pairs(options, system):
@@ -270,7 +287,7 @@ def run_of(options, system, seed):
     words += ["--data", options.data] if options.data else ["--system", system.name]
     words += ["--discover"] if options.discover else []
     words += ["--seed", seed, "--schedule", options.schedule, "--out", options.out,
-             "--hidden", *options.hidden, "--activation", options.activation]
+             "--hidden", *options.hidden, "--activation", options.activation, "--device", options.device]
     for option in ("pairs", "epochs", "learning_rate", "group"):
         if getattr(options, option) is not None:
             words += ["--" + option.replace("_", "-"), getattr(options, option)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from siamese import Adadelta, EarlyStopping, ReduceLearningRateOnPlateau, accuracy, cross_entropy
+from siamese import Adadelta, EarlyStopping, ReduceLearningRateOnPlateau, accuracy, cross_entropy, on_host
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,18 @@ class Training:
     """
 
     def __init__(self, network, train, test, schedule, seed=0):
-        x, x_prime, self.y = network.checked_pairs(*train, name="train ")
+        x, x_prime, y = network.checked_pairs(*train, name="train ")
         self.test = network.checked_pairs(*test, name="test ")
         self.network, self.schedule = network, schedule
         self.rng = np.random.default_rng(seed)
-        self.optimizer = Adadelta(network.parameters.size, schedule.learning_rate, dtype=network.dtype)
+        self.optimizer = Adadelta(network.parameters.size, schedule.learning_rate, dtype=network.dtype, xp=network.xp)
         self.reduce = ReduceLearningRateOnPlateau(schedule.reduce_patience, schedule.reduce_factor)
         self.stop = EarlyStopping(schedule.stop_patience)
         self.history = {name: [] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy",
                                               "learning_rate", "seconds")}
-        self.rows = network.rows(x, x_prime).reshape(len(x), -1)                            # one pair each
-        self._shuffled = np.empty_like(self.rows), np.empty_like(self.y)
-        self._z = np.empty_like(self.y)
+        self.rows, self.y = network.rows(x, x_prime).reshape(len(x), -1), network.xp.asarray(y)     # one pair each
+        self._shuffled = network.xp.empty_like(self.rows), network.xp.empty_like(self.y)
+        self._z = network.xp.empty_like(self.y)
         _touch_blas_buffer()
 
     @property
@@ -69,10 +69,8 @@ class Training:
         """One pass over the training pairs in a new order; FloatingPointError if the loss is not finite."""
         began = time.perf_counter()
         network, optimizer, (rows, y), z = self.network, self.optimizer, self._shuffled, self._z
-        order = self.rng.permutation(len(y))
-        # mode="clip" lets take write into `out` without a copy of its own; no index is outside.
-        np.take(self.rows, order, axis=0, out=rows, mode="clip")
-        np.take(self.y, order, out=y, mode="clip")
+        order = network.xp.asarray(self.rng.permutation(len(y)))
+        rows[:], y[:] = self.rows[order], self.y[order]
         for start in range(0, len(y), self.schedule.batch_size):
             batch = slice(start, start + self.schedule.batch_size)
             network.step(rows[batch].reshape(-1, network.layer_sizes[0] + 1), y[batch], z[batch])
@@ -81,6 +79,7 @@ class Training:
             # which cannot describe these labels; f then collapses to a constant for good. Learning rates
             # near 100 can carry w through zero, and this brings it back.
             np.abs(network.w, out=network.w)
+        z, y = on_host(z), on_host(y)                   # from a GPU, all that comes back of an epoch
         loss, (test_loss, test_accuracy) = cross_entropy(z, y), network.evaluate(*self.test)
         epoch = len(self.history["epoch"]) + 1
         if not np.isfinite(loss + test_loss):
@@ -96,17 +95,17 @@ class Training:
         """All that the coming epochs depend on, as a dict of arrays; no later epoch changes them."""
         rest = {"learning_rate": self.optimizer.learning_rate, "reduce": vars(self.reduce), "stop": vars(self.stop),
                 "generator": self.rng.bit_generator.state}
-        return {"parameters": self.network.parameters.copy(),
-                "squared_gradients": self.optimizer.squared_gradients.copy(),
-                "squared_updates": self.optimizer.squared_updates.copy(),
+        return {"parameters": on_host(self.network.parameters.copy()),
+                "squared_gradients": on_host(self.optimizer.squared_gradients.copy()),
+                "squared_updates": on_host(self.optimizer.squared_updates.copy()),
                 "history": np.array(list(self.history.values()), dtype=float), "rest": np.array(json.dumps(rest))}
 
     def restore(self, state):
         """Go on from what `state` returned for a training with the same arguments; the result is the same."""
         rest = json.loads(str(state["rest"]))
-        self.network.parameters[:] = state["parameters"]
-        self.optimizer.squared_gradients[:] = state["squared_gradients"]
-        self.optimizer.squared_updates[:] = state["squared_updates"]
+        for name, array in (("parameters", self.network.parameters), ("squared_gradients", self.optimizer.squared_gradients),
+                            ("squared_updates", self.optimizer.squared_updates)):
+            array[:] = self.network.xp.asarray(state[name])
         self.optimizer.learning_rate = rest["learning_rate"]
         vars(self.reduce).update(rest["reduce"])
         vars(self.stop).update(rest["stop"])
