@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 
 from files import check_seal
 from physics import SYSTEMS, System
@@ -239,7 +239,40 @@ def section(system, runs):
     if failed:
         lines += ["", f"No invariant was found in {len(failed)} of {len(runs)} runs: the network tells equivalent pairs "
                       "from others hardly better than chance."]
-    return [*lines, "", *equations(runs[0])]
+    return [*lines, "", *equations(runs[0]), *beyond_over_seeds(runs)]
+
+
+def beyond_over_seeds(runs):
+    """What the paper does not have, over the seeds: f on the known invariants, the gradient alignment, every short formula."""
+    runs = [run for run in runs if run.get("on_invariants") is not None and run["test_accuracy"] >= LEARNED]
+    lines = []
+    if runs and runs[0]["on_invariants"]:
+        scores = {name: [run["on_invariants"][name] for run in runs] for name in runs[0]["on_invariants"]}
+        lines += ["", "f as a multiple of known invariants that vary, over the seeds:", ""]
+        lines += table(("invariant", "R², test: mean", "lowest", "highest", "correlation with f²"), *(
+            (readable(name), f"{mean(score['r2'] for score in found):.4f}", f"{min(score['r2'] for score in found):.4f}",
+             f"{max(score['r2'] for score in found):.4f}", span([score["correlation_of_square"] for score in found]))
+            for name, found in scores.items()))
+    aligned = [run["alignment"] for run in runs if run["alignment"]]
+    if aligned:
+        orders = [str(alignment["order"] or "none") for alignment in aligned]
+        lines += ["", "Gradient alignment: the gap opens at order "
+                  + ", ".join(f"{order} in {orders.count(order)} of {len(orders)}" for order in sorted(set(orders))) + "."]
+        for name in aligned[0]["coefficient_errors"]:
+            errors = {method: [alignment["coefficient_errors"][name][method] for alignment in aligned] for method in ("ridge", "alignment")}
+            if median(errors["ridge"]) < 0.5:           # else f is not of this invariant
+                lines += [f"Error of the coefficients of {readable(name)}, all as a vector of length 1: " + ", ".join(
+                    f"{method} median {median(values):.4f}, worst {max(values):.4f}" for method, values in errors.items()) + "."]
+    if runs:
+        lines += ["", "Every seed:", ""]
+        lines += table(("seed", "accuracy, test", "R² of order 2, test", "fewest features that explain f"), *(
+            (run["seed"], f"{run['test_accuracy']:.4f}", f"{run['r2']['2'][1]:.4f}",
+             next((fit["formula"] for fit in reversed(run["sparse"].values()) if fit["formula"]), "-")) for run in runs))
+    return lines
+
+
+def span(values):
+    return "-" if None in values else f"{min(values):.2f} to {max(values):.2f}"
 
 
 def compared(name, values, published, digits):

@@ -93,7 +93,7 @@ def test_python_m_pytest_k_with_the_number_of_an_equation_runs_tests_of_it():
 def test_train_commands_in_the_documents_have_options_that_exist(command):
     words = command.split()[2:]
     if "--help" not in words:
-        train.parse(words + ["0"] * (words[-1] == "--seed"))                             # which xargs adds
+        train.parse(words + ["0"] * (words[-1:] == ["--seed"]))                             # which xargs adds
 
 
 @pytest.mark.parametrize("command", commands("python -m pytest"))

@@ -63,10 +63,10 @@ def test_result_holds_what_later_readers_rely_on(run):
     assert set(result["versions"]) == {"python", "numpy", "scipy", "matplotlib"}
 
 
-def test_a_run_leaves_its_six_files_and_nothing_unfinished(run):
+def test_a_run_leaves_its_seven_files_and_nothing_unfinished(run):
     folder, result, _ = run
     assert sorted(path.name for path in folder.iterdir()) == [
-        "figure_3.png", "figure_9.png", "history.csv", "model.npz", "report.md", "result.json"]
+        "alignment.png", "figure_3.png", "figure_9.png", "history.csv", "model.npz", "report.md", "result.json"]
     lines = (folder / "history.csv").read_text().splitlines()
     assert lines[0] == "epoch,loss,accuracy,test_loss,test_accuracy,learning_rate,seconds" and len(lines) == 1 + 20
     assert float(lines[-1].split(",")[4]) == pytest.approx(result["test_accuracy"])
