@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import platform
+import re
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -399,13 +400,11 @@ def short_formula(terms, intercept=0.0):
 
 
 def explained(system, x, f, x_test, f_test):
-    """Test R² of f regressed on each known invariant that varies, and on the components of a vector together."""
+    """Test R² of f regressed on each known invariant that varies, and on the components of A together."""
     varying = [name for name in system.invariants if name not in system.fixed]
-    vectors = {}
-    for name in varying:                                # A_x and A_y are components of A
-        vectors.setdefault(name.split("_")[0], []).append(name)
+    components = [name for name in varying if re.fullmatch("A_[xyz]", name)]
     scores = {}
-    for names in [[name] for name in varying] + [names for names in vectors.values() if len(names) > 1]:
+    for names in [[name] for name in varying] + ([components] if components else []):
         columns, columns_test = [np.stack([system.invariants[name](values) for name in names], axis=1) for values in (x, x_test)]
         coefficients, intercept = regression.ridge(columns, f, alpha=0)
         scores[", ".join(names)] = {"r2": float(regression.r2_score(f_test, columns_test @ coefficients + intercept)),

@@ -227,23 +227,24 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None):
     return alignments
 
 
-def common_invariants(library, x, gradients, scale=None, least_gap=4.0):
+def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.0):
     """All combinations of a library's features that are functions of several f, in their simplest form.
 
     gradients: those of k functions f at samples x (n, d), as (n, d, k). Their combinations span, at each sample,
         the directions in which an invariant may change; the eigenvalues are the mean squared sines of the
         angles between the gradients of combinations and this space.
 
-    The eigenvalues below the widest gap, a factor of `least_gap` or more among the first half, count. Any
-    combination of the vectors that belong to them is as good, and Gaussian elimination finds one with as many
-    zeros as possible. Returns a list of {name: coefficient}, largest coefficient 1, and the eigenvalues.
+    Those up to the last one below `most` (angles of ten degrees) that is followed by a gap, a factor of
+    `least_gap` or more, count. Any combination of the vectors that belong to them is as good, and Gaussian
+    elimination finds one with as many zeros as possible. Returns a list of {name: coefficient}, largest
+    coefficient 1, and the eigenvalues.
     """
     values, vectors = _generalised_eigenvectors(*_alignment_matrices(library, x, gradients, (), scale))
-    half = np.maximum(values[:len(values) // 2 + 1], 1e-12)
-    gaps = half[1:] / half[:-1]
-    if len(gaps) == 0 or gaps.max() < least_gap or half[np.argmax(gaps)] > 0.2:
+    sizes = np.maximum(values, 1e-12)
+    last = np.flatnonzero((sizes[:-1] < most) & (sizes[1:] >= least_gap * sizes[:-1]))
+    if len(last) == 0:
         return [], values
-    rows = vectors[:, :np.argmax(gaps) + 1].T
+    rows = vectors[:, :last[-1] + 1].T.copy()
     for i in range(len(rows)):                          # reduced echelon form, always by the largest coefficient left
         pivot = i + np.argmax(np.abs(rows[i:]).max(axis=1))
         rows[[i, pivot]] = rows[[pivot, i]]

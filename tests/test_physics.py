@@ -163,3 +163,17 @@ def test_published_accuracies_and_equations_are_those_of_the_paper(name, accurac
     assert published.accuracy == accuracy
     text = (published.polynomial + " " + published.formula).replace("- ", "-").replace("+ ", "")
     assert re.findall(r"(?<![_\w.])-?\d+(?:\.\d+)?", text) == numbers.split()
+
+
+def test_gradient_of_an_invariant_by_central_differences_is_that_of_its_formula():
+    x = np.random.default_rng(20).uniform(-1, 1, (30, 4))
+    assert physics.gradient(physics.interval, x) == pytest.approx(2 * x * [-1, 1, 1, 1], abs=1e-8)
+
+
+def test_partners_of_ones_own_group_are_replaced_and_the_others_kept():
+    groups, partner = np.array([0, 0, 1, 1, 2]), np.array([1, 2, 4, 2, 0])
+    apart = physics.apart(partner, groups, np.random.default_rng(0))
+    assert apart[1:3].tolist() == [2, 4] and apart[4] == 0 and not np.any(groups[apart] == groups)
+    assert partner.tolist() == [1, 2, 4, 2, 0]
+    with pytest.raises(ValueError, match="two groups"):
+        physics.apart(partner, np.zeros(5), np.random.default_rng(0))

@@ -296,3 +296,34 @@ def test_arrays_of_wrong_shape_or_not_finite_are_refused_by_name(name, value):
 def test_impossible_adadelta_constants_are_refused(settings):
     with pytest.raises(ValueError, match="Adadelta"):
         siamese.Adadelta(3, **settings)
+
+
+# ------------------------------------------------------------------------------ a wider bottleneck
+
+def test_correlation_penalty_is_the_sum_of_squared_correlations_and_its_gradient_that_of_central_differences():
+    f, h = np.random.default_rng(0).standard_normal((9, 3)) @ [[1, 0.5, 0], [0, 1, 2], [0, 0, 3]], 1e-6
+    penalty, gradient = siamese.correlation_penalty(f)
+    assert penalty == pytest.approx(np.sum(np.triu(np.corrcoef(f.T), 1)**2))
+    for i, j in np.ndindex(f.shape):
+        step = np.zeros_like(f)
+        step[i, j] = h
+        numerical = (siamese.correlation_penalty(f + step)[0] - siamese.correlation_penalty(f - step)[0]) / (2 * h)
+        assert gradient[i, j] == pytest.approx(numerical, abs=1e-8)
+
+
+def test_decorrelation_adds_its_gradient_to_every_parameter_of_a_wider_bottleneck():
+    network = siamese.SiameseNetwork((4, 7, 2), dtype=np.float64, decorrelation=0.3)
+    network.parameters[:] = 0.5 * np.random.default_rng(1).standard_normal(network.parameters.size)
+    x, x_prime, y = pairs(20, 2)
+
+    def loss():
+        f = np.stack([network.bottleneck(x), network.bottleneck(x_prime)], axis=1).reshape(-1, 2)
+        return network.evaluate(x, x_prime, y)[0] + 0.3 * siamese.correlation_penalty(f)[0]
+    network.loss_and_gradients(x, x_prime, y)
+    gradients, h = network.gradients.copy(), 1e-6
+    for i, value in enumerate(network.parameters.copy()):
+        losses = []
+        for network.parameters[i] in (value + h, value - h):
+            losses.append(loss())
+        network.parameters[i] = value
+        assert gradients[i] == pytest.approx((losses[0] - losses[1]) / (2 * h), abs=1e-7)
