@@ -124,7 +124,7 @@ def equations(result):
 
 def table(*rows):
     """Lines of a Markdown table, its columns aligned for the terminal; the first row is the head."""
-    rows = [(*map(str, row), *[""] * (len(rows[0]) - len(row))) for row in rows]
+    rows = [(*(str(cell).replace("|", "\\|") for cell in row), *[""] * (len(rows[0]) - len(row))) for row in rows]     # as in |B|²
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]

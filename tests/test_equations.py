@@ -510,7 +510,15 @@ def adadelta_path(rate, epsilon, gradients):
     return np.array(path)
 
 
-def test_appendix_B_first_steps_of_adadelta_are_rate_times_the_root_of_epsilon_whatever_the_gradient():
+def test_appendix_B_gradients_start_so_small_that_adadelta_is_gradient_descent_with_the_rate():
+    network = siamese.SiameseNetwork((4, 200, 200, 1), seed=0)
+    network.loss_and_gradients(*physics.labelled_pairs(physics.SYSTEMS["sr"], 128, np.random.default_rng(0)))
+    gradients = network.gradients.astype(float)
+    assert np.abs(gradients).max() < 0.2 * math.sqrt(1e-7 / (1 - 0.95)) and np.median(np.abs(gradients)) < 1e-6
+    assert adadelta_path(100.0, 1e-7, gradients[None])[0] == pytest.approx(-100 * gradients, rel=0.02)
+
+
+def test_appendix_B_first_steps_of_adadelta_are_rate_times_the_root_of_epsilon_where_gradients_are_large():
     gradients = np.array([[3.0, -0.2, 40.0]])
     step = 100 * math.sqrt(1e-7 / (1 - 0.95))                             # 0.14 for every weight, at once
     assert step == pytest.approx(0.1414, abs=1e-4)
@@ -518,7 +526,7 @@ def test_appendix_B_first_steps_of_adadelta_are_rate_times_the_root_of_epsilon_w
     assert np.abs(adadelta_path(1.0, 1e-7, gradients)[0]).max() < 0.0015
 
 
-def test_appendix_B_only_rate_times_the_root_of_epsilon_counts_so_100_is_no_number_by_itself():
+def test_appendix_B_only_rate_times_the_root_of_epsilon_counts_where_gradients_are_large():
     gradients = np.random.default_rng(35).standard_normal((200, 5)) + 0.3
     path = adadelta_path(100.0, 1e-7, gradients)
     assert adadelta_path(100 * math.sqrt(1e-7 / 1e-5), 1e-5, gradients) == pytest.approx(path, rel=2e-3, abs=1e-3)
