@@ -33,9 +33,9 @@ def load_system(path, group_column=None, known=()):
     Raises ValueError, in words for the user, if the file cannot be used, OSError if it cannot be read.
     """
     path = Path(path)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         observations, groups, names = read_npz(path)
-    elif path.suffix == ".csv":
+    elif path.suffix.lower() == ".csv":
         observations, groups, names = read_csv(path, group_column)
     else:
         raise ValueError(f"{path} must be a .npz or a .csv file")
@@ -43,14 +43,22 @@ def load_system(path, group_column=None, known=()):
     train, test = split(observations, groups)
     pairs = [count_pairs(part[1]) for part in (train, test)]
     if min(pairs) < FEWEST_PAIRS:
-        raise ValueError(f"{path} has {sum(pairs)} pairs of observations that belong together, too few to learn from and to "
-                         f"test on; give {FEWEST_PAIRS} of each or more, {FEW_PAIRS} are advisable")
-    invariants = {text: lambda x, expression=Expression(text, names): expression(x)[0] for text in known}
+        raise ValueError(f"{path} has {pairs[0]} pairs of observations that belong together to learn from, and {pairs[1]} in other groups to "
+                         f"test on, too few; give {FEWEST_PAIRS} of each or more, {FEW_PAIRS} are advisable")
+    invariants = {text.strip(): lambda x, expression=Expression(text, names): expression(x)[0] for text in known}
+    for invariant in invariants.values():
+        invariant(observations.astype(np.float32))      # as the run sees them: ValueError here, not after the training
     scale = np.sqrt(np.mean(observations**2, axis=0))
     return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, sample_test=PairsOf(*test), scale=scale,
                   fingerprint=hashlib.sha256(path.read_bytes()).hexdigest(),
-                  features=("polynomial", "rational") if {"x", "y"} <= set(names) else ("polynomial",),
+                  features=("polynomial", "rational") if away_from_origin(observations, names) else ("polynomial",),
                   train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]))
+
+
+def away_from_origin(observations, names):
+    """Whether there are positions x, y, maybe z, and none is at the origin, where features over r are infinite."""
+    position = [i for i, name in enumerate(names) if name in ("x", "y", "z")]
+    return {"x", "y"} <= set(names) and bool(np.all(np.any(observations[:, position].astype(np.float32) != 0, axis=1)))
 
 
 class PairsOf:
@@ -137,6 +145,9 @@ def checked(path, observations, groups, names):
         raise ValueError(f"{path} holds no observations")
     if len(names) != columns or len(set(names)) != columns or not all(names):
         raise ValueError(f"{path}: {columns} columns need as many different names, got {', '.join(names)}")
+    odd = [name for name in names if set(name) & set("*^/")]
+    if odd:
+        raise ValueError(f"{path}: the column name {odd[0]} reads like a formula; leave *, ^ and / out of names")
     if columns < 2:
         raise ValueError(f"{path} has the one column {names[0]}; an invariant needs two or more")
     if not np.isfinite(observations).all():
@@ -145,6 +156,12 @@ def checked(path, observations, groups, names):
     still = [name for name, column in zip(names, observations.T) if np.ptp(column) <= 1e-12 * np.abs(column).max()]
     if still:
         raise ValueError(f"{path}: column {still[0]} has one value throughout, from which nothing can be learned; leave it out")
+    far = [name for name, most in zip(names, np.abs(observations).max(axis=0)) if not 1e-30 < most < 1e30]
+    if far:
+        raise ValueError(f"{path}: column {far[0]} has values beyond 1e-30 to 1e30; give it in other units")
+    narrow = [name for name, column in zip(names, observations.T) if np.std(column) < 1e-4 * np.sqrt(np.mean(column**2))]
+    if narrow:
+        raise ValueError(f"{path}: column {narrow[0]} varies by less than a ten-thousandth of its size; subtract its mean")
     labels, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if sizes.min() < 2:
         raise ValueError(f"{path}: {np.sum(sizes < 2)} of {len(sizes)} groups have a single observation, the first of them "

@@ -70,14 +70,23 @@ def with_negatives(x, x_prime, groups=None, networks=(), seed=0):
 def indistinguishable(known, groups, rng):
     """For each observation with invariants (n, k), another one of the nearest in them, but of another group (n,)."""
     from scipy.spatial import cKDTree                   # here, since only this needs it and it takes long
+    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        raise ValueError("there must be two groups or more to make different pairs")
     scaled = known / np.maximum(known.std(axis=0), 1e-12)
-    copies = np.bincount(np.unique(groups, return_inverse=True)[1]).max()       # one's own, and they may all be nearest
-    _, near = cKDTree(scaled).query(scaled, min(NEIGHBOURS + copies, len(scaled)))
+    if sizes.max() > 100:                               # few and large groups: for each a tree of all others
+        partner = np.empty(len(scaled), int)
+        for own in np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1]):
+            others = np.flatnonzero(groups != groups[own[0]])
+            count = min(NEIGHBOURS, len(others))
+            near = cKDTree(scaled[others]).query(scaled[own], range(1, count + 1))[1]
+            partner[own] = others[near[np.arange(len(own)), rng.integers(0, count, len(own))]]
+        return partner
+    # One's own group may all be nearest.
+    _, near = cKDTree(scaled).query(scaled, min(NEIGHBOURS + sizes.max(), len(scaled)))
     other = groups[near] != groups[:, None]
     # Of those of other groups, nearest first, one of the first NEIGHBOURS.
     rank = np.cumsum(other, axis=1)
-    if not rank[:, -1].all():
-        raise ValueError("there must be two groups or more to make different pairs")
     wanted = rng.integers(1, np.minimum(rank[:, -1], NEIGHBOURS) + 1)
     return near[np.arange(len(near)), np.argmax(rank >= wanted[:, None], axis=1)]
 

@@ -13,6 +13,7 @@ import shutil
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from math import comb
 
 import numpy as np
 
@@ -61,7 +62,14 @@ class Plan:
         return {**asdict(self.schedule), "layer_sizes": list(self.layer_sizes), "activation": self.activation,
                 "train_pairs": self.train_pairs, "test_pairs": self.system.test_pairs,
                 **({"all_invariants": True} if self.all_invariants else {}),
-                **({"data": self.system.fingerprint} if self.system.fingerprint else {})}
+                **({"data": self.system.fingerprint, "inputs": list(self.system.inputs), "known": list(self.system.invariants)}
+                   if self.system.fingerprint else {}),
+                **({"features": list(self.system.features)} if self.system.features != self.own_features else {})}
+
+    @property
+    def own_features(self):
+        """Those that the system has if nothing else is asked for."""
+        return physics.SYSTEMS[self.system.name].features if self.system.name in physics.SYSTEMS else ()
 
     @property
     def identity(self):
@@ -79,7 +87,8 @@ def carry_out(plan, folder, fresh=False):
     try:
         with sole_user(folder):
             remains = [*folder.glob("*.part")]          # of a process that was killed while it wrote
-            for path in [*remains, folder / "result.json", *checkpoints(folder)] if fresh else remains:
+            old = [folder / "result.json", *checkpoints(folder), *folder.glob("f_*.npz")]
+            for path in [*remains, *old] if fresh else remains:
                 path.unlink(missing_ok=True)
             if fresh:
                 remove_steps(folder)
@@ -134,12 +143,14 @@ def run_discovery(plan, folder):
     for found in discovery.search(sets, learn, most=len(system.inputs) + 1):
         network, (x, x_test) = found.network, (sets[0][0], sets[1][0])
         f, f_test = [network.bottleneck(values)[:, 0].astype(np.float64) for values in (x, x_test)]
+        order = max(n for n in orders_for(len(system.inputs), 300) if n <= DISCOVERY_ORDER)
         steps.append({"train_accuracy": float(found.train_accuracy), "test_accuracy": float(found.test_accuracy),
                       "independence": found.independence, "found": bool(discovery.is_left(found)),
-                      "sparse": {name: sparse(LIBRARIES[name](system.inputs, DISCOVERY_ORDER), x, f, x_test, f_test)
+                      "sparse": {name: sparse(LIBRARIES[name](system.inputs, order), x, f, x_test, f_test)
                                  for name in system.features},
                       "alignment": aligned(system, network, x_test[:GRADIENT_SAMPLES], normals=[
-                          before.input_gradient(x_test[:GRADIENT_SAMPLES])[:, 0] for before in networks.values()]),
+                          *(physics.gradient(system.invariants[name], x_test[:GRADIENT_SAMPLES]) for name in system.fixed),
+                          *(earlier.input_gradient(x_test[:GRADIENT_SAMPLES])[:, 0] for earlier in networks.values())]),
                       "on_invariants": explained(system, x, f, x_test, f_test)})
         networks[f"f_{len(steps)}.npz"] = network
         print(step_in_words(len(steps), steps[-1]), flush=True)
@@ -320,7 +331,9 @@ def read_off(system, network, train, test):
     """
     x, x_test = [pairs[0][pairs[2] == 0].astype(np.float64) for pairs in (train, test)]
     f, f_test = [network.bottleneck(values)[:, 0].astype(np.float64) for values in (x, x_test)]
-    polynomials = regression.hierarchy(x, f, x_test, f_test, system.inputs)
+    # A ridge of strength 1 weighs on features in whatever units they are: on a user's data there is none.
+    polynomials = regression.hierarchy(x, f, x_test, f_test, system.inputs, orders_for(len(system.inputs)),
+                                       regression.ALPHA if system.scale is None else 0.0)
     order = regression.optimal_order(polynomials)
     # Without an optimal order there is no formula; the quadratic is kept, the order of all the paper's.
     fit = polynomials[order or 2]
@@ -348,17 +361,23 @@ def read_off(system, network, train, test):
     }
 
 
+def orders_for(inputs, most=1000):
+    """Orders of polynomials of at most so many terms, which is all of Tables I to V for up to 10 inputs; at least 1 and 2."""
+    return [order for order in regression.ORDERS if order <= 2 or comb(inputs + order, order) <= most + 1]
+
+
 def aligned(system, network, x, quadratic=None, normals=()):
     """Gradient alignment with all monomials: per order the lowest eigenvalues, and the formula at the gap.
 
     normals: gradients at x (n, d) of what is fixed, or found before.
-    quadratic: coefficients of the ridge regression of order 2, to compare with. Where one of the known invariants is a quadratic polynomial, also by how far the coefficients of the
+    quadratic: coefficients of the ridge regression of order 2. Where they are given, and one of the known
+        invariants is a quadratic polynomial, the result also says by how far the coefficients of the
     alignment and of the ridge regression are off, each as a vector of length 1.
     """
     gradients = network.input_gradient(x)[:, 0].astype(float)
     if not gradients.any():
         return None
-    library = polynomial(system.inputs, max(regression.ORDERS))
+    library = polynomial(system.inputs, max(orders_for(len(system.inputs), 300)))
     alignments = regression.gradient_alignment(library, x, gradients, normals, system.scale)
     order = regression.aligned_order(alignments)
     best = alignments[order or 2]
@@ -388,14 +407,14 @@ def sparse(library, x, f, x_test, f_test):
     for name, coefficient in fit.terms.items():
         prediction += coefficient * values[:, library.names.index(name)]
     return {"terms": fit.terms, "intercept": fit.intercept, "r2": [fit.r2, float(regression.r2_score(f_test, prediction))],
-            "richest_r2": fit.richest_r2, "formula": short_formula(fit.terms, fit.intercept)}
+            "richest_r2": fit.richest_r2, "formula": short_formula(fit.terms, fit.intercept, drop=0.02)}
 
 
-def short_formula(terms, intercept=0.0):
+def short_formula(terms, intercept=0.0, drop=0.1):
     """The terms in grouped form; None where there are none, or more than a person reads."""
     if not any(terms.values()):
         return None
-    formula = regression.group_terms(terms, intercept)
+    formula = regression.group_terms(terms, intercept, drop=drop)
     return str(formula) if sum(len(signs) for _, signs in formula.groups) <= MOST_TERMS else None
 
 

@@ -12,6 +12,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from unicodedata import normalize
 
 import numpy as np
 
@@ -134,12 +135,13 @@ class Expression:
     """
 
     def __init__(self, text, inputs):
-        self.text, self.inputs = text, tuple(inputs)
+        self.text = text
+        self.inputs = tuple(normalize("NFKC", name) for name in inputs)     # as Python reads them: µ and μ are one
         try:
             self.tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
             with np.errstate(all="ignore"):
                 self._walk(self.tree, np.ones((1, len(inputs))))
-        except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
+        except (SyntaxError, RecursionError, MemoryError, OverflowError, ValueError) as error:
             reason = error if type(error) is ValueError else "it cannot be read as a formula"
             raise ValueError(f"the expression {text[:60]!r} is not allowed: {reason}; use numbers, {', '.join(inputs)}, + - * / ^ "
                              f"and {', '.join(FUNCTIONS)}") from None

@@ -364,9 +364,9 @@ class Formula:
 
     def __str__(self):
         largest = abs(self.groups[0][0])
-        decimals = _decimals(largest, digits=3, least=0)
-        parts = []
+        parts, decimals = [], _decimals(largest, digits=3, least=0)
         for factor, signs in self.groups:
+            decimals = max(decimals, _decimals(abs(factor), digits=2, least=0))
             inside = _signed_sum((readable(name), sign) for name, sign in signs.items())
             parts.append((f"{abs(factor):.{decimals}f} " + (inside if len(signs) == 1 else f"({inside})"), factor))
         if abs(self.intercept) > 0.01 * largest:

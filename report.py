@@ -56,7 +56,7 @@ def beyond(result):
                       "best polynomial, of the next best, and their ratio.", ""]
         lines += table(("order", "best", "next", "gap"),
                        *((order, f"{first:.4f}", f"{second:.4f}", f"{second / max(first, 1e-12):.1f}")
-                         for order, (first, second, *_) in alignment["eigenvalues"].items()))
+                         for order, (first, second) in ((order, (*values, 1.0)[:2]) for order, values in alignment["eigenvalues"].items())))
         lines += ["", f"Order at which the gap opens: {alignment['order'] or 'none'}."]
         lines += [f"    {alignment['formula'].replace('f ≈', 'f is a function of')}"] if alignment["formula"] else []
     if sparse := result.get("sparse"):
@@ -159,14 +159,14 @@ def load_results(paths):
             result = load_result(file)
             name = result["system"]
             key = list(SYSTEMS).index(name) if name in SYSTEMS else len(SYSTEMS), str(name), int(result["seed"])
+            first = next(iter(results.values()), result)
+            if ("steps" in result) != ("steps" in first):
+                raise ValueError(f"{file} is a search for all invariants or others are; report them apart")
             if key in results:
                 raise ValueError(f"{file} is a second run of {result['system']} with seed {result['seed']}; give one of them")
             results[key] = result
-            first = next(iter(results.values()))
             if result["schedule"] != first["schedule"]:
                 raise ValueError(f"{file} has the schedule {result['schedule']}, others have {first['schedule']}; report them apart")
-            if ("steps" in result) != ("steps" in first):
-                raise ValueError(f"{file} is a search for all invariants or others are; report them apart")
             if result.get("settings") != settings.setdefault(result["system"], result.get("settings")):
                 raise ValueError(f"{file} has other settings than another seed of {result['system']}; report them apart")
     return [results[key] for key in sorted(results)]

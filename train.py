@@ -128,6 +128,8 @@ def parse(arguments):
     options.system = options.system or "sr"
     if options.data is None and (options.group or options.known):
         parser.error("--group and --known go with --data")
+    if options.model and options.discover:
+        parser.error("argument --model: reads one network; leave --discover out")
     if options.model and (options.system == "all" or options.seeds):
         parser.error("argument --model: reads one network: give its one --system and --seed")
     return options
@@ -190,8 +192,11 @@ def system_of(options, name=None):
             raise UserError(f"cannot use --data: {error}") from error
         if system.train_pairs < data.FEW_PAIRS:
             print(f"train.py: {options.data} has only {system.train_pairs} pairs to train on; what is found may not be reliable", file=sys.stderr)
-    if "rational" in (options.features or ()) and not {"x", "y"} <= set(system.inputs):
-        raise UserError(f"--features rational needs inputs named x and y; {system.name} has {', '.join(system.inputs)}")
+    if "rational" in (options.features or ()):
+        if not {"x", "y"} <= set(system.inputs):
+            raise UserError(f"--features rational needs inputs named x and y; {system.name} has {', '.join(system.inputs)}")
+        if options.data and "rational" not in system.features:
+            raise UserError(f"--features rational needs positions away from the origin, where 1/r is infinite; {system.name} has one there")
     return replace(system, features=tuple(options.features)) if options.features else system
 
 
@@ -264,7 +269,7 @@ def run_many(options):
     """Each system and seed as a process of its own, --jobs at a time; return 1 if one failed, else 0."""
     systems = list(physics.SYSTEMS.values()) if options.system == "all" else [system_of(options)]
     seeds = options.seeds or [options.seed]
-    label = f"{'all' if options.system == 'all' else systems[0].name}-{options.schedule}-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else "")
+    label = f"{'all' if options.system == 'all' else systems[0].name}-{options.schedule}{'-discover' if options.discover else ''}-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else "")
     folder = writable_folder(options.out / label)
     finished, failed = run_all([run_of(options, system, seed) for system in systems for seed in seeds], options.jobs)
     if finished:
@@ -292,8 +297,8 @@ def run_of(options, system, seed):
         if getattr(options, option) is not None:
             words += ["--" + option.replace("_", "-"), getattr(options, option)]
     for option in ("known", "features"):
-        if getattr(options, option):
-            words += ["--" + option, *getattr(options, option)]
+        if getattr(options, option):                    # the space keeps "-x*y" from being taken for an option
+            words += ["--" + option, *(" " + word if word.startswith("-") else word for word in getattr(options, option))]
     threads = {variable: "1" for variable in THREADS} if options.jobs > 1 else {}
     return Run(f"{system.name} seed {seed}", [sys.executable, __file__, *map(str, words)],
                writable_folder(run_folder(options, plan_of(options, system, seed))), threads)

@@ -85,6 +85,9 @@ def test_a_run_on_own_data_reports_in_its_names_and_beside_what_is_known(tmp_pat
     capsys.readouterr()
     assert train.main(arguments) == 0 and "finished" in capsys.readouterr().out
     assert train.main(["--report", str(tmp_path / "out")]) == 0
+    capsys.readouterr()
+    assert train.main([*arguments[:3], "q + y", *arguments[4:]]) == 2 and "another known" in capsys.readouterr().err
+    assert train.main([*arguments, "--features", "polynomial"]) == 0
     path.unlink()
     npz(tmp_path, trajectories=trajectories(400, 20, seed=1), names=["q", "y", "p", "v_y"])        # other data of the same name
     assert train.main(arguments) == 2 and "another data" in capsys.readouterr().err
@@ -131,10 +134,14 @@ def changed(value):
     ({"trajectories": GOOD, "names": np.arange(4)}, "names must be a list of 4 texts"),
     ({"trajectories": GOOD[:, :1]}, "40 of 40 groups have a single observation, the first of them 0"),
     ({"trajectories": GOOD[:3]}, "has 3 groups; at least 4"),
-    ({"x": GOOD[:20, 0], "x_prime": GOOD[:20, 1]}, "has 20 pairs .* too few"),
+    ({"x": GOOD[:20, 0], "x_prime": GOOD[:20, 1]}, "has 18 pairs .* to learn from, and 2 in other groups .* too few"),
     ({"trajectories": np.array([[["a"]]])}, "trajectories must hold numbers, not <U1"),
     ({"trajectories": np.array([{}], dtype=object)}, "Python objects, which are not read"),
     ({"trajectories": GOOD + 0j}, "must hold numbers, not complex128"),
+    ({"trajectories": GOOD * [1, 1e40, 1, 1]}, "column x2 has values beyond 1e-30 to 1e30"),
+    ({"trajectories": GOOD * [1, 1e-40, 1, 1]}, "column x2 has values beyond 1e-30 to 1e30"),
+    ({"trajectories": GOOD + [0, 0, 0, 1e6]}, "column x4 varies by less than a ten-thousandth of its size"),
+    ({"trajectories": GOOD, "names": ["x", "x^2", "y", "z"]}, "the column name x.2 reads like a formula"),
 ])
 def test_npz_files_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, arrays, words):
     with pytest.raises(ValueError, match=words):
@@ -171,7 +178,8 @@ def test_bad_data_options_end_with_one_sentence_and_status_2(tmp_path, capsys):
         (tmp_path / name).write_bytes(content)
     for arguments, words in ((["absent.npz"], "No such file"), (["empty.npz"], "damaged"), (["cut.npz"], "damaged"), (["text.npz"], "damaged"),
                              (["binary.csv"], "not a text file"), (["notes.txt"], "must be a .npz or a .csv file"), (["."], "must be a .npz"),
-                             (["mine.npz", "--known", "open('x')"], "is not allowed"), (["mine.npz", "--known", "x9"], "is not allowed"),
+                             (["mine.npz", "--known", "open('x')"], "is not allowed"), (["mine.npz", "--known", "x9"], "is not allowed"), (["mine.npz", "--known", "log(x1)"], "is not finite at sample"),
+                             (["mine.npz", "--known", "9" * 310], "is not allowed"),
                              (["mine.npz", "--features", "rational"], "needs inputs named x and y"), (["mine.npz", "--system", "sr"], "not allowed with")):
         assert train.main(["--data", str(tmp_path / arguments[0]), *arguments[1:], "--out", str(tmp_path / "out")]) == 2
         printed = capsys.readouterr()
@@ -184,3 +192,30 @@ def test_few_pairs_are_warned_of(tmp_path, capsys):
     path = npz(tmp_path, trajectories=GOOD)
     assert train.main(["--data", str(path), "--epochs", "1", "--hidden", "4", "--out", str(tmp_path / "out")]) == 0
     assert "has only 540 pairs to train on" in capsys.readouterr().err
+
+
+def test_the_regression_does_not_depend_on_the_users_units(tmp_path):
+    scores = []
+    for unit in (1.0, 1e-3):
+        system = data.load_system(npz(tmp_path, trajectories=trajectories(200) * unit, names=NAMES))
+        sets = experiment.sample_sets(system, experiment.seed_streams(0)[0], 500)
+
+        class Energy(experiment.SiameseNetwork):                             # stands for a trained network
+            def bottleneck(self, x):
+                return np.sum((np.asarray(x, float) / unit)**2, axis=1, keepdims=True)
+        scores.append(experiment.read_off(system, Energy((4, 3, 1), scale=system.scale), *sets)["r2"]["2"])
+    assert np.array(scores) == pytest.approx(np.ones((2, 2)))
+
+
+def test_positions_at_the_origin_have_no_features_over_r(tmp_path, capsys):
+    orbits = trajectories(200)
+    assert data.load_system(npz(tmp_path, trajectories=orbits, names=NAMES)).features == ("polynomial", "rational")
+    orbits[3, 2, :2] = 0
+    path = npz(tmp_path, trajectories=orbits, names=NAMES)
+    assert data.load_system(path).features == ("polynomial",)
+    assert train.main(["--data", str(path), "--features", "rational", "--out", str(tmp_path / "out")]) == 2
+    assert "away from the origin" in capsys.readouterr().err
+
+
+def test_polynomials_in_many_inputs_are_kept_to_orders_that_can_be_solved():
+    assert experiment.orders_for(6) == experiment.orders_for(10) == [1, 2, 3, 4] and experiment.orders_for(30) == [1, 2]

@@ -46,6 +46,17 @@ def test_partners_are_never_of_the_same_group():
         discovery.indistinguishable(x, np.zeros(1000), rng)
 
 
+def test_partners_in_few_large_groups_are_the_nearest_of_others_too():
+    rng = np.random.default_rng(3)
+    groups, x = np.repeat([7, 8, 9], [700, 200, 100]), rng.uniform(0, 1, (1000, 1))
+    partner = discovery.indistinguishable(x, groups, rng)
+    assert not np.any(groups[partner] == groups)
+    for i in (0, 800, 950):
+        others = np.flatnonzero(groups != groups[i])
+        nearest = others[np.argsort(np.abs(x[others, 0] - x[i, 0]))[:discovery.NEIGHBOURS]]
+        assert partner[i] in nearest
+
+
 def test_independence_is_the_part_of_the_gradient_at_right_angles_to_those_before():
     class Slanted(Known):
         def input_gradient(self, x):
