@@ -12,7 +12,6 @@ import re
 import shutil
 import time
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from math import comb
 
 import numpy as np
@@ -180,6 +179,7 @@ def common(system, networks, x):
 
 def heading(plan):
     """What a result says of its run."""
+    from importlib.metadata import version              # here, since --help does not need it and it takes long
     return {"system": plan.system.name, "seed": plan.seed, "schedule": plan.schedule_name, "settings": plan.settings,
             "versions": {"python": platform.python_version(),
                          **{package: version(package) for package in ("numpy", "scipy", "matplotlib")}}}
