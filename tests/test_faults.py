@@ -124,7 +124,10 @@ def test_a_run_that_is_told_to_end_saves_its_state_and_goes_on_to_the_same_bits(
     assert outcome(tmp_path) == whole
 
 
-def test_the_state_is_saved_at_each_change_of_the_learning_rate_and_at_the_end(tmp_path, monkeypatch):
+@pytest.mark.parametrize("decay, plateaus", [(1.0, True), (0.96, True), (0.96, False)])
+def test_the_state_is_saved_at_each_plateau_and_at_the_end_but_not_wherever_the_rate_falls_by_itself(tmp_path, monkeypatch, decay, plateaus):
+    schedule = training.Schedule(4.0, epochs=50, reduce_patience=3 if plateaus else 50, decay=decay)
+    monkeypatch.setitem(train.SCHEDULES, "quick", schedule)
     saved = []
     save = experiment.save_checkpoint
     monkeypatch.setattr(experiment, "draw", lambda *_: {})
@@ -132,8 +135,8 @@ def test_the_state_is_saved_at_each_change_of_the_learning_rate_and_at_the_end(t
     assert train.main([*TINY, "--out", str(tmp_path)]) == 0
     with open(tmp_path / "sr" / "seed-0" / "history.csv", newline="") as file:
         rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
-    changes = [epoch for epoch, (rate, later) in enumerate(zip(rates, rates[1:]), start=1) if rate != later]
-    assert {*changes, 50} == {state["history"].shape[1] for state in saved} and changes
+    halved = [epoch for epoch, (rate, later) in enumerate(zip(rates, rates[1:]), start=1) if later < 0.6 * rate]
+    assert {*halved, 50} == {state["history"].shape[1] for state in saved} and bool(halved) == plateaus
 
 
 def test_a_network_of_the_default_size_goes_on_to_the_same_bits():
