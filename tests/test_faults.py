@@ -313,7 +313,8 @@ def test_a_lock_whose_file_is_removed_meanwhile_holds_nothing_and_a_file_system_
 @pytest.mark.parametrize("limit", [1_500, 5_000, 12_000])              # below the first checkpoint, a later one, a figure
 def test_a_full_disk_ends_a_run_with_one_sentence_and_loses_nothing(tmp_path, whole, limit):
     command = [*TINY, "--out", str(tmp_path)]
-    ended = subprocess.run([sys.executable, "train.py", *command], cwd=ROOT, capture_output=True, text=True, encoding="utf-8",
+    every_epoch = "import sys, experiment, train; experiment.SECONDS_BETWEEN_CHECKPOINTS = 0; sys.exit(train.main(sys.argv[1:]))"
+    ended = subprocess.run([sys.executable, "-c", every_epoch, *command], cwd=ROOT, capture_output=True, text=True, encoding="utf-8",
                            timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1
     assert "File too large; make room there and start again" in ended.stderr
