@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from features import Expression
+from files import load_arrays
 from physics import System
 
 GROUP_COLUMNS = ("event", "orbit", "experiment", "group")
@@ -79,13 +80,7 @@ class PairsOf:
 
 def read_npz(path):
     """Observations (N, d), their groups (N,) and names of a .npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise
-    except Exception as error:                          # a damaged archive raises almost anything
-        raise ValueError(f"{path} is damaged, not a .npz file, or holds Python objects, which are not read ({type(error).__name__})") from None
+    arrays = load_arrays(path, "a .npz file, or is damaged, or holds Python objects, which are not read")
     for name, array in arrays.items():
         if name in ("x", "x_prime", "trajectories") and array.dtype.kind not in "iuf":
             raise ValueError(f"{path}: {name} must hold numbers, not {array.dtype}")

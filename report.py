@@ -174,10 +174,10 @@ def load_results(paths):
 
 def summary(results):
     """One page of Markdown: every number the paper publishes beside those of the given results."""
-    found = {result["system"]: [r for r in results if r["system"] == result["system"]] for result in results}
-    systems = {name: system_of(name, runs) for name, runs in found.items()}
     if "steps" in results[0]:
         return summary_of_discoveries(results)
+    found = {result["system"]: [r for r in results if r["system"] == result["system"]] for result in results}
+    systems = {name: system_of(name, runs) for name, runs in found.items()}
     lines = [f"# The paper and this code, schedule {results[0]['schedule']}", "",
              "Ours are means over the seeds, with standard deviation and lowest value where there are several. "
              f"\"Agrees\" means within {CLOSE} of the paper.", ""]
