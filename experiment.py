@@ -19,7 +19,7 @@ import numpy as np
 import discovery
 import physics
 import regression
-from features import monomial_exponents, monomials, polynomial, rational
+from features import expressions, monomial_exponents, monomials, polynomial, rational
 from files import load_arrays, save_arrays, sealed, sole_user, write
 from jobs import Progress
 from report import LEARNED, load_result, report, step_in_words
@@ -106,6 +106,7 @@ def run(plan, folder):
     head = heading(plan)
     data, initial, batches = seed_streams(plan.seed)
     train, test = sample_sets(plan.system, data, plan.train_pairs)
+    check_features(plan.system, train[0], test[0])
     print(f"{plan.system.title}: {len(train[2]):,} training pairs, network {'-'.join(map(str, plan.layer_sizes))}, "
           f"schedule {plan.schedule_name}, seed {plan.seed}", flush=True)
     network = SiameseNetwork(plan.layer_sizes, initial, plan.activation, label=plan.system.name, scale=plan.system.scale,
@@ -139,14 +140,15 @@ def run_discovery(plan, folder):
 
     sets = [(system.sample_test if test and system.sample_test else system.sample)(n, np.random.default_rng(stream))
             for n, stream, test in zip((plan.train_pairs, 2 * system.test_pairs), data, (False, True))]
+    check_features(system, sets[0][0], sets[1][0])
     for found in discovery.search(sets, learn, most=len(system.inputs) + 1):
         network, (x, x_test) = found.network, (sets[0][0], sets[1][0])
         f, f_test = [network.bottleneck(values)[:, 0].astype(np.float64) for values in (x, x_test)]
         order = max(n for n in orders_for(len(system.inputs), 300) if n <= DISCOVERY_ORDER)
         steps.append({"train_accuracy": float(found.train_accuracy), "test_accuracy": float(found.test_accuracy),
                       "independence": found.independence, "found": bool(discovery.is_left(found)),
-                      "sparse": {name: sparse(LIBRARIES[name](system.inputs, order), x, f, x_test, f_test)
-                                 for name in system.features},
+                      "sparse": {name: sparse(system, library, x, f, x_test, f_test)
+                                 for name, library in libraries(system, order).items()},
                       "alignment": aligned(system, network, x_test[:GRADIENT_SAMPLES], normals=[
                           *(physics.gradient(system.invariants[name], x_test[:GRADIENT_SAMPLES]) for name in system.fixed),
                           *(earlier.input_gradient(x_test[:GRADIENT_SAMPLES])[:, 0] for earlier in networks.values())]),
@@ -157,6 +159,16 @@ def run_discovery(plan, folder):
     result = {**head, "count": count, "steps": steps,
               "common": common(system, list(networks.values())[:count], x_test[:GRADIENT_SAMPLES])}
     keep(folder, result, before + time.perf_counter() - began, networks, history, {})
+
+
+def check_features(system, *samples):
+    """UserError, before the training, if a typed feature cannot be read, or is not finite on samples (n, d)."""
+    try:
+        for x in samples:
+            for library in libraries(system, 1).values():
+                library.values(x)
+    except ValueError as error:
+        raise UserError(f"--features takes {', '.join(LIBRARIES)} and expressions: {error}") from error
 
 
 def remove_steps(folder):
@@ -174,7 +186,8 @@ def common(system, networks, x):
         return None
     gradients = np.stack([network.input_gradient(x)[:, 0] for network in networks], axis=2)
     rows, eigenvalues = regression.common_invariants(polynomial(system.inputs, SPARSE_ORDER), x, gradients, system.scale)
-    return {"formulas": [short_formula(row) for row in rows], "eigenvalues": eigenvalues[:len(rows) + 1].tolist()}
+    size = sizes(system, polynomial(system.inputs, SPARSE_ORDER), x)
+    return {"formulas": [short_formula(row, sizes=size) for row in rows], "eigenvalues": eigenvalues[:len(rows) + 1].tolist()}
 
 
 def heading(plan):
@@ -340,7 +353,8 @@ def read_off(system, network, train, test):
     test_accuracy = float(network.evaluate(*test)[1])
     formula = None
     if order and test_accuracy >= LEARNED:
-        formula = regression.group_terms(fit.terms(), fit.intercept)
+        formula = regression.group_terms(fit.terms(), fit.intercept,
+                                         sizes=sizes(system, polynomial(system.inputs, order), x[:GRADIENT_SAMPLES]))
         if sum(len(signs) for _, signs in formula.groups) > MOST_TERMS:
             formula = None
     return {
@@ -356,7 +370,8 @@ def read_off(system, network, train, test):
                          for name, invariant in system.invariants.items()},
         "alignment": aligned(system, network, x[:GRADIENT_SAMPLES], polynomials[2].coefficients,
                              [physics.gradient(system.invariants[name], x[:GRADIENT_SAMPLES]) for name in system.fixed]),
-        "sparse": {name: sparse(LIBRARIES[name](system.inputs, SPARSE_ORDER), x, f, x_test, f_test) for name in system.features},
+        "sparse": {name: sparse(system, library, x, f, x_test, f_test)
+                   for name, library in libraries(system, SPARSE_ORDER).items()},
         "on_invariants": explained(system, x, f, x_test, f_test),
     }
 
@@ -389,7 +404,7 @@ def aligned(system, network, x, quadratic=None, normals=()):
             errors[name] = {method: distance_of_directions(found, true)
                             for method, found in (("ridge", quadratic), ("alignment", alignments[2].coefficients))}
     return {"eigenvalues": {str(n): alignment.eigenvalues[:4].tolist() for n, alignment in alignments.items()},
-            "order": order, "terms": best.terms(), "formula": short_formula(best.terms()) if order else None,
+            "order": order, "terms": best.terms(), "formula": short_formula(best.terms(), sizes=sizes(system, library, x)) if order else None,
             "coefficient_errors": errors}
 
 
@@ -399,7 +414,19 @@ def distance_of_directions(a, b):
     return float(min(np.linalg.norm(a - b), np.linalg.norm(a + b)))
 
 
-def sparse(library, x, f, x_test, f_test):
+def libraries(system, order):
+    """The feature libraries of a system by name; all typed expressions among its features are one."""
+    typed = [text for text in system.features if text not in LIBRARIES]
+    return {**{name: LIBRARIES[name](system.inputs, order) for name in system.features if name in LIBRARIES},
+            **({"typed": expressions(system.inputs, typed)} if typed else {})}
+
+
+def sizes(system, library, x):
+    """How large each feature is over x, by name, for a user's data in units of any kind; None for the paper's systems."""
+    return None if system.scale is None else dict(zip(library.names, library.values(x).std(axis=0).tolist()))
+
+
+def sparse(system, library, x, f, x_test, f_test):
     """The fewest features of a library that explain f, and their test score."""
     fit = regression.sparse_fit(library, x, f)
     values = library.values(x_test)
@@ -407,14 +434,14 @@ def sparse(library, x, f, x_test, f_test):
     for name, coefficient in fit.terms.items():
         prediction += coefficient * values[:, library.names.index(name)]
     return {"terms": fit.terms, "intercept": fit.intercept, "r2": [fit.r2, float(regression.r2_score(f_test, prediction))],
-            "richest_r2": fit.richest_r2, "formula": short_formula(fit.terms, fit.intercept, drop=0.02)}
+            "richest_r2": fit.richest_r2, "formula": short_formula(fit.terms, fit.intercept, drop=0.02, sizes=sizes(system, library, x[:GRADIENT_SAMPLES]))}
 
 
-def short_formula(terms, intercept=0.0, drop=0.1):
+def short_formula(terms, intercept=0.0, drop=0.1, sizes=None):
     """The terms in grouped form; None where there are none, or more than a person reads."""
     if not any(terms.values()):
         return None
-    formula = regression.group_terms(terms, intercept, drop=drop)
+    formula = regression.group_terms(terms, intercept, drop=drop, sizes=sizes)
     return str(formula) if sum(len(signs) for _, signs in formula.groups) <= MOST_TERMS else None
 
 

@@ -153,7 +153,8 @@ class Expression:
         value, gradient = np.broadcast_to(value, len(x)), np.broadcast_to(gradient, x.shape)
         bad = ~(np.isfinite(value) & np.isfinite(gradient).all(axis=1))
         if bad.any():
-            raise ValueError(f"the expression {self.text!r} or a derivative of it is not finite at sample {np.argmax(bad)}")
+            raise ValueError(f"the expression {self.text!r} or a derivative of it is not finite at sample {np.argmax(bad)}; "
+                             "give one that is finite on all observations")
         return value, gradient
 
     def _walk(self, node, x):

@@ -13,6 +13,7 @@ and what the paper does not have:
 Everything is float64; samples are rows.
 """
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -236,15 +237,17 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
 
     Those up to the last one below `most` (angles of ten degrees) that is followed by a gap, a factor of
     `least_gap` or more, count. Any combination of the vectors that belong to them is as good, and Gaussian
-    elimination finds one with as many zeros as possible. Returns a list of {name: coefficient}, largest
-    coefficient 1, and the eigenvalues.
+    elimination finds one with as many zeros as possible. With `scale` it counts a
+    coefficient as large as its feature is. Returns a list of {name: coefficient}, largest coefficient 1, and
+    the eigenvalues.
     """
     values, vectors = _generalised_eigenvectors(*_alignment_matrices(library, x, gradients, (), scale))
     sizes = np.maximum(values, 1e-12)
     last = np.flatnonzero((sizes[:-1] < most) & (sizes[1:] >= least_gap * sizes[:-1]))
     if len(last) == 0:
         return [], values
-    rows = vectors[:, :last[-1] + 1].T.copy()
+    sizes = np.ones(len(library.names)) if scale is None else np.sqrt(np.mean(library.values(x)**2, axis=0))
+    rows = vectors[:, :last[-1] + 1].T * sizes
     for i in range(len(rows)):                          # reduced echelon form, always by the largest coefficient left
         pivot = i + np.argmax(np.abs(rows[i:]).max(axis=1))
         rows[[i, pivot]] = rows[[pivot, i]]
@@ -252,6 +255,7 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
         rows[i] /= rows[i, column]
         others = np.arange(len(rows)) != i
         rows[others] -= np.outer(rows[others, column], rows[i])
+    rows = rows / sizes
     return [dict(zip(library.names, (row / np.abs(row).max()).tolist())) for row in rows], values
 
 
@@ -329,6 +333,8 @@ def sparse_fit(library, x, f, surplus=2.0, floor=1e-10):
     centred /= np.where(scale > 1e-12 * np.abs(values).max(axis=0) * np.sqrt(len(f)), scale, np.inf)
     gram, moment = centred.T @ centred, centred.T @ target
     kept = _independent(gram)
+    if not kept:                                        # constants, all of them
+        return Sparse({}, float(f.mean()), 0.0, 0.0)
     way = []                                            # (features, unexplained share), from many to few
     while kept:
         inverse = np.linalg.inv(gram[np.ix_(kept, kept)])
@@ -360,34 +366,39 @@ class Formula:
     groups: list                                         # (factor, {name: sign}) by falling magnitude
     intercept: float
     spread: float                # largest deviation of a coefficient from its group's, relative to it
-    dropped: tuple = field(default=("", 0.0))            # largest term left out: name, coefficient / |first factor|
+    dropped: tuple = field(default=("", 0.0))            # largest term left out: name, its size / that of the largest group
 
     def __str__(self):
         largest = abs(self.groups[0][0])
         parts, decimals = [], _decimals(largest, digits=3, least=0)
         for factor, signs in self.groups:
             decimals = max(decimals, _decimals(abs(factor), digits=2, least=0))
-            inside = _signed_sum((readable(name), sign) for name, sign in signs.items())
+            inside = _signed_sum((bracketed(readable(name)), sign) for name, sign in signs.items())
             parts.append((f"{abs(factor):.{decimals}f} " + (inside if len(signs) == 1 else f"({inside})"), factor))
         if abs(self.intercept) > 0.01 * largest:
             parts.append((f"{abs(self.intercept):.{decimals}f}", self.intercept))
         return "f ≈ " + _signed_sum(parts)
 
 
-def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1):
+def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None):
     """Group {name: coefficient} into a Formula, with no knowledge of the answer.
 
     Terms below `drop` times the largest are left out. Of the others, by falling magnitude, those
     within `tolerance` of the first of their group share a factor, their mean magnitude. The factor
     has the sign of the majority, or of the first term where there is none, as in eqs. (5) to (12).
+
+    sizes: {name: size of that feature over the data}, where units make them differ; a term is as large as
+        its coefficient times this.
+
     Raises ValueError if there are no terms, only zeros, or one that is not finite.
     """
     finite_array("terms", list(terms.values()), "n")
-    magnitudes = sorted(terms, key=lambda name: -abs(terms[name]))
-    if not magnitudes or terms[magnitudes[0]] == 0:
+    weights = {name: abs(c) * (sizes[name] if sizes else 1) for name, c in terms.items()}
+    largest = max(weights.values(), default=0)
+    if largest == 0:
         raise ValueError("terms must hold at least one coefficient that is not zero")
-    largest = abs(terms[magnitudes[0]])
-    kept = [name for name in magnitudes if abs(terms[name]) >= drop * largest]
+    magnitudes = sorted(terms, key=lambda name: -abs(terms[name]))
+    kept = [name for name in magnitudes if weights[name] >= drop * largest]
     members = []
     for name in kept:
         if members and abs(terms[name]) >= (1 - tolerance) * abs(terms[members[-1][0]]):
@@ -404,17 +415,21 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1):
         spread = max(spread, *(abs(abs(terms[name]) / factor - 1) for name in names))
         overall = 1 if majority > 0 else -1
         groups.append((overall * factor, {name: overall * sign for name, sign in signs.items()}))
-    rest = magnitudes[len(kept):]
-    dropped = (rest[0], terms[rest[0]] / abs(groups[0][0])) if rest else ("", 0.0)
-    return Formula(groups, float(intercept), spread, dropped)
+    rest = max((name for name in magnitudes if name not in kept), key=weights.get, default="")
+    share = np.sign(terms[rest]) * weights[rest] / max(np.mean([weights[name] for name in names]) for names in members) if rest else 0
+    return Formula(groups, float(intercept), spread, (rest, float(share)))
 
 
 def readable(name):
     """A monomial's name as in print: t², xy, x v_y, x v_y/r."""
-    for digit, superscript in zip("23456789", "²³⁴⁵⁶⁷⁸⁹"):
-        name = name.replace("^" + digit, superscript)
+    name = re.sub(r"\^([2-9])(?![\d.])", lambda power: "²³⁴⁵⁶⁷⁸⁹"[int(power[1]) - 2], name)
     factors = name.removesuffix("/r").split("*")
     return name.replace("*", "" if all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in factors) else " ")
+
+
+def bracketed(name):
+    """A typed sum in brackets, that a sign or factor before it may stand for all of it."""
+    return f"({name})" if set("+-") & set(name[1:]) else name
 
 
 def _signed_sum(parts):

@@ -99,8 +99,8 @@ def parse(arguments):
                         help='with --data: invariants to compare with, e.g. "x*v_y - y*v_x"')
     parser.add_argument("--discover", action="store_true",
                         help="look for all invariants, one after another, instead of the first")
-    parser.add_argument("--features", nargs="+", choices=experiment.LIBRARIES, metavar="NAME",
-                        help=f"what short formulas are made of: {', '.join(experiment.LIBRARIES)} (default: as suits the system)")
+    parser.add_argument("--features", nargs="+", metavar="NAME", help="what short formulas are made of: "
+                        f"{', '.join(experiment.LIBRARIES)}, and expressions such as \"v_x^2 + v_y^2\" (default: as suits the system)")
     parser.add_argument("--schedule", choices=SCHEDULES, default="quick",
                         help="quick: learning rate 4, a minute (default); paper: Appendix B as printed, an hour or more")
     seeds = parser.add_mutually_exclusive_group()
@@ -197,7 +197,11 @@ def system_of(options, name=None):
             raise UserError(f"--features rational needs inputs named x and y; {system.name} has {', '.join(system.inputs)}")
         if options.data and "rational" not in system.features:
             raise UserError(f"--features rational needs positions away from the origin, where 1/r is infinite; {system.name} has one there")
-    return replace(system, features=tuple(options.features)) if options.features else system
+    if not options.features:
+        return system
+    system = replace(system, features=tuple(dict.fromkeys(text.strip() for text in options.features)))
+    experiment.check_features(system, system.sample(1000, np.random.default_rng(0))[0])
+    return system
 
 
 def plan_of(options, system, seed):
@@ -259,6 +263,7 @@ def read_model(system, options):
     if network.label != system.name or (network.layer_sizes[0], network.layer_sizes[-1]) != (len(system.inputs), 1):
         raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")
     train, test = experiment.sample_sets(system, experiment.seed_streams(options.seed)[0], options.pairs or train_pairs(options, system))
+    experiment.check_features(system, train[0], test[0])
     result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}", **experiment.read_off(system, network, train, test)}
     print(report(result))
 
@@ -267,7 +272,7 @@ def read_model(system, options):
 
 def run_many(options):
     """Each system and seed as a process of its own, --jobs at a time; return 1 if one failed, else 0."""
-    systems = list(physics.SYSTEMS.values()) if options.system == "all" else [system_of(options)]
+    systems = [system_of(options, name) for name in (physics.SYSTEMS if options.system == "all" else [options.system])]
     seeds = options.seeds or [options.seed]
     label = f"{'all' if options.system == 'all' else systems[0].name}-{options.schedule}{'-discover' if options.discover else ''}-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else "")
     folder = writable_folder(options.out / label)

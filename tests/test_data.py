@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -180,6 +181,8 @@ def test_bad_data_options_end_with_one_sentence_and_status_2(tmp_path, capsys):
                              (["binary.csv"], "not a text file"), (["notes.txt"], "must be a .npz or a .csv file"), (["."], "must be a .npz"),
                              (["mine.npz", "--known", "open('x')"], "is not allowed"), (["mine.npz", "--known", "x9"], "is not allowed"), (["mine.npz", "--known", "log(x1)"], "is not finite at sample"),
                              (["mine.npz", "--known", "9" * 310], "is not allowed"),
+                             (["mine.npz", "--features", "nothing"], "holds 'nothing'"), (["mine.npz", "--features", "x1", "x1.real"], "is not allowed"),
+                             (["mine.npz", "--features", "1/(x1 - x1)"], "not finite"),
                              (["mine.npz", "--features", "rational"], "needs inputs named x and y"), (["mine.npz", "--system", "sr"], "not allowed with")):
         assert train.main(["--data", str(tmp_path / arguments[0]), *arguments[1:], "--out", str(tmp_path / "out")]) == 2
         printed = capsys.readouterr()
@@ -195,16 +198,25 @@ def test_few_pairs_are_warned_of(tmp_path, capsys):
 
 
 def test_the_regression_does_not_depend_on_the_users_units(tmp_path):
-    scores = []
-    for unit in (1.0, 1e-3):
+    scores, formulas = [], []
+    for unit in (np.ones(4), np.array([1e3, 1e3, 1e-3, 1e-3])):
         system = data.load_system(npz(tmp_path, trajectories=trajectories(200) * unit, names=NAMES))
         sets = experiment.sample_sets(system, experiment.seed_streams(0)[0], 500)
 
         class Energy(experiment.SiameseNetwork):                             # stands for a trained network
             def bottleneck(self, x):
                 return np.sum((np.asarray(x, float) / unit)**2, axis=1, keepdims=True)
-        scores.append(experiment.read_off(system, Energy((4, 3, 1), scale=system.scale), *sets)["r2"]["2"])
+
+            def evaluate(self, *pairs):
+                return 0.0, 1.0
+        result = experiment.read_off(system, Energy((4, 3, 1), scale=system.scale), *sets)
+        scores.append(result["r2"]["2"])
+        formulas.append([result["formula"], result["sparse"]["polynomial"]["formula"]])
+        result = experiment.read_off(replace(system, features=("v_x^2 + v_y^2", "x^2", "y^2", "x*y")), Energy((4, 3, 1), scale=system.scale), *sets)
+        assert result["sparse"]["typed"]["terms"] == pytest.approx({"v_x^2 + v_y^2": unit[2]**-2, "x^2": unit[0]**-2, "y^2": unit[0]**-2})
     assert np.array(scores) == pytest.approx(np.ones((2, 2)))
+    assert [[formula.replace("1.000 ", "1.00 ") for formula in pair] for pair in formulas] == [
+        ["f ≈ 1.00 (x² + y² + v_x² + v_y²)"] * 2, ["f ≈ 1000000 (v_x² + v_y²) + 0.0000010 (x² + y²)"] * 2]
 
 
 def test_positions_at_the_origin_have_no_features_over_r(tmp_path, capsys):

@@ -175,6 +175,17 @@ def test_formula_states_the_spread_within_groups_and_the_largest_term_left_out()
     assert formula.dropped == ("w", pytest.approx(-0.05))
 
 
+def test_formula_judges_terms_by_their_size_where_units_differ():
+    terms, sizes = {"x^2": 2e-6, "v^2": 2.0, "x*v": 1e-5}, {"x^2": 1e6, "v^2": 1.0, "x*v": 1e3}
+    formula = regression.group_terms(terms, sizes=sizes)
+    assert [signs for _, signs in formula.groups] == [{"v^2": 1}, {"x^2": 1}] and formula.dropped == ("x*v", pytest.approx(0.005))
+    assert str(formula) == "f ≈ 2.00 v² + 0.0000020 x²"
+
+
+def test_formula_puts_typed_sums_in_brackets():
+    assert str(regression.group_terms({"x^2 + y^2": 2.0, "x*y": -2.0})) == "f ≈ 2.00 ((x² + y²) - xy)"
+
+
 def test_formula_of_no_terms_is_refused():
     for terms in ({}, {"x": 0.0}):
         with pytest.raises(ValueError, match="not zero"):
@@ -309,6 +320,18 @@ def test_common_invariants_of_orbits_are_all_four_and_need_no_order_of_the_answe
     rows, _ = regression.common_invariants(rational(ORBITS, 3), x, gradients, most=1e-6)
     sizes = sorted(len(terms) for terms in terms_of(rows))
     assert sizes == [2, 3, 3, 3]                                            # L; E, A_x and A_y
+
+
+def test_common_invariants_do_not_depend_on_units_when_their_scale_is_given():
+    x, units = np.random.default_rng(19).uniform(-1, 1, (2000, 4)), np.array([1e3, 1e3, 1e-3, 1e-3])
+    invariants = [lambda x: x[:, 0]**2 + x[:, 2]**2, lambda x: x[:, 1]**2 + x[:, 3]**2, physics.angular_momentum]
+    gradients = np.stack([physics.gradient(lambda x: np.tanh(a(x)) + b(x), x) for a, b in zip(invariants, invariants[1:] + invariants[:1])], axis=2)
+    plain = terms_of(regression.common_invariants(polynomial(ORBITS, 2), x, gradients)[0])
+    rows, _ = regression.common_invariants(polynomial(ORBITS, 2), x * units, gradients / units[:, None], scale=units)
+    of_unit = dict(zip(polynomial(ORBITS, 2).names, polynomial(ORBITS, 2).values(units[None])[0]))
+    scaled = [{name: c * of_unit[name] for name, c in row.items()} for row in rows]
+    scaled = terms_of([{name: c / max(map(abs, row.values())) for name, c in row.items()} for row in scaled])
+    assert len(plain) == 4 and sorted(map(sorted, scaled)) == sorted(map(sorted, plain))       # the same terms in each
 
 
 def test_common_invariants_of_functions_that_no_feature_follows_are_none():

@@ -194,6 +194,8 @@ def test_progress_elsewhere_is_a_plain_line_every_ten_seconds_and_the_last_epoch
     (["--learning-rate", "0"], "--learning-rate: must be a positive number"), (["--learning-rate", "nan"], "positive"),
     (["--learning-rate", "fast"], "positive"), (["--learning-rate", "inf"], "positive"),
     (["--activation", "swish"], "--activation: invalid choice: 'swish'"),
+    (["--features", "log(t)"], "not finite"), (["--features", "t", "__import__('os')"], "is not allowed"),
+    (["--system", "all", "--features", "rational"], "rational needs inputs named x and y"),
     (["--model", "absent.npz"], "absent.npz"),
 ])
 def test_bad_options_end_with_one_sentence_and_status_2(arguments, words, capsys, tmp_path, monkeypatch):
@@ -202,6 +204,17 @@ def test_bad_options_end_with_one_sentence_and_status_2(arguments, words, capsys
     printed = capsys.readouterr()
     assert words in printed.err and printed.err.count("\n") == 1 and printed.out == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_typed_features_make_a_formula_of_their_own_and_are_a_setting_of_the_run(tmp_path, capsys):
+    arguments = ["--system", "cp-fixed", "--pairs", "300", "--epochs", "1", "--hidden", "5", "--out", str(tmp_path)]
+    typed = ["v_y - x/sqrt(x^2 + y^2)", " -v_x - y/sqrt(x^2 + y^2)"]
+    assert train.main([*arguments, "--features", "polynomial", *typed]) == 0
+    result = json.loads((tmp_path / "cp-fixed" / "seed-0" / "result.json").read_text("utf-8"))
+    assert list(result["sparse"]) == ["polynomial", "typed"] and set(result["sparse"]["typed"]["terms"]) <= {text.strip() for text in typed}
+    assert result["settings"]["features"] == ["polynomial", *(text.strip() for text in typed)]
+    capsys.readouterr()
+    assert train.main([*arguments, "--features", "x"]) == 2 and "another features" in capsys.readouterr().err
 
 
 def test_an_output_path_that_is_a_file_or_inside_one_is_refused_before_any_work(tmp_path, capsys):
