@@ -36,6 +36,7 @@ import numpy as np
 import data
 import experiment
 import physics
+import reading
 import siamese
 from experiment import UserError
 from files import write
@@ -100,7 +101,7 @@ def parse(arguments):
     parser.add_argument("--discover", action="store_true",
                         help="look for all invariants, one after another, instead of the first")
     parser.add_argument("--features", nargs="+", metavar="NAME", help="what short formulas are made of: "
-                        f"{', '.join(experiment.LIBRARIES)}, and expressions such as \"v_x^2 + v_y^2\" (default: as suits the system)")
+                        f"{', '.join(reading.LIBRARIES)}, and expressions such as \"v_x^2 + v_y^2\" (default: as suits the system)")
     parser.add_argument("--schedule", choices=SCHEDULES, default="quick",
                         help="quick: learning rate 4, a minute (default); paper: Appendix B as printed, an hour or more")
     seeds = parser.add_mutually_exclusive_group()
@@ -264,7 +265,7 @@ def read_model(system, options):
         raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")
     train, test = experiment.sample_sets(system, experiment.seed_streams(options.seed)[0], options.pairs or train_pairs(options, system))
     experiment.check_features(system, train[0], test[0])
-    result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}", **experiment.read_off(system, network, train, test)}
+    result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}", **reading.read_off(system, network, train, test)}
     print(report(result))
 
 

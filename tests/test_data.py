@@ -10,6 +10,7 @@ import pytest
 import data
 import experiment
 import physics
+import reading
 import train
 
 NAMES = ["x", "y", "v_x", "v_y"]
@@ -209,10 +210,10 @@ def test_the_regression_does_not_depend_on_the_users_units(tmp_path):
 
             def evaluate(self, *pairs):
                 return 0.0, 1.0
-        result = experiment.read_off(system, Energy((4, 3, 1), scale=system.scale), *sets)
+        result = reading.read_off(system, Energy((4, 3, 1), scale=system.scale), *sets)
         scores.append(result["r2"]["2"])
         formulas.append([result["formula"], result["sparse"]["polynomial"]["formula"]])
-        result = experiment.read_off(replace(system, features=("v_x^2 + v_y^2", "x^2", "y^2", "x*y")), Energy((4, 3, 1), scale=system.scale), *sets)
+        result = reading.read_off(replace(system, features=("v_x^2 + v_y^2", "x^2", "y^2", "x*y")), Energy((4, 3, 1), scale=system.scale), *sets)
         assert result["sparse"]["typed"]["terms"] == pytest.approx({"v_x^2 + v_y^2": unit[2]**-2, "x^2": unit[0]**-2, "y^2": unit[0]**-2})
     assert np.array(scores) == pytest.approx(np.ones((2, 2)))
     assert [[formula.replace("1.000 ", "1.00 ") for formula in pair] for pair in formulas] == [
@@ -230,4 +231,4 @@ def test_positions_at_the_origin_have_no_features_over_r(tmp_path, capsys):
 
 
 def test_polynomials_in_many_inputs_are_kept_to_orders_that_can_be_solved():
-    assert experiment.orders_for(6) == experiment.orders_for(10) == [1, 2, 3, 4] and experiment.orders_for(30) == [1, 2]
+    assert reading.orders_for(6) == reading.orders_for(10) == [1, 2, 3, 4] and reading.orders_for(30) == [1, 2]

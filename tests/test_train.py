@@ -14,6 +14,7 @@ import pytest
 
 import figures
 import physics
+import reading
 import regression
 import siamese
 import training
@@ -119,7 +120,7 @@ def test_training_and_test_pairs_are_independent_and_the_streams_of_a_seed_too()
 def test_a_network_is_read_off_on_the_first_observations_of_the_equivalent_pairs():
     system, network = physics.SYSTEMS["sr"], siamese.SiameseNetwork((4, 10, 1), seed=4)
     learned, test = experiment.sample_sets(system, experiment.seed_streams(0)[0], 500)
-    result = experiment.read_off(system, network, learned, test)
+    result = reading.read_off(system, network, learned, test)
     assert (result["train_accuracy"], result["test_accuracy"]) == (network.evaluate(*learned)[1], network.evaluate(*test)[1])
     x, x_test = learned[0][:500].astype(float), test[0][:5000].astype(float)
     f, f_test = network.bottleneck(x)[:, 0].astype(float), network.bottleneck(x_test)[:, 0].astype(float)
@@ -136,7 +137,7 @@ def test_a_network_that_learned_nothing_is_reported_in_words():
     network = siamese.SiameseNetwork((4, 5, 1), label="sr")
     network.layers[-1][:] = 0                                                            # f is constant
     sets = experiment.sample_sets(system, experiment.seed_streams(0)[0], 100)
-    result = {"system": "sr", "seed": 0, "schedule": "quick", **experiment.read_off(system, network, *sets)}
+    result = {"system": "sr", "seed": 0, "schedule": "quick", **reading.read_off(system, network, *sets)}
     assert result["optimal_order"] is None and result["formula"] is None
     assert "No invariant was found" in report.report(result)
     assert "no polynomial of few terms" in report.report({**result, "test_accuracy": 0.9})

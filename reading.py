@@ -1,0 +1,174 @@
+"""Reading a trained network: accuracies, the tables and equations of section III, and what goes beyond the paper.
+
+What regression.py does with numbers, done to the bottleneck f of a network on the observations of a system;
+the results are plain numbers and texts, as result.json holds them.
+"""
+
+import re
+from math import comb
+
+import numpy as np
+
+import physics
+import regression
+from features import expressions, monomial_exponents, monomials, polynomial, rational
+from report import LEARNED
+
+MOST_TERMS = 12                         # a formula of more terms is not one that a person reads
+GRADIENT_SAMPLES = 10_000               # on which gradients are aligned
+LIBRARIES = {"polynomial": polynomial, "rational": rational}
+SPARSE_ORDER = 2                        # of the features that short formulas are made of
+DISCOVERY_ORDER = 3                     # the same for all invariants: A_x = x v_y^2 - y v_x v_y - x/r where L is not fixed
+
+
+def read_off(system, network, train, test):
+    """What the network has learned: accuracies, regression hierarchy, formula, correlations.
+
+    The regression is done on the first observation of every equivalent pair, training and test.
+    """
+    x, x_test = [pairs[0][pairs[2] == 0].astype(np.float64) for pairs in (train, test)]
+    f, f_test = [network.bottleneck(values)[:, 0].astype(np.float64) for values in (x, x_test)]
+    # A ridge of strength 1 weighs on features in whatever units they are: on a user's data there is none.
+    polynomials = regression.hierarchy(x, f, x_test, f_test, system.inputs, orders_for(len(system.inputs)),
+                                       regression.ALPHA if system.scale is None else 0.0)
+    order = regression.optimal_order(polynomials)
+    # Without an optimal order there is no formula; the quadratic is kept, the order of all the paper's.
+    fit = polynomials[order or 2]
+    test_accuracy = float(network.evaluate(*test)[1])
+    formula = None
+    if order and test_accuracy >= LEARNED:
+        formula = regression.group_terms(fit.terms(), fit.intercept,
+                                         sizes=sizes(system, polynomial(system.inputs, order), x))
+        if sum(len(signs) for _, signs in formula.groups) > MOST_TERMS:
+            formula = None
+    return {
+        "train_accuracy": float(network.evaluate(*train)[1]),
+        "test_accuracy": test_accuracy,
+        "r2": {str(n): polynomial.r2 for n, polynomial in polynomials.items()},
+        "optimal_order": order,
+        "polynomial": {"terms": fit.terms(), "intercept": fit.intercept, "text": str(fit)},
+        "formula": str(formula) if formula else None,
+        "formula_spread": formula.spread if formula else None,
+        "formula_dropped": formula.dropped if formula else None,
+        "correlations": {name: regression.correlation(invariant(x_test), f_test)
+                         for name, invariant in system.invariants.items()},
+        "alignment": aligned(system, network, x[:GRADIENT_SAMPLES], polynomials[2].coefficients,
+                             [physics.gradient(system.invariants[name], x[:GRADIENT_SAMPLES]) for name in system.fixed]),
+        "sparse": {name: sparse(system, library, x, f, x_test, f_test)
+                   for name, library in libraries(system, SPARSE_ORDER).items()},
+        "on_invariants": explained(system, x, f, x_test, f_test),
+    }
+
+
+def read_step(system, network, earlier, x, x_test):
+    """What the network of one step of a search for all invariants has learned, at observations x, x_test (n, d).
+
+    earlier: the networks of the steps before; the gradients of their f are left aside.
+    """
+    f, f_test = [network.bottleneck(values)[:, 0].astype(np.float64) for values in (x, x_test)]
+    order = max(n for n in orders_for(len(system.inputs), 300) if n <= DISCOVERY_ORDER)
+    some = x_test[:GRADIENT_SAMPLES]
+    return {"sparse": {name: sparse(system, library, x, f, x_test, f_test)
+                       for name, library in libraries(system, order).items()},
+            "alignment": aligned(system, network, some, normals=[
+                *(physics.gradient(system.invariants[name], some) for name in system.fixed),
+                *(network.input_gradient(some)[:, 0] for network in earlier)]),
+            "on_invariants": explained(system, x, f, x_test, f_test)}
+
+
+def common(system, networks, x):
+    """The quadratic polynomials that are functions of all these networks' f together, each in its simplest form.
+
+    Of richer features too many follow whatever f there are: three directions in a state's four leave little to miss.
+    """
+    if not networks:
+        return None
+    x = x[:GRADIENT_SAMPLES]
+    gradients = np.stack([network.input_gradient(x)[:, 0] for network in networks], axis=2)
+    rows, eigenvalues = regression.common_invariants(polynomial(system.inputs, SPARSE_ORDER), x, gradients, system.scale)
+    size = sizes(system, polynomial(system.inputs, SPARSE_ORDER), x)
+    return {"formulas": [short_formula(row, sizes=size) for row in rows], "eigenvalues": eigenvalues[:len(rows) + 1].tolist()}
+
+
+def orders_for(inputs, most=1000):
+    """Orders of polynomials of at most so many terms, which is all of Tables I to V for up to 10 inputs; at least 1 and 2."""
+    return [order for order in regression.ORDERS if order <= 2 or comb(inputs + order, order) <= most + 1]
+
+
+def aligned(system, network, x, quadratic=None, normals=()):
+    """Gradient alignment with all monomials: per order the lowest eigenvalues, and the formula at the gap.
+
+    normals: gradients at x (n, d) of what is fixed, or found before.
+    quadratic: coefficients of the ridge regression of order 2. Where they are given, and one of the known
+        invariants is a quadratic polynomial, the result also says by how far the coefficients of the
+        alignment and of the ridge regression are off, each as a vector of length 1.
+    """
+    gradients = network.input_gradient(x)[:, 0].astype(float)
+    if not gradients.any():
+        return None
+    library = polynomial(system.inputs, max(orders_for(len(system.inputs), 300)))
+    alignments = regression.gradient_alignment(library, x, gradients, normals, system.scale)
+    order = regression.aligned_order(alignments)
+    best = alignments[order or 2]
+    errors = {}
+    for name, invariant in system.invariants.items() if quadratic is not None else ():
+        features = monomials(x, monomial_exponents(len(system.inputs), 2))
+        true, intercept = regression.ridge(features, invariant(x), alpha=0)
+        if name not in system.fixed and regression.r2_score(invariant(x), features @ true + intercept) > 1 - 1e-9:
+            errors[name] = {method: distance_of_directions(found, true)
+                            for method, found in (("ridge", quadratic), ("alignment", alignments[2].coefficients))}
+    return {"eigenvalues": {str(n): alignment.eigenvalues[:4].tolist() for n, alignment in alignments.items()},
+            "order": order, "terms": best.terms(), "coefficient_errors": errors,
+            "formula": short_formula(best.terms(), sizes=sizes(system, library, x)) if order else None}
+
+
+def distance_of_directions(a, b):
+    """Length of the difference of two vectors when both have length 1 and the better sign: 0 to sqrt(2)."""
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    return float(min(np.linalg.norm(a - b), np.linalg.norm(a + b)))
+
+
+def libraries(system, order):
+    """The feature libraries of a system by name; all typed expressions among its features are one."""
+    typed = [text for text in system.features if text not in LIBRARIES]
+    return {**{name: LIBRARIES[name](system.inputs, order) for name in system.features if name in LIBRARIES},
+            **({"typed": expressions(system.inputs, typed)} if typed else {})}
+
+
+def sizes(system, library, x):
+    """How large each feature is over x, by name, for a user's data in units of any kind; None for the paper's systems."""
+    return None if system.scale is None else dict(zip(library.names, library.values(x[:1000]).std(axis=0).tolist()))
+
+
+def sparse(system, library, x, f, x_test, f_test):
+    """The fewest features of a library that explain f, and their test score."""
+    fit = regression.sparse_fit(library, x, f)
+    values = library.values(x_test)
+    prediction = np.full(len(x_test), fit.intercept)
+    for name, coefficient in fit.terms.items():
+        prediction += coefficient * values[:, library.names.index(name)]
+    return {"terms": fit.terms, "intercept": fit.intercept, "r2": [fit.r2, float(regression.r2_score(f_test, prediction))],
+            "richest_r2": fit.richest_r2,
+            "formula": short_formula(fit.terms, fit.intercept, drop=0.02, sizes=sizes(system, library, x))}
+
+
+def short_formula(terms, intercept=0.0, drop=0.1, sizes=None):
+    """The terms in grouped form; None where there are none, or more than a person reads."""
+    if not any(terms.values()):
+        return None
+    formula = regression.group_terms(terms, intercept, drop=drop, sizes=sizes)
+    return str(formula) if sum(len(signs) for _, signs in formula.groups) <= MOST_TERMS else None
+
+
+def explained(system, x, f, x_test, f_test):
+    """Test R² of f regressed on each known invariant that varies, and on the components of A together."""
+    varying = [name for name in system.invariants if name not in system.fixed]
+    components = [name for name in varying if re.fullmatch("A_[xyz]", name)]
+    scores = {}
+    for names in [[name] for name in varying] + ([components] if components else []):
+        columns, columns_test = [np.stack([system.invariants[name](values) for name in names], axis=1) for values in (x, x_test)]
+        coefficients, intercept = regression.ridge(columns, f, alpha=0)
+        scores[", ".join(names)] = {"r2": float(regression.r2_score(f_test, columns_test @ coefficients + intercept)),
+                                    "coefficients": coefficients.tolist(),
+                                    "correlation_of_square": regression.correlation(columns_test[:, 0], f_test**2) if len(names) == 1 else None}
+    return scores
