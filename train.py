@@ -45,7 +45,7 @@ from report import load_results, report, summary
 from training import SCHEDULES
 
 HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes (AUDIT.md)
-QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
+QUICK_PAIRS = 100_000                   # of each label at most; the paper has 200 000 for fields
 
 
 # ---------------------------------------------------------------------------------------- command
@@ -115,7 +115,7 @@ def parse(arguments):
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
                         help="where the run's own folder SYSTEM/seed-N is made (default runs)")
     parser.add_argument("--fresh", action="store_true", help="start over, in place of an unfinished or finished run")
-    parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label (default: the paper's; with quick at most 50000)")
+    parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label (default: the paper's; with quick at most 100000)")
     parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N", help="at most so many epochs (default: the schedule's)")
     parser.add_argument("--learning-rate", type=positive, metavar="X", help="starting rate (default: the schedule's)")
     parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", metavar="N",

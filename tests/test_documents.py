@@ -12,7 +12,7 @@ import pytest
 import physics
 import train
 import training
-from test_sensitivity import sensitivity
+from test_benchmarks import sensitivity
 
 ROOT = Path(__file__).parent.parent
 README, AUDIT, COURSE = [(ROOT / f"{name}.md").read_text("utf-8") for name in ("README", "AUDIT", "COURSE")]

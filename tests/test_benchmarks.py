@@ -1,16 +1,24 @@
-"""The table of sensitivities (benchmarks/sensitivity.py), with a training that is quick."""
+"""The tables of benchmarks/sensitivity.py and benchmarks/bottleneck.py, with trainings that are quick."""
 
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import physics
 
 ROOT = Path(__file__).parent.parent
-spec = importlib.util.spec_from_file_location("sensitivity", ROOT / "benchmarks" / "sensitivity.py")
-sensitivity = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sensitivity)
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+sensitivity, bottleneck = load("sensitivity"), load("bottleneck")
 
 
 def test_an_interrupted_table_goes_on_and_is_the_same_as_one_made_at_once(tmp_path, monkeypatch, capsys):
@@ -50,3 +58,32 @@ def test_a_small_training_is_measured():
 def test_the_default_row_is_the_system_of_the_paper():
     x, x_prime = sensitivity.system(sensitivity.Choices()).sample(1000, sensitivity.np.random.default_rng(0))
     assert abs(x).max() <= 1 and physics.interval(x_prime) == pytest.approx(physics.interval(x), abs=1e-12)
+
+
+def test_the_table_of_wider_bottlenecks_compares_them_with_the_search_and_is_not_made_twice(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bottleneck, "INVARIANTS", {"em": 2})
+    command = ["--pairs", "200", "--epochs", "1", "--seeds", "1", "--out", str(tmp_path)]
+    bottleneck.main(command)
+    text = (tmp_path / "bottleneck.md").read_text("utf-8")
+    assert "| 2 neurons, penalty 0.01 " in text and "| --discover, 2 steps " in text and r"R² of \|B\|² - \|E\|²" in text
+    monkeypatch.setattr(bottleneck, "measure", None)                         # all is kept: nothing is trained again
+    bottleneck.main(command)
+    assert (tmp_path / "bottleneck.md").read_text("utf-8") == text
+
+
+def test_outputs_that_are_the_invariants_score_1_and_equal_ones_correlate(monkeypatch):
+    class Perfect:
+        def __init__(self, names):
+            self.functions = [physics.SYSTEMS["em"].invariants[name] for name in names]
+
+        def bottleneck(self, x):
+            return np.stack([function(x.astype(float)) for function in self.functions], axis=1)
+
+        def evaluate(self, *pairs):
+            return 0.0, 0.9
+    both = list(physics.SYSTEMS["em"].invariants)
+    for names, scores, correlation in ((both, [1, 1], 0), (both[:1] * 2, [1, 0], 1)):
+        monkeypatch.setattr(bottleneck, "learn", lambda *_: Perfect(names))
+        result = bottleneck.measure(physics.SYSTEMS["em"], 2, 0.0, 0, 500, 1)
+        assert list(result["r2"].values()) == pytest.approx(scores, abs=0.05)
+        assert result["correlation"] == pytest.approx(correlation, abs=0.05) and sum(result["shares"]) == pytest.approx(1)
