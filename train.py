@@ -46,6 +46,7 @@ from training import SCHEDULES
 
 HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes (AUDIT.md)
 QUICK_PAIRS = 100_000                   # of each label at most; the paper has 200 000 for fields
+SEARCH_PAIRS, SEARCH_EPOCHS = 20_000, 40                # quick, for --discover, which trains several networks
 
 
 # ---------------------------------------------------------------------------------------- command
@@ -115,8 +116,9 @@ def parse(arguments):
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
                         help="where the run's own folder SYSTEM/seed-N is made (default runs)")
     parser.add_argument("--fresh", action="store_true", help="start over, in place of an unfinished or finished run")
-    parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label (default: the paper's; with quick at most 100000)")
-    parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N", help="at most so many epochs (default: the schedule's)")
+    parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label "
+                        f"(default: the paper's; with quick at most {QUICK_PAIRS}, with --discover {SEARCH_PAIRS})")
+    parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N", help=f"at most so many epochs (default: the schedule's; with --discover {SEARCH_EPOCHS})")
     parser.add_argument("--learning-rate", type=positive, metavar="X", help="starting rate (default: the schedule's)")
     parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", metavar="N",
                         help="sizes of the hidden layers (default 200 50, with the schedule paper 200 200)")
@@ -208,6 +210,8 @@ def system_of(options, name=None):
 def plan_of(options, system, seed):
     """The run that the options ask for, of one system and seed."""
     schedule = SCHEDULES[options.schedule]
+    if options.discover and options.schedule == "quick":
+        schedule = replace(schedule, epochs=SEARCH_EPOCHS)
     if options.epochs:
         schedule = replace(schedule, epochs=options.epochs)
     if options.learning_rate:
@@ -234,7 +238,9 @@ def array_module(device):
 
 def train_pairs(options, system):
     """Training pairs of each label, unless --pairs says otherwise."""
-    return min(system.train_pairs, QUICK_PAIRS) if options.schedule == "quick" else system.train_pairs
+    if options.schedule != "quick":
+        return system.train_pairs
+    return min(system.train_pairs, SEARCH_PAIRS if options.discover else QUICK_PAIRS)
 
 
 def run_folder(options, plan):

@@ -5,6 +5,7 @@ import pytest
 
 import discovery
 import siamese
+import train
 import training
 
 
@@ -89,6 +90,13 @@ def count(sample, hidden=(32, 32), epochs=15, pairs=10_000):
         training.fit(network, train, test, training.Schedule(10.0, epochs=epochs, decay=0.8), seed=step)
         return network
     return sum(discovery.is_left(found) for found in discovery.search(sets, learn, dimensions + 1))
+
+
+def test_a_search_takes_fewer_pairs_and_epochs_than_a_single_run_unless_told():
+    for arguments, pairs, epochs in ((["--discover"], 20_000, 40), (["--discover", "--pairs", "300", "--epochs", "7"], 300, 7), ([], 50_000, 120)):
+        options = train.parse(["--system", "cp", *arguments])
+        plan = train.plan_of(options, train.system_of(options), 0)
+        assert (plan.train_pairs, plan.schedule.epochs, plan.all_invariants) == (pairs, epochs, "--discover" in arguments)
 
 
 def test_a_system_without_invariant_has_none():
