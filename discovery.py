@@ -95,10 +95,11 @@ def independence(networks, x):
     """How independent the last network's f is of the others, at observations x (n, d): from 0 to 1.
 
     The part of the unit gradient of the last that is at right angles to the gradients of all others: the
-    median over the observations of its length. Zero means that the rank of the Jacobian is not full, and
-    the last f is a function of the others.
+    median over the observations of its length. Gradients are those by x / scale, as the networks see x, so that
+    units have no part in it. Zero means that the rank of the Jacobian is not full, and the last f is a function
+    of the others.
     """
-    *others, last = [network.input_gradient(x)[:, 0].astype(float) for network in networks]
+    *others, last = [network.input_gradient(x)[:, 0].astype(float) * network.scale for network in networks]
     if others:
         along = np.linalg.qr(np.stack(others, axis=2))[0]
         across = last - np.einsum("nde,ne->nd", along, np.einsum("nde,nd->ne", along, last))

@@ -238,8 +238,8 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
     Those up to the last one below `most` (angles of ten degrees) that is followed by a gap, a factor of
     `least_gap` or more, count. Any combination of the vectors that belong to them is as good, and Gaussian
     elimination finds one with as many zeros as possible. With `scale` it counts a
-    coefficient as large as its feature is. Returns a list of {name: coefficient}, largest coefficient 1, and
-    the eigenvalues.
+    coefficient as large as its feature is. Returns a list of {name: coefficient}, the largest term having 1,
+    and the eigenvalues.
     """
     values, vectors = _generalised_eigenvectors(*_alignment_matrices(library, x, gradients, (), scale))
     sizes = np.maximum(values, 1e-12)
@@ -255,8 +255,10 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
         rows[i] /= rows[i, column]
         others = np.arange(len(rows)) != i
         rows[others] -= np.outer(rows[others, column], rows[i])
+    largest = np.argmax(np.abs(rows), axis=1)[:, None]
     rows = rows / sizes
-    return [dict(zip(library.names, (row / np.abs(row).max()).tolist())) for row in rows], values
+    rows /= np.abs(np.take_along_axis(rows, largest, axis=1))
+    return [dict(zip(library.names, row.tolist())) for row in rows], values
 
 
 def _alignment_matrices(library, x, gradients, normals, scale):
@@ -374,9 +376,9 @@ class Formula:
         for factor, signs in self.groups:
             decimals = max(decimals, _decimals(abs(factor), digits=2, least=0))
             inside = _signed_sum((bracketed(readable(name)), sign) for name, sign in signs.items())
-            parts.append((f"{abs(factor):.{decimals}f} " + (inside if len(signs) == 1 else f"({inside})"), factor))
+            parts.append((_number(factor, decimals) + " " + (inside if len(signs) == 1 else f"({inside})"), factor))
         if abs(self.intercept) > 0.01 * largest:
-            parts.append((f"{abs(self.intercept):.{decimals}f}", self.intercept))
+            parts.append((_number(self.intercept, decimals), self.intercept))
         return "f ≈ " + _signed_sum(parts)
 
 
@@ -436,6 +438,11 @@ def _signed_sum(parts):
     """Join (text, value) into "-a + b - c", the sign being that of the value."""
     text = " ".join(("- " if value < 0 else "+ ") + part for part, value in parts)
     return text[2:] if text.startswith("+") else "-" + text[2:]
+
+
+def _number(value, decimals):
+    """A magnitude with so many decimals, or as a power of ten where that would be a row of zeros."""
+    return f"{abs(value):.{decimals}f}" if decimals <= 6 else f"{abs(value):.2e}"
 
 
 def _decimals(largest, digits, least):

@@ -217,7 +217,7 @@ def test_the_regression_does_not_depend_on_the_users_units(tmp_path):
         assert result["sparse"]["typed"]["terms"] == pytest.approx({"v_x^2 + v_y^2": unit[2]**-2, "x^2": unit[0]**-2, "y^2": unit[0]**-2})
     assert np.array(scores) == pytest.approx(np.ones((2, 2)))
     assert [[formula.replace("1.000 ", "1.00 ") for formula in pair] for pair in formulas] == [
-        ["f ≈ 1.00 (x² + y² + v_x² + v_y²)"] * 2, ["f ≈ 1000000 (v_x² + v_y²) + 0.0000010 (x² + y²)"] * 2]
+        ["f ≈ 1.00 (x² + y² + v_x² + v_y²)"] * 2, ["f ≈ 1000000 (v_x² + v_y²) + 1.00e-06 (x² + y²)"] * 2]
 
 
 def test_positions_at_the_origin_have_no_features_over_r(tmp_path, capsys):

@@ -12,8 +12,8 @@ import training
 class Known:
     """Stands for a trained network whose f is one column of x, with the test accuracy it is given."""
 
-    def __init__(self, column, accuracy=0.9):
-        self.column, self.accuracy = column, accuracy
+    def __init__(self, column, accuracy=0.9, scale=(1, 1, 1)):
+        self.column, self.accuracy, self.scale = column, accuracy, np.array(scale)
 
     def bottleneck(self, x):
         return x[:, [self.column]]
@@ -67,6 +67,8 @@ def test_independence_is_the_part_of_the_gradient_at_right_angles_to_those_befor
     assert discovery.independence([Known(0), Known(1)], x) == pytest.approx(1)
     assert discovery.independence([Known(0), Slanted(0)], x) == pytest.approx(4 / 5)
     assert discovery.independence([Known(0), Known(1), Slanted(0)], x) == pytest.approx(0)
+    units = (4e6, 3e6, 1)                                                    # 12 parts along x, 12 along y, as the networks see them
+    assert discovery.independence([Known(0, scale=units), Slanted(0, scale=units)], x) == pytest.approx(np.sqrt(0.5))
 
 
 def test_the_search_ends_when_the_accuracy_is_low_or_the_invariant_depends_on_those_before():

@@ -163,7 +163,7 @@ def test_eq_05_first_line_lists_all_terms_in_the_order_of_their_coefficients():
       "B_1^2": 217.31, "B_2^2": 216.57, "B_3^2": 215.80}, 13.59, "f ≈ -216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"),
     ({"x": 4.0, "y": 1.0, "z": -0.2}, 0.0, "f ≈ 4.00 x + 1.00 y"),                      # no common factor
     ({"x": 1.0, "y": 0.92, "z": 0.85}, 0.0, "f ≈ 0.960 (x + y) + 0.850 z"),             # groups do not chain on
-    ({"x": -3e-5}, 0.0, "f ≈ -0.0000300 x"),
+    ({"x": -3e-5}, 0.0, "f ≈ -3.00e-05 x"),
 ])
 def test_eq_05_eq_08_eq_11_eq_12_second_line_groups_terms_of_equal_magnitude(terms, intercept, expected):
     assert str(regression.group_terms(terms, intercept)) == expected
@@ -179,7 +179,7 @@ def test_formula_judges_terms_by_their_size_where_units_differ():
     terms, sizes = {"x^2": 2e-6, "v^2": 2.0, "x*v": 1e-5}, {"x^2": 1e6, "v^2": 1.0, "x*v": 1e3}
     formula = regression.group_terms(terms, sizes=sizes)
     assert [signs for _, signs in formula.groups] == [{"v^2": 1}, {"x^2": 1}] and formula.dropped == ("x*v", pytest.approx(0.005))
-    assert str(formula) == "f ≈ 2.00 v² + 0.0000020 x²"
+    assert str(formula) == "f ≈ 2.00 v² + 2.00e-06 x²"
 
 
 def test_formula_puts_typed_sums_in_brackets():
