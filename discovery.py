@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import physics
-from report import LEARNED
+from report import INDEPENDENT, LEARNED
 
 NEIGHBOURS = 5                          # a partner is drawn among so many of the nearest
 
@@ -33,7 +33,7 @@ def search(sets, learn, most):
     most: the search ends after so many steps, found or not.
 
     Yields an Invariant per step, the last of them the one at which nothing was left: its test accuracy
-    is below LEARNED, or it depends on the ones before.
+    is below LEARNED, or its independence of the ones before below INDEPENDENT.
     """
     networks = []
     for step in range(most):
@@ -47,9 +47,9 @@ def search(sets, learn, most):
         networks.append(network)
 
 
-def is_left(found, least_independence=0.1):
+def is_left(found):
     """Whether a step of the search found one more invariant: the stopping rule."""
-    return found.test_accuracy >= LEARNED and found.independence >= least_independence
+    return found.test_accuracy >= LEARNED and found.independence >= INDEPENDENT
 
 
 def with_negatives(x, x_prime, groups=None, networks=(), seed=0):

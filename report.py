@@ -9,6 +9,7 @@ from physics import SYSTEMS, System
 from regression import readable
 
 LEARNED = 0.7               # test accuracy below which a network has found nothing to tell pairs by
+INDEPENDENT = 0.1           # least independence of an f from those before it that counts as one more invariant
 CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
 
 
@@ -77,13 +78,14 @@ def report_of_discovery(system, result):
     """Markdown of a search for all invariants."""
     lines = [f"# {system.title}: all invariants, seed {result['seed']}, schedule {result['schedule']}", "",
              f"**{number_of(result['count'])} found.** The search ends when the test accuracy is below {LEARNED}, although each pair "
-             "is compared with one that all invariants before take for the same, or when the new f depends on those before.", ""]
+             "is compared with one that all invariants before take for the same, or when the new f depends on those before, "
+             f"with an independence below {INDEPENDENT}.", ""]
     lines += table(("step", "accuracy, training", "test", "independence", "found"),
                    *((i + 1, f"{step['train_accuracy']:.3f}", f"{step['test_accuracy']:.3f}", f"{step['independence']:.2f}",
                       "yes" if step["found"] else "no") for i, step in enumerate(result["steps"])))
     if common := result["common"]:
         lines += ["", f"Quadratic polynomials that are functions of these f: {len(common['formulas'])}. Mean squared sines: "
-                  + ", ".join(f"{value:.4f}" for value in common["eigenvalues"]) + "; the last of them does not count any more.", ""]
+                  + ", ".join(f"{value:.4f}" for value in common["eigenvalues"]) + "; the last is the first that does not count.", ""]
         lines += [f"    {(formula or 'more terms than a person reads').replace('f ≈ ', '')}" for formula in common["formulas"]]
     for i, step in enumerate(result["steps"]):
         if step["found"]:
@@ -191,11 +193,14 @@ def summary(results):
 def summary_of_discoveries(results):
     """One page on searches for all invariants: for each system and seed, their number and the accuracy of each step."""
     lines = [f"# All invariants, schedule {results[0]['schedule']}", ""]
-    lines += table(("system", "seed", "found", "test accuracy of each step", "independence", "f of each step"),
+    lines += table(("system", "seed", "found", "test accuracy of each step", "independence", "f of each step",
+                    "R² of its short formula"),
                    *((result["system"], result["seed"], result["count"],
                       ", ".join(f"{step['test_accuracy']:.3f}" for step in result["steps"]),
                       ", ".join(f"{step['independence']:.2f}" for step in result["steps"]),
-                      "; ".join(best_explained(step) for step in result["steps"] if step["found"])) for result in results))
+                      "; ".join(best_explained(step) for step in result["steps"] if step["found"]),
+                      ", ".join(f"{max((fit['r2'][1] for fit in step['sparse'].values()), default=0):.3f}" for step in result["steps"] if step["found"]))
+                     for result in results))
     return "\n".join(lines) + "\n"
 
 
