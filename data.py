@@ -46,11 +46,12 @@ def load_system(path, group_column=None, known=()):
     if min(pairs) < FEWEST_PAIRS:
         raise ValueError(f"{path} has {pairs[0]} pairs of observations that belong together to learn from, and {pairs[1]} in other groups to "
                          f"test on, too few; give {FEWEST_PAIRS} of each or more, {FEW_PAIRS} are advisable")
-    invariants = {text.strip(): lambda x, expression=Expression(text, names): expression(x)[0] for text in known}
+    known = [Expression(text, names) for text in known]
+    invariants = {expression.name: lambda x, expression=expression: expression(x)[0] for expression in known}
     for invariant in invariants.values():
         invariant(observations.astype(np.float32))      # as the run sees them: ValueError here, not after the training
-    scale = np.sqrt(np.mean(observations**2, axis=0))
-    return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, sample_test=PairsOf(*test), scale=scale,
+    centre, scale = observations.mean(axis=0), observations.std(axis=0)
+    return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, sample_test=PairsOf(*test), centre=centre, scale=scale,
                   fingerprint=hashlib.sha256(path.read_bytes()).hexdigest(),
                   features=("polynomial", "rational") if away_from_origin(observations, names) else ("polynomial",),
                   train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]))
@@ -154,9 +155,9 @@ def checked(path, observations, groups, names):
     far = [name for name, most in zip(names, np.abs(observations).max(axis=0)) if not 1e-30 < most < 1e30]
     if far:
         raise ValueError(f"{path}: column {far[0]} has values beyond 1e-30 to 1e30; give it in other units")
-    narrow = [name for name, column in zip(names, observations.T) if np.std(column) < 1e-4 * np.sqrt(np.mean(column**2))]
+    narrow = [name for name, column in zip(names, observations.T) if np.std(column) < 1e-2 * np.sqrt(np.mean(column**2))]
     if narrow:
-        raise ValueError(f"{path}: column {narrow[0]} varies by less than a ten-thousandth of its size; subtract its mean")
+        raise ValueError(f"{path}: column {narrow[0]} varies by less than a hundredth of its size; subtract its mean, or a number near it")
     labels, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if sizes.min() < 2:
         raise ValueError(f"{path}: {np.sum(sizes < 2)} of {len(sizes)} groups have a single observation, the first of them "

@@ -18,7 +18,7 @@ import discovery
 import physics
 from files import load_arrays, save_arrays, sealed, sole_user, write
 from jobs import Progress
-from reading import LIBRARIES, common, libraries, read_off, read_step
+from reading import common, libraries, read_off, read_step
 from report import load_result, report, step_in_words
 from siamese import SiameseNetwork
 from training import Schedule, Training
@@ -101,8 +101,8 @@ def run(plan, folder):
     check_features(plan.system, train[0], test[0])
     print(f"{plan.system.title}: {len(train[2]):,} training pairs, network {'-'.join(map(str, plan.layer_sizes))}, "
           f"schedule {plan.schedule_name}, seed {plan.seed}", flush=True)
-    network = SiameseNetwork(plan.layer_sizes, initial, plan.activation, label=plan.system.name, scale=plan.system.scale,
-                             xp=plan.xp)
+    network = SiameseNetwork(plan.layer_sizes, initial, plan.activation, label=plan.system.name, centre=plan.system.centre,
+                             scale=plan.system.scale, xp=plan.xp)
     training = Training(network, train, test, plan.schedule, batches)
     before = carry_on(training, folder, plan)
 
@@ -121,8 +121,8 @@ def run_discovery(plan, folder):
 
     def learn(step, train, test):
         nonlocal before, history
-        network = SiameseNetwork(plan.layer_sizes, initial[step], plan.activation, label=system.name, scale=system.scale,
-                                 xp=plan.xp)
+        network = SiameseNetwork(plan.layer_sizes, initial[step], plan.activation, label=system.name, centre=system.centre,
+                                 scale=system.scale, xp=plan.xp)
         training = Training(network, train, test, plan.schedule, batches[step])
         place = folder / f"step-{step + 1}"
         place.mkdir(exist_ok=True)
@@ -146,13 +146,13 @@ def run_discovery(plan, folder):
 
 
 def check_features(system, *samples):
-    """UserError, before the training, if a typed feature cannot be read, or is not finite on samples (n, d)."""
+    """UserError, before the training, if a typed feature is not finite on samples (n, d)."""
     try:
         for x in samples:
-            for library in libraries(system, 1).values():
-                library.values(x)
+            if typed := libraries(system, 1).get("typed"):
+                typed.values(x)
     except ValueError as error:
-        raise UserError(f"--features takes {', '.join(LIBRARIES)} and expressions: {error}") from error
+        raise UserError(f"cannot use --features: {error}") from error
 
 
 def remove_steps(folder):
@@ -210,8 +210,9 @@ def show_finished(folder, plan):
 
 
 def other_settings(kept, identity):
-    """The names of the settings in which a kept run differs, in words."""
-    return " and ".join(name for name, value in json.loads(json.dumps(identity)).items() if kept.get(name) != value)
+    """The names of the settings in which a kept run differs, in words; one that is missing counts as None."""
+    identity = json.loads(json.dumps(identity))
+    return " and ".join(name for name in {**identity, **kept} if kept.get(name) != identity.get(name))
 
 
 # ------------------------------------------------------------------------------------- checkpoints

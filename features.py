@@ -9,9 +9,12 @@ evaluated by Python: it is parsed, and only arithmetic and the FUNCTIONS below a
 """
 
 import ast
+import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from keyword import iskeyword
 from unicodedata import normalize
 
 import numpy as np
@@ -67,12 +70,12 @@ def rational(inputs, order):
 
 def expressions(inputs, texts):
     """The typed expressions, in the inputs' names. Raises ValueError on one that is not allowed."""
-    parsed = [Expression(text, inputs) for text in texts]
+    parsed = {expression.name: expression for expression in (Expression(text, inputs) for text in texts)}
 
     def evaluate(x):
-        values, gradients = zip(*(expression(x) for expression in parsed))
+        values, gradients = zip(*(expression(x) for expression in parsed.values()))
         return np.stack(values, axis=1), np.stack(gradients, axis=1)
-    return Library(tuple(inputs), tuple(texts), np.ones(len(texts), int), evaluate)
+    return Library(tuple(inputs), tuple(parsed), np.ones(len(parsed), int), evaluate)
 
 
 # ----------------------------------------------------------------------------------------- monomials
@@ -130,20 +133,25 @@ FUNCTIONS = {                           # each with its derivative
 class Expression:
     """A typed function of the inputs; called with samples (n, d), it gives values (n,) and gradients (n, d).
 
-    Numbers, the inputs' names, + - * / ^ (or **), brackets and FUNCTIONS. Raises ValueError on anything
-    else, and, when called, where a value or derivative is not finite.
+    Numbers, the inputs' names, + - * / ^ (or **), brackets and FUNCTIONS; `name` is the text as it is written
+    here, however it was spaced. Raises ValueError on anything else, and, when called, where a value or
+    derivative is not finite.
     """
 
     def __init__(self, text, inputs):
-        self.text = text
         self.inputs = tuple(normalize("NFKC", name) for name in inputs)     # as Python reads them: µ and μ are one
         try:
-            self.tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")                         # Python's own, as on "1or x"
+                self.tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
+            self.name = re.sub(r" (\*\*|[*/]) ", r"\1", ast.unparse(self.tree)).replace("**", "^")
             with np.errstate(all="ignore"):
                 self._walk(self.tree, np.ones((1, len(inputs))))
         except (SyntaxError, RecursionError, MemoryError, OverflowError, ValueError) as error:
             reason = error if type(error) is ValueError else "it cannot be read as a formula"
-            raise ValueError(f"the expression {text[:60]!r} is not allowed: {reason}; use numbers, {', '.join(inputs)}, + - * / ^ "
+            usable = [name for name in inputs if name.isidentifier() and not iskeyword(name)]
+            rename = f" (rename {', '.join(sorted(set(inputs) - set(usable)))} to use them)" if len(usable) < len(inputs) else ""
+            raise ValueError(f"the expression {text[:60]!r} is not allowed: {reason}; use numbers, {', '.join(usable)}{rename}, + - * / ^ "
                              f"and {', '.join(FUNCTIONS)}") from None
 
     def __call__(self, x):
@@ -153,7 +161,8 @@ class Expression:
         value, gradient = np.broadcast_to(value, len(x)), np.broadcast_to(gradient, x.shape)
         bad = ~(np.isfinite(value) & np.isfinite(gradient).all(axis=1))
         if bad.any():
-            raise ValueError(f"the expression {self.text!r} or a derivative of it is not finite at sample {np.argmax(bad)}; "
+            where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(self.inputs, x[np.argmax(bad)]))
+            raise ValueError(f"the expression {self.name!r} or a derivative of it is not finite at {where}; "
                              "give one that is finite on all observations")
         return value, gradient
 

@@ -38,7 +38,8 @@ class System:
     train_pairs: int = 50_000                           # of each label
     test_pairs: int = 5_000
     sample_test: Callable | None = None                 # the same for the test set, where it is drawn differently
-    scale: np.ndarray | None = None                     # (inputs,), their size; the network sees multiples of it
+    centre: np.ndarray | None = None                    # (inputs,), the middle and size of each, for data in units of
+    scale: np.ndarray | None = None                     # any kind: the network sees (x - centre) / scale
     fingerprint: str = ""                               # of the data file, where the observations come from one
 
 

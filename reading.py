@@ -37,8 +37,11 @@ def read_off(system, network, train, test):
     test_accuracy = float(network.evaluate(*test)[1])
     formula = None
     if order and test_accuracy >= LEARNED:
-        formula = regression.group_terms(fit.terms(), fit.intercept,
-                                         sizes=sizes(system, polynomial(system.inputs, order), x))
+        if system.scale is None:
+            formula = regression.group_terms(fit.terms(), fit.intercept)
+        else:                                           # in other units a small coefficient says little: the fewest that explain f
+            fewest = regression.sparse_fit(polynomial(system.inputs, order), x, f)
+            formula = regression.group_terms(fewest.terms, fewest.intercept, drop=0)
         if sum(len(signs) for _, signs in formula.groups) > MOST_TERMS:
             formula = None
     return {
@@ -54,7 +57,7 @@ def read_off(system, network, train, test):
                          for name, invariant in system.invariants.items()},
         "alignment": aligned(system, network, x[:GRADIENT_SAMPLES], polynomials[2].coefficients,
                              [physics.gradient(system.invariants[name], x[:GRADIENT_SAMPLES]) for name in system.fixed]),
-        "sparse": {name: sparse(system, library, x, f, x_test, f_test)
+        "sparse": {name: sparse(system, name, library, x, f, x_test, f_test)
                    for name, library in libraries(system, SPARSE_ORDER).items()},
         "on_invariants": explained(system, x, f, x_test, f_test),
     }
@@ -68,7 +71,7 @@ def read_step(system, network, earlier, x, x_test):
     f, f_test = [network.bottleneck(values)[:, 0].astype(np.float64) for values in (x, x_test)]
     order = max(n for n in orders_for(len(system.inputs), 300) if n <= DISCOVERY_ORDER)
     some = x_test[:GRADIENT_SAMPLES]
-    return {"sparse": {name: sparse(system, library, x, f, x_test, f_test)
+    return {"sparse": {name: sparse(system, name, library, x, f, x_test, f_test)
                        for name, library in libraries(system, order).items()},
             "alignment": aligned(system, network, some, normals=[
                 *(physics.gradient(system.invariants[name], some) for name in system.fixed),
@@ -140,16 +143,18 @@ def sizes(system, library, x):
     return None if system.scale is None else dict(zip(library.names, library.values(x[:1000]).std(axis=0).tolist()))
 
 
-def sparse(system, library, x, f, x_test, f_test):
+def sparse(system, name, library, x, f, x_test, f_test):
     """The fewest features of a library that explain f, and their test score."""
     fit = regression.sparse_fit(library, x, f)
     values = library.values(x_test)
     prediction = np.full(len(x_test), fit.intercept)
-    for name, coefficient in fit.terms.items():
-        prediction += coefficient * values[:, library.names.index(name)]
+    for feature, coefficient in fit.terms.items():
+        prediction += coefficient * values[:, library.names.index(feature)]
+    # All that is left is needed; where features are of like size, what hardly counts may still go.
+    drop = 0.02 if system.scale is None and name != "typed" else 0
     return {"terms": fit.terms, "intercept": fit.intercept, "r2": [fit.r2, float(regression.r2_score(f_test, prediction))],
             "richest_r2": fit.richest_r2,
-            "formula": short_formula(fit.terms, fit.intercept, drop=0.02, sizes=sizes(system, library, x))}
+            "formula": short_formula(fit.terms, fit.intercept, drop)}
 
 
 def short_formula(terms, intercept=0.0, drop=0.1, sizes=None):

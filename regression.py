@@ -424,14 +424,16 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None):
 
 def readable(name):
     """A monomial's name as in print: t², xy, x v_y, x v_y/r."""
-    name = re.sub(r"\^([2-9])(?![\d.])", lambda power: "²³⁴⁵⁶⁷⁸⁹"[int(power[1]) - 2], name)
+    name = re.sub(r"(?<!\^\d)\^([2-9])(?![\d.e^])", lambda power: "²³⁴⁵⁶⁷⁸⁹"[int(power[1]) - 2], name)
     factors = name.removesuffix("/r").split("*")
+    if "/" in name.removesuffix("/r") or any(factor[:1].isdigit() for factor in factors):
+        return name                                     # a typed one, such as 2*x or x/y*z, which needs its *
     return name.replace("*", "" if all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in factors) else " ")
 
 
 def bracketed(name):
-    """A typed sum in brackets, that a sign or factor before it may stand for all of it."""
-    return f"({name})" if set("+-") & set(name[1:]) else name
+    """A typed sum or number in brackets, that a sign or factor before it may stand for all of it."""
+    return f"({name})" if set("+-") & set(name) or name[0].isdigit() else name
 
 
 def _signed_sum(parts):
@@ -441,8 +443,8 @@ def _signed_sum(parts):
 
 
 def _number(value, decimals):
-    """A magnitude with so many decimals, or as a power of ten where that would be a row of zeros."""
-    return f"{abs(value):.{decimals}f}" if decimals <= 6 else f"{abs(value):.2e}"
+    """A magnitude with so many decimals, or as a power of ten where that would be a row of zeros or digits."""
+    return f"{abs(value):.{decimals}f}" if decimals <= 6 and abs(value) < 1e7 else f"{abs(value):.2e}"
 
 
 def _decimals(largest, digits, least):

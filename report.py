@@ -97,8 +97,13 @@ def step_in_words(number, step):
     """One line on one step of a search."""
     if not step["found"]:
         return f"Step {number}: nothing left, test accuracy {step['test_accuracy']:.3f}, independence {step['independence']:.2f}."
-    formulas = [fit["formula"] for fit in step["sparse"].values() if fit["formula"]]
-    return f"Step {number}: found, test accuracy {step['test_accuracy']:.3f}; {formulas[-1] if formulas else 'no short formula'}"
+    return f"Step {number}: found, test accuracy {step['test_accuracy']:.3f}; {best_formula(step['sparse']) or 'no short formula'}"
+
+
+def best_formula(sparse):
+    """Of the short formulas by library the last one that fits about as well as the best; None if there are none."""
+    fits = [fit for fit in sparse.values() if fit["formula"]]
+    return next((fit["formula"] for fit in reversed(fits) if fit["r2"][1] > max(fit["r2"][1] for fit in fits) - 0.05), None)
 
 
 def number_of(count):
@@ -272,7 +277,7 @@ def beyond_over_seeds(runs):
         lines += ["", "Every seed:", ""]
         lines += table(("seed", "accuracy, test", "R² of order 2, test", "fewest features that explain f"), *(
             (run["seed"], f"{run['test_accuracy']:.4f}", f"{run['r2']['2'][1]:.4f}",
-             next((fit["formula"] for fit in reversed(run["sparse"].values()) if fit["formula"]), "-")) for run in runs))
+             best_formula(run["sparse"]) or "-") for run in runs))
     return lines
 
 

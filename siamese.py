@@ -74,7 +74,7 @@ class SiameseNetwork:
         loss. The paper suggests "decorrelated intermediate outputs", and does not say how.
     seed: anything that numpy.random.default_rng takes; draws the initial weights.
     label: free text kept in the saved file, here the name of the system that was learned.
-    scale: sizes (d,) of the inputs, which are divided by them first; none for the paper's systems.
+    centre, scale: each (d,); the network sees (x - centre) / scale. None for the paper's systems.
     xp: the module whose arrays hold parameters and buffers, NumPy or CuPy. NumPy's functions act on
         CuPy's arrays where these are, so it is needed only where arrays are made. Arguments and results
         of the public methods are NumPy's.
@@ -84,15 +84,17 @@ class SiameseNetwork:
     and on an unknown activation.
     """
 
-    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label="", scale=None, decorrelation=0.0,
-                 xp=np):
+    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label="", centre=None, scale=None,
+                 decorrelation=0.0, xp=np):
         if len(layer_sizes) < 2 or not all(isinstance(s, (int, np.integer)) and s > 0 for s in layer_sizes):
             raise ValueError(f"layer_sizes must be two or more positive integers, got {layer_sizes!r}")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         self.activation, self.label = activation, label
-        self.scale = np.ones(self.layer_sizes[0]) if scale is None else finite_array("scale", scale, self.layer_sizes[0])
+        d = self.layer_sizes[0]
+        self.centre = np.zeros(d) if centre is None else finite_array("centre", centre, d)
+        self.scale = np.ones(d) if scale is None else finite_array("scale", scale, d)
         self.dtype, self.decorrelation, self.xp = np.dtype(dtype), decorrelation, xp
 
         shapes = [(m + 1, n) for m, n in zip(self.layer_sizes, self.layer_sizes[1:])]
@@ -157,7 +159,7 @@ class SiameseNetwork:
     def rows(self, x, x_prime):
         """Pairs (n, d) as the network takes them in: each x, below it its x', the constant 1 appended."""
         rows = np.ones((len(x), 2, self.layer_sizes[0] + 1), self.dtype)
-        rows[:, 0, :-1], rows[:, 1, :-1] = x / self.scale, x_prime / self.scale
+        rows[:, 0, :-1], rows[:, 1, :-1] = [(values - self.centre) / self.scale for values in (x, x_prime)]
         return self.xp.asarray(rows.reshape(2 * len(x), -1))
 
     def step(self, rows, y, z):
@@ -199,7 +201,7 @@ class SiameseNetwork:
         return gradient
 
     def _with_ones(self, x):
-        return self.xp.asarray(np.hstack([x / self.scale, np.ones((len(x), 1))]).astype(self.dtype, copy=False))
+        return self.xp.asarray(np.hstack([(x - self.centre) / self.scale, np.ones((len(x), 1))]).astype(self.dtype, copy=False))
 
     def _reserve(self, rows):
         """Allocate the buffers of both passes once; every later step of this size works in place."""
@@ -252,7 +254,7 @@ class SiameseNetwork:
     def save(self, path):
         """Write the network to one .npz file."""
         save_arrays(path, {"layer_sizes": self.layer_sizes, "activation": self.activation, "label": self.label,
-                           "scale": self.scale, "parameters": on_host(self.parameters)})
+                           "centre": self.centre, "scale": self.scale, "parameters": on_host(self.parameters)})
 
     @classmethod
     def load(cls, path):
@@ -262,7 +264,8 @@ class SiameseNetwork:
         try:
             parameters = finite_array("parameters", saved["parameters"], "size")
             network = cls([int(size) for size in saved["layer_sizes"]], activation=str(saved["activation"]),
-                          dtype=parameters.dtype, label=str(saved["label"]), scale=saved.get("scale"))
+                          dtype=parameters.dtype, label=str(saved["label"]), centre=saved.get("centre"),
+                          scale=saved.get("scale"))
             network.parameters[:] = finite_array("parameters", parameters, network.parameters.size)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not {what} ({error})") from error

@@ -39,6 +39,7 @@ import physics
 import reading
 import siamese
 from experiment import UserError
+from features import Expression
 from files import write
 from jobs import Run, run_all
 from report import load_results, report, summary
@@ -98,11 +99,11 @@ def parse(arguments):
     parser.add_argument("--group", metavar="COLUMN", help="the .csv column that tells which observations belong together "
                         f"(default: the one named {', '.join(data.GROUP_COLUMNS)})")
     parser.add_argument("--known", nargs="+", default=[], metavar="EXPRESSION",
-                        help='with --data: invariants to compare with, e.g. "x*v_y - y*v_x"')
+                        help='with --data: invariants to compare with, e.g. "x*v_y - y*v_x", a space before a leading minus')
     parser.add_argument("--discover", action="store_true",
                         help="look for all invariants, one after another, instead of the first")
     parser.add_argument("--features", nargs="+", metavar="NAME", help="what short formulas are made of: "
-                        f"{', '.join(reading.LIBRARIES)}, and expressions such as \"v_x^2 + v_y^2\" (default: as suits the system)")
+                        f"{', '.join(reading.LIBRARIES)}, and expressions such as \"v_x^2 + v_y^2\", a space before a leading minus (default: as suits the system)")
     parser.add_argument("--schedule", choices=SCHEDULES, default="quick",
                         help="quick: learning rate 4, a minute (default); paper: Appendix B as printed, an hour or more")
     seeds = parser.add_mutually_exclusive_group()
@@ -117,8 +118,8 @@ def parse(arguments):
                         help="where the run's own folder SYSTEM/seed-N is made (default runs)")
     parser.add_argument("--fresh", action="store_true", help="start over, in place of an unfinished or finished run")
     parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label "
-                        f"(default: the paper's; with quick at most {QUICK_PAIRS}, with --discover {SEARCH_PAIRS})")
-    parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N", help=f"at most so many epochs (default: the schedule's; with --discover {SEARCH_EPOCHS})")
+                        f"(default: the paper's; with quick at most {QUICK_PAIRS}, searching {SEARCH_PAIRS})")
+    parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N", help=f"at most so many epochs (default: the schedule's; with quick, searching, {SEARCH_EPOCHS})")
     parser.add_argument("--learning-rate", type=positive, metavar="X", help="starting rate (default: the schedule's)")
     parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", metavar="N",
                         help="sizes of the hidden layers (default 200 50, with the schedule paper 200 200)")
@@ -128,6 +129,7 @@ def parse(arguments):
                         help="read this saved network off, on the pairs of its --seed, instead of training one; nothing is written")
     options = parser.parse_args(arguments)
     options.hidden = options.hidden or HIDDEN[options.schedule]
+    options.features = [text.strip() for text in options.features or ()]
     options.system = options.system or "sr"
     if options.data is None and (options.group or options.known):
         parser.error("--group and --known go with --data")
@@ -195,15 +197,25 @@ def system_of(options, name=None):
             raise UserError(f"cannot use --data: {error}") from error
         if system.train_pairs < data.FEW_PAIRS:
             print(f"train.py: {options.data} has only {system.train_pairs} pairs to train on; what is found may not be reliable", file=sys.stderr)
-    if "rational" in (options.features or ()):
+        for column, centre, scale in zip(system.inputs, system.centre, system.scale):
+            if abs(centre) > 10 * scale:
+                print(f"train.py: {options.data}: column {column} varies by less than a tenth of its size; formulas are found better with its "
+                      "mean, or a number near it, subtracted", file=sys.stderr)
+    if "rational" in options.features:
         if not {"x", "y"} <= set(system.inputs):
             raise UserError(f"--features rational needs inputs named x and y; {system.name} has {', '.join(system.inputs)}")
         if options.data and "rational" not in system.features:
             raise UserError(f"--features rational needs positions away from the origin, where 1/r is infinite; {system.name} has one there")
     if not options.features:
         return system
-    system = replace(system, features=tuple(dict.fromkeys(text.strip() for text in options.features)))
-    experiment.check_features(system, system.sample(1000, np.random.default_rng(0))[0])
+    try:
+        names = [text if text in reading.LIBRARIES else Expression(text, system.inputs).name for text in options.features]
+    except ValueError as error:
+        raise UserError(f"--features takes {', '.join(reading.LIBRARIES)} and expressions: {error}") from error
+    system = replace(system, features=tuple(dict.fromkeys(names)))
+    samples = (system.sample, system.sample_test) if options.data else ()
+    experiment.check_features(system, *(pairs.observations.astype(np.float32) for pairs in samples),
+                              system.sample(1000, np.random.default_rng(0))[0])
     return system
 
 

@@ -40,6 +40,19 @@ def test_rational_features_are_all_monomials_and_all_of_them_over_r():
     assert np.all(np.diff(library.degrees) >= 0) and library.names[:5] == ("x", "y", "v_x", "v_y", "1/r")
 
 
+def test_an_expression_has_one_name_however_it_is_written():
+    for texts, name in ((("x**2", "x ^ 2", "(x)^2", " x^2 # a note"), "x^2"), (("x * y", "x*y"), "x*y"), (("x/(y*v_x)",), "x/(y*v_x)"), (("-x+y",), "-x + y")):
+        assert features.expressions(STATE, texts).names == (name,)
+
+
+def test_columns_that_cannot_be_typed_are_not_offered(recwarn):
+    with pytest.raises(ValueError, match=r"use numbers, y \(rename T \[K\], lambda to use them\), "):
+        features.Expression("T [K]", ("T [K]", "lambda", "y"))
+    with pytest.raises(ValueError, match="it holds '1 or x'"):
+        features.Expression("1or x", ("x",))
+    assert not recwarn
+
+
 def test_rational_features_take_z_into_the_distance_and_need_x_and_y():
     library = features.rational(("x", "y", "z"), 1)
     assert dict(zip(library.names, library.values(np.array([[1.0, 2, 2]]))[0]))["z/r"] == pytest.approx(2 / 3)
@@ -62,7 +75,7 @@ def test_what_is_not_arithmetic_is_refused_and_never_evaluated(text):
 
 
 def test_an_expression_that_is_not_finite_names_the_sample():
-    with pytest.raises(ValueError, match=r"'1/x'.*not finite at sample 1"):
+    with pytest.raises(ValueError, match=r"'1/x'.*not finite at x = 0;"):
         features.Expression("1/x", ("x",))(np.array([[1.0], [0.0]]))
     with pytest.raises(ValueError, match="not finite"):
         features.Expression("9**9**9**9", ("x",))(np.ones((1, 1)))

@@ -184,6 +184,10 @@ def test_formula_judges_terms_by_their_size_where_units_differ():
 
 def test_formula_puts_typed_sums_in_brackets():
     assert str(regression.group_terms({"x^2 + y^2": 2.0, "x*y": -2.0})) == "f ≈ 2.00 ((x² + y²) - xy)"
+    assert str(regression.group_terms({"-x": 2.0, "2*x^2": -2.0})) == "f ≈ 2.00 ((-x) - (2*x²))"
+    for name, printed in (("x*2", "x*2"), ("x/y*z", "x/y*z"), ("x^2^2", "x^2^2"), ("x^12", "x^12"), ("x^2.5", "x^2.5"), ("x^3*v_y/r", "x³ v_y/r")):
+        assert regression.readable(name) == printed
+    assert str(regression.group_terms({"x": 3e7})) == "f ≈ 3.00e+07 x"
 
 
 def test_formula_of_no_terms_is_refused():

@@ -182,6 +182,12 @@ def searched(seed, accuracies):
             "common": {"formulas": ["f ≈ 1.00 (x² - t²)"], "eigenvalues": [0.01, 0.4]}}
 
 
+def test_of_short_formulas_the_last_that_fits_about_as_well_as_the_best_is_shown():
+    fits = {name: {"formula": formula, "r2": [r2, r2]} for name, formula, r2 in (
+        ("polynomial", "f ≈ x", 0.97), ("rational", "f ≈ 1/r", 0.96), ("typed", "f ≈ sin(x)", 0.01), ("long", None, 0.99))}
+    assert report.best_formula(fits) == "f ≈ 1/r" and report.best_formula({"long": fits["long"]}) is None
+
+
 def test_searches_for_all_invariants_have_a_report_and_a_page_of_their_own(tmp_path):
     text = report.report(searched(4, [0.95, 0.6]))
     assert "**1 invariant found.**" in text and "    1.00 (x² - t²)" in text and "## f_1" in text and "## f_2" not in text
@@ -190,7 +196,7 @@ def test_searches_for_all_invariants_have_a_report_and_a_page_of_their_own(tmp_p
         path.parent.mkdir()
         path.write_text(json.dumps(searched(seed, accuracies)), "utf-8")
     page = report.summary(report.load_results([tmp_path]))
-    assert ["sr", "1", "2", "0.960, 0.900, 0.500", "0.90, 0.90, 0.90", "s² (R² 0.970); s² (R² 0.970)"] in rows(page)
+    assert ["sr", "1", "2", "0.960, 0.900, 0.500", "0.90, 0.90, 0.90", "s² (R² 0.970); s² (R² 0.970)", "0.000, 0.000"] in rows(page)
     saved(tmp_path / "other", seed=5)
     with pytest.raises(ValueError, match="is a search for all invariants or others are; report them apart"):
         report.load_results([tmp_path])
