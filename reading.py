@@ -88,9 +88,10 @@ def common(system, networks, x):
         return None
     x = x[:GRADIENT_SAMPLES]
     gradients = np.stack([network.input_gradient(x)[:, 0] for network in networks], axis=2)
-    rows, eigenvalues = regression.common_invariants(polynomial(system.inputs, SPARSE_ORDER), x, gradients, system.scale)
-    size = sizes(system, polynomial(system.inputs, SPARSE_ORDER), x)
-    return {"formulas": [short_formula(row, sizes=size) for row in rows], "eigenvalues": eigenvalues[:len(rows) + 1].tolist()}
+    library = polynomial(system.inputs, SPARSE_ORDER)
+    rows, eigenvalues = regression.common_invariants(library, x, gradients, system.scale)
+    return {"formulas": [short_formula(row, sizes=sizes(system, library, x, row)) for row in rows],
+            "eigenvalues": eigenvalues[:len(rows) + 1].tolist()}
 
 
 def orders_for(inputs, most=1000):
@@ -122,7 +123,8 @@ def aligned(system, network, x, quadratic=None, normals=()):
                             for method, found in (("ridge", quadratic), ("alignment", alignments[2].coefficients))}
     return {"eigenvalues": {str(n): alignment.eigenvalues[:4].tolist() for n, alignment in alignments.items()},
             "order": order, "terms": best.terms(), "coefficient_errors": errors,
-            "formula": short_formula(best.terms(), sizes=sizes(system, library, x)) if order else None}
+            "formula": short_formula(best.terms(), sizes=sizes(
+                system, polynomial(system.inputs, order), x, best.terms())) if order else None}
 
 
 def distance_of_directions(a, b):
@@ -138,9 +140,16 @@ def libraries(system, order):
             **({"typed": expressions(system.inputs, typed)} if typed else {})}
 
 
-def sizes(system, library, x):
-    """How large each feature is over x, by name, for a user's data in units of any kind; None for the paper's systems."""
-    return None if system.scale is None else dict(zip(library.names, library.values(x[:1000]).std(axis=0).tolist()))
+def sizes(system, library, x, terms):
+    """How large each feature is over x, by name, beside the sum of all terms, for a user's data in units of any kind.
+
+    None for the paper's systems, whose features are of like size.
+    """
+    if system.scale is None:
+        return None
+    values = library.values(x[:1000])
+    whole = (values @ [terms[name] for name in library.names]).std()
+    return dict(zip(library.names, (values.std(axis=0) / max(whole, 1e-300)).tolist()))
 
 
 def sparse(system, name, library, x, f, x_test, f_test):

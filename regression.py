@@ -389,8 +389,9 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None):
     within `tolerance` of the first of their group share a factor, their mean magnitude. The factor
     has the sign of the majority, or of the first term where there is none, as in eqs. (5) to (12).
 
-    sizes: {name: size of that feature over the data}, where units make them differ; a term is as large as
-        its coefficient times this.
+    sizes: {name: size of that feature over the data, in units of that of the sum of all terms}, where units
+        make them differ. A term then is as large as its coefficient times this, and left out below `drop`
+        times the sum as well: where terms cancel, as in x^2 - 600 x, all others are small beside them.
 
     Raises ValueError if there are no terms, only zeros, or one that is not finite.
     """
@@ -400,7 +401,7 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None):
     if largest == 0:
         raise ValueError("terms must hold at least one coefficient that is not zero")
     magnitudes = sorted(terms, key=lambda name: -abs(terms[name]))
-    kept = [name for name in magnitudes if weights[name] >= drop * largest]
+    kept = [name for name in magnitudes if weights[name] >= drop * (min(largest, 1) if sizes else largest)]
     members = []
     for name in kept:
         if members and abs(terms[name]) >= (1 - tolerance) * abs(terms[members[-1][0]]):

@@ -176,8 +176,10 @@ def test_formula_states_the_spread_within_groups_and_the_largest_term_left_out()
 
 
 def test_formula_judges_terms_by_their_size_where_units_differ():
-    terms, sizes = {"x^2": 2e-6, "v^2": 2.0, "x*v": 1e-5}, {"x^2": 1e6, "v^2": 1.0, "x*v": 1e3}
+    terms, sizes = {"x^2": 2e-6, "v^2": 2.0, "x*v": 1e-5}, {"x^2": 0.4e6, "v^2": 0.4, "x*v": 0.4e3}
     formula = regression.group_terms(terms, sizes=sizes)
+    far = regression.group_terms({"x": -600.0, "x^2": 1.0, "y^2": 1.0, "z": 0.01}, sizes={"x": 1.0, "x^2": 600.0, "y^2": 0.7, "z": 1.0})
+    assert str(far) == "f ≈ -600 x + 1.0 (x² + y²)" and far.dropped[0] == "z"
     assert [signs for _, signs in formula.groups] == [{"v^2": 1}, {"x^2": 1}] and formula.dropped == ("x*v", pytest.approx(0.005))
     assert str(formula) == "f ≈ 2.00 v² + 2.00e-06 x²"
 
