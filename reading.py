@@ -9,6 +9,7 @@ from math import comb
 
 import numpy as np
 
+import formulas
 import physics
 import regression
 from features import expressions, monomial_exponents, monomials, polynomial, rational
@@ -38,10 +39,10 @@ def read_off(system, network, train, test):
     formula = None
     if order and test_accuracy >= LEARNED:
         if system.scale is None:
-            formula = regression.group_terms(fit.terms(), fit.intercept)
+            formula = formulas.group_terms(fit.terms(), fit.intercept)
         else:                                           # in other units a small coefficient says little: the fewest that explain f
             fewest = regression.sparse_fit(polynomial(system.inputs, order), x, f)
-            formula = regression.group_terms(fewest.terms, fewest.intercept, drop=0)
+            formula = formulas.group_terms(fewest.terms, fewest.intercept, drop=0)
         if sum(len(signs) for _, signs in formula.groups) > MOST_TERMS:
             formula = None
     return {
@@ -170,7 +171,7 @@ def short_formula(terms, intercept=0.0, drop=0.1, sizes=None):
     """The terms in grouped form; None where there are none, or more than a person reads."""
     if not any(terms.values()):
         return None
-    formula = regression.group_terms(terms, intercept, drop=drop, sizes=sizes)
+    formula = formulas.group_terms(terms, intercept, drop=drop, sizes=sizes)
     return str(formula) if sum(len(signs) for _, signs in formula.groups) <= MOST_TERMS else None
 
 

@@ -1,9 +1,8 @@
-"""Reading the bottleneck: polynomial ridge regression on f, and formulas one can read (section III).
+"""Reading the bottleneck: polynomial ridge regression on f (section III); formulas.py makes its terms a formula.
 
     features   all monomials of the inputs up to an order, e.g. t, x, t^2, t*x, x^2
     ridge      the c, c0 that minimise |target - features c - c0|^2 + alpha |c|^2, in closed form
     hierarchy  one such fit for each of the orders 1 to 4, as in Tables I to V
-    formula    the terms of equal magnitude of one fit under a common factor, as in eq. (5)
 
 and what the paper does not have:
 
@@ -13,13 +12,13 @@ and what the paper does not have:
 Everything is float64; samples are rows.
 """
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from checks import finite_array
 from features import monomial_exponents, monomial_name, monomials
+from formulas import decimals_for, readable, signed_sum
 
 ORDERS = (1, 2, 3, 4)           # of the polynomials in Tables I to V
 ALPHA = 1.0                     # ridge strength; the paper names none, and 50 000 samples drown it
@@ -115,11 +114,11 @@ class Polynomial:
     def __str__(self):
         """The paper's first line: terms in the order of their coefficients, of many the first and last, as eq. (11)."""
         ordered = sorted([("", self.intercept), *self.terms().items()], key=lambda term: term[1])
-        decimals = _decimals(max(abs(c) for _, c in ordered), digits=4, least=2)
+        decimals = decimals_for(max(abs(c) for _, c in ordered), digits=4, least=2)
         parts = [(f"{abs(c):.{decimals}f}{readable(name)}", c) for name, c in ordered]
         if len(parts) > 16:
             parts[8:-8] = [("...", 1)]
-        return _signed_sum(parts)
+        return signed_sum(parts)
 
 
 def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
@@ -358,96 +357,3 @@ def _independent(gram, tolerance=1e-7):
             kept.append(i)
             gram -= np.outer(gram[:, i], gram[i]) / gram[i, i]
     return kept
-
-
-# ---------------------------------------------------------------------------------------- formula
-
-@dataclass(frozen=True)
-class Formula:
-    """The paper's second line: groups of terms of equal magnitude, and what was left out."""
-    groups: list                                         # (factor, {name: sign}) by falling magnitude
-    intercept: float
-    spread: float                # largest deviation of a coefficient from its group's, relative to it
-    dropped: tuple = field(default=("", 0.0))            # largest term left out: name, its size / that of the largest group
-
-    def __str__(self):
-        largest = abs(self.groups[0][0])
-        parts, decimals = [], _decimals(largest, digits=3, least=0)
-        for factor, signs in self.groups:
-            decimals = max(decimals, _decimals(abs(factor), digits=2, least=0))
-            inside = _signed_sum((bracketed(readable(name)), sign) for name, sign in signs.items())
-            parts.append((_number(factor, decimals) + " " + (inside if len(signs) == 1 else f"({inside})"), factor))
-        if abs(self.intercept) > 0.01 * largest:
-            parts.append((_number(self.intercept, decimals), self.intercept))
-        return "f ≈ " + _signed_sum(parts)
-
-
-def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None):
-    """Group {name: coefficient} into a Formula, with no knowledge of the answer.
-
-    Terms below `drop` times the largest are left out. Of the others, by falling magnitude, those
-    within `tolerance` of the first of their group share a factor, their mean magnitude. The factor
-    has the sign of the majority, or of the first term where there is none, as in eqs. (5) to (12).
-
-    sizes: {name: size of that feature over the data, in units of that of the sum of all terms}, where units
-        make them differ. A term then is as large as its coefficient times this, and left out below `drop`
-        times the sum as well: where terms cancel, as in x^2 - 600 x, all others are small beside them.
-
-    Raises ValueError if there are no terms, only zeros, or one that is not finite.
-    """
-    finite_array("terms", list(terms.values()), "n")
-    weights = {name: abs(c) * (sizes[name] if sizes else 1) for name, c in terms.items()}
-    largest = max(weights.values(), default=0)
-    if largest == 0:
-        raise ValueError("terms must hold at least one coefficient that is not zero")
-    magnitudes = sorted(terms, key=lambda name: -abs(terms[name]))
-    kept = [name for name in magnitudes if weights[name] >= drop * (min(largest, 1) if sizes else largest)]
-    members = []
-    for name in kept:
-        if members and abs(terms[name]) >= (1 - tolerance) * abs(terms[members[-1][0]]):
-            members[-1].append(name)
-        else:
-            members.append([name])
-
-    groups, spread = [], 0.0
-    for names in members:
-        names = [name for name in terms if name in names]                # back in the order of the inputs
-        signs = {name: 1 if terms[name] > 0 else -1 for name in names}
-        majority = sum(signs.values()) or signs[names[0]]
-        factor = float(np.mean([abs(terms[name]) for name in names]))
-        spread = max(spread, *(abs(abs(terms[name]) / factor - 1) for name in names))
-        overall = 1 if majority > 0 else -1
-        groups.append((overall * factor, {name: overall * sign for name, sign in signs.items()}))
-    rest = max((name for name in magnitudes if name not in kept), key=weights.get, default="")
-    share = np.sign(terms[rest]) * weights[rest] / max(np.mean([weights[name] for name in names]) for names in members) if rest else 0
-    return Formula(groups, float(intercept), spread, (rest, float(share)))
-
-
-def readable(name):
-    """A monomial's name as in print: t², xy, x v_y, x v_y/r."""
-    name = re.sub(r"(?<!\^\d)\^([2-9])(?![\d.e^])", lambda power: "²³⁴⁵⁶⁷⁸⁹"[int(power[1]) - 2], name)
-    factors = name.removesuffix("/r").split("*")
-    if "/" in name.removesuffix("/r") or any(factor[:1].isdigit() for factor in factors):
-        return name                                     # a typed one, such as 2*x or x/y*z, which needs its *
-    return name.replace("*", "" if all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in factors) else " ")
-
-
-def bracketed(name):
-    """A typed sum or number in brackets, that a sign or factor before it may stand for all of it."""
-    return f"({name})" if set("+-") & set(name) or name[0].isdigit() else name
-
-
-def _signed_sum(parts):
-    """Join (text, value) into "-a + b - c", the sign being that of the value."""
-    text = " ".join(("- " if value < 0 else "+ ") + part for part, value in parts)
-    return text[2:] if text.startswith("+") else "-" + text[2:]
-
-
-def _number(value, decimals):
-    """A magnitude with so many decimals, or as a power of ten where that would be a row of zeros or digits."""
-    return f"{abs(value):.{decimals}f}" if decimals <= 6 and abs(value) < 1e7 else f"{abs(value):.2e}"
-
-
-def _decimals(largest, digits, least):
-    """Decimals that show `digits` significant digits of the largest number, at least `least`."""
-    return least if largest == 0 else max(least, digits - 1 - int(np.floor(np.log10(largest))))

@@ -5,8 +5,8 @@ from pathlib import Path
 from statistics import mean, median, stdev
 
 from files import check_seal
+from formulas import readable
 from physics import SYSTEMS, System
-from regression import readable
 
 LEARNED = 0.7               # test accuracy below which a network has found nothing to tell pairs by
 INDEPENDENT = 0.1           # least independence of an f from those before it that counts as one more invariant

@@ -5,6 +5,7 @@ from math import comb
 import numpy as np
 import pytest
 
+import formulas
 import physics
 import regression
 from features import expressions, polynomial, rational
@@ -42,7 +43,7 @@ def test_monomials_have_readable_names():
     inputs = ("x", "y", "v_x")
     names = [regression.monomial_name(inputs, powers) for powers in ([2, 0, 0], [1, 1, 0], [1, 0, 1], [0, 1, 3])]
     assert names == ["x^2", "x*y", "x*v_x", "y*v_x^3"]
-    assert [regression.readable(name) for name in names] == ["x²", "xy", "x v_x", "y v_x³"]
+    assert [formulas.readable(name) for name in names] == ["x²", "xy", "x v_x", "y v_x³"]
 
 
 # ----------------------------------------------------------------------------------------- ridge
@@ -166,36 +167,36 @@ def test_eq_05_first_line_lists_all_terms_in_the_order_of_their_coefficients():
     ({"x": -3e-5}, 0.0, "f ≈ -3.00e-05 x"),
 ])
 def test_eq_05_eq_08_eq_11_eq_12_second_line_groups_terms_of_equal_magnitude(terms, intercept, expected):
-    assert str(regression.group_terms(terms, intercept)) == expected
+    assert str(formulas.group_terms(terms, intercept)) == expected
 
 
 def test_formula_states_the_spread_within_groups_and_the_largest_term_left_out():
-    formula = regression.group_terms({"x": 0.99, "y": -1.01, "z": 0.03, "w": -0.05})
+    formula = formulas.group_terms({"x": 0.99, "y": -1.01, "z": 0.03, "w": -0.05})
     assert formula.spread == pytest.approx(0.01)
     assert formula.dropped == ("w", pytest.approx(-0.05))
 
 
 def test_formula_judges_terms_by_their_size_where_units_differ():
     terms, sizes = {"x^2": 2e-6, "v^2": 2.0, "x*v": 1e-5}, {"x^2": 0.4e6, "v^2": 0.4, "x*v": 0.4e3}
-    formula = regression.group_terms(terms, sizes=sizes)
-    far = regression.group_terms({"x": -600.0, "x^2": 1.0, "y^2": 1.0, "z": 0.01}, sizes={"x": 1.0, "x^2": 600.0, "y^2": 0.7, "z": 1.0})
+    formula = formulas.group_terms(terms, sizes=sizes)
+    far = formulas.group_terms({"x": -600.0, "x^2": 1.0, "y^2": 1.0, "z": 0.01}, sizes={"x": 1.0, "x^2": 600.0, "y^2": 0.7, "z": 1.0})
     assert str(far) == "f ≈ -600 x + 1.0 (x² + y²)" and far.dropped[0] == "z"
     assert [signs for _, signs in formula.groups] == [{"v^2": 1}, {"x^2": 1}] and formula.dropped == ("x*v", pytest.approx(0.005))
     assert str(formula) == "f ≈ 2.00 v² + 2.00e-06 x²"
 
 
 def test_formula_puts_typed_sums_in_brackets():
-    assert str(regression.group_terms({"x^2 + y^2": 2.0, "x*y": -2.0})) == "f ≈ 2.00 ((x² + y²) - xy)"
-    assert str(regression.group_terms({"-x": 2.0, "2*x^2": -2.0})) == "f ≈ 2.00 ((-x) - (2*x²))"
+    assert str(formulas.group_terms({"x^2 + y^2": 2.0, "x*y": -2.0})) == "f ≈ 2.00 ((x² + y²) - xy)"
+    assert str(formulas.group_terms({"-x": 2.0, "2*x^2": -2.0})) == "f ≈ 2.00 ((-x) - (2*x²))"
     for name, printed in (("x*2", "x*2"), ("x/y*z", "x/y*z"), ("x^2^2", "x^2^2"), ("x^12", "x^12"), ("x^2.5", "x^2.5"), ("x^3*v_y/r", "x³ v_y/r")):
-        assert regression.readable(name) == printed
-    assert str(regression.group_terms({"x": 3e7})) == "f ≈ 3.00e+07 x"
+        assert formulas.readable(name) == printed
+    assert str(formulas.group_terms({"x": 3e7})) == "f ≈ 3.00e+07 x"
 
 
 def test_formula_of_no_terms_is_refused():
     for terms in ({}, {"x": 0.0}):
         with pytest.raises(ValueError, match="not zero"):
-            regression.group_terms(terms)
+            formulas.group_terms(terms)
 
 
 # ---------------------------------------------------------------------------------- bad arguments
@@ -249,7 +250,7 @@ def test_alignment_on_a_surface_counts_only_directions_along_it():
     inputs = ("E_x", "E_y", "E_z", "B_x", "B_y", "B_z")
     free, along = [regression.gradient_alignment(polynomial(inputs, 2), x, gradients, normals)[2] for normals in ((), (normal,))]
     assert free.eigenvalues[0] > 0.05 and along.eigenvalues[0] < 1e-6 < 0.1 < along.eigenvalues[1]
-    (factor, signs), = regression.group_terms(along.terms()).groups
+    (factor, signs), = formulas.group_terms(along.terms()).groups
     assert abs(factor) == pytest.approx(1 / np.sqrt(6)) and len(set(signs[f"E_{i}^2"] for i in "xyz")) == 1 and len(signs) == 6
 
 
