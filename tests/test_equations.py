@@ -233,13 +233,14 @@ def test_eq_12_half_the_contraction_of_the_field_tensor_with_itself():
 
 
 @pytest.mark.parametrize("name, equation", [("sr", "eq_05"), ("cp", "eq_08"), ("em", "eq_11"), ("em-fixed", "eq_12")])
-def test_every_kept_run_has_the_formula_of_the_paper_but_for_factor_and_offset(name, equation):
-    # Of a system without kept runs there is nothing to compare; RESULTS.md shows which have some.
+def test_every_kept_run_that_learned_has_the_formula_of_the_paper_but_for_factor_and_offset(name, equation):
+    # Of a system without kept runs there is nothing to compare; RESULTS.md shows which have some. Only runs that
+    # start at a rate of 100 may have learned nothing (erratum 18).
     printed = re.search(r"\(.*\)", physics.SYSTEMS[name].published.formula).group()
     for digit, axis in zip("123", "xyz"):
         printed = printed.replace("_" + digit, "_" + axis)
     for path, result in RUNS:
-        if result["system"] == name:
+        if result["system"] == name and (result["settings"]["learning_rate"] < 100 or result["test_accuracy"] > 0.5):
             assert re.search(r"\(.*\)", result["formula"]).group() == printed, path
 
 
