@@ -23,12 +23,13 @@ class Formula:
     def __str__(self):
         largest = abs(self.groups[0][0])
         parts, decimals = [], decimals_for(largest, digits=3, least=0)
+        offset = number(self.intercept, decimals)
         for factor, signs in self.groups:
             decimals = max(decimals, decimals_for(abs(factor), digits=2, least=0))
             inside = signed_sum((bracketed(readable(name)), sign) for name, sign in signs.items())
             parts.append((number(factor, decimals) + " " + (inside if len(signs) == 1 else f"({inside})"), factor))
         if abs(self.intercept) > 0.01 * largest:
-            parts.append((number(self.intercept, decimals), self.intercept))
+            parts.append((offset, self.intercept))
         return "f ≈ " + signed_sum(parts)
 
 

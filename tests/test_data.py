@@ -214,7 +214,7 @@ def test_columns_far_from_zero_are_warned_of_and_their_formulas_still_hold(tmp_p
             return 0.0, 1.0
     network = Energy((4, 3, 1), centre=system.centre, scale=system.scale)
     result = reading.read_off(system, network, *sets)
-    assert result["formula"] == "f ≈ -6.00 x + 1.00 (y² + v_x² + v_y²) + 0.0100 x² + 900.0000"
+    assert result["formula"] == "f ≈ -6.00 x + 1.00 (y² + v_x² + v_y²) + 0.0100 x² + 900.00"
     rows = network.rows(*[values.astype(float) for values in sets[0][:2]])[:, :-1]
     assert rows.mean(axis=0) == pytest.approx(np.zeros(4), abs=0.2) and rows.std(axis=0) == pytest.approx(np.ones(4), abs=0.2)
 

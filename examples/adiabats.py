@@ -1,0 +1,13 @@
+"""States (T, V) of a gas on adiabats, where T V^0.4 is conserved: a file for train.py --data adiabats.csv"""
+
+import csv
+
+import numpy as np
+
+rng = np.random.default_rng(0)
+volume = rng.uniform(1, 3, (3000, 8))
+temperature = rng.uniform(300, 600, (3000, 1)) * volume**-0.4
+with open("adiabats.csv", "w", newline="") as file:
+    table = csv.writer(file)
+    table.writerow(["experiment", "T", "V"])
+    table.writerows((i, *state) for i, states in enumerate(np.stack([temperature, volume], axis=2).tolist()) for state in states)
