@@ -215,9 +215,8 @@ def system_of(options, name=None):
     except ValueError as error:
         raise UserError(f"--features takes {', '.join(reading.LIBRARIES)} and expressions: {error}") from error
     system = replace(system, features=tuple(dict.fromkeys(names)))
-    samples = (system.sample, system.sample_test) if options.data else ()
-    experiment.check_features(system, *(pairs.observations.astype(np.float32) for pairs in samples),
-                              system.sample(1000, np.random.default_rng(0))[0])
+    experiment.check_features(system, *([pairs.observations.astype(np.float32) for pairs in (system.sample, system.sample_test)]
+                                        if options.data else [system.sample(1000, np.random.default_rng(0))[0]]))
     return system
 
 

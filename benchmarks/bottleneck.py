@@ -14,33 +14,32 @@ if __name__ == "__main__":
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ[variable] = "1"
 
-import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
 import discovery
 import experiment
 import physics
 import regression
 from files import write
-from report import readable, table
+from formulas import readable
+from kept import Kept, from_to, parse
+from report import table
 from siamese import SiameseNetwork
+from train import HIDDEN, SEARCH_EPOCHS, SEARCH_PAIRS
 from training import SCHEDULES, fit
 
 INVARIANTS = {"em": 2, "cp": 3}                         # how many independent ones each system has
 PENALTIES = (0.0, 0.01, 0.1, 1.0)                       # on the squared correlation of two neurons, beside the loss
-HIDDEN = (200, 50)
 
 
 def learn(system, width, schedule, seed, train, test, penalty=0.0):
     """A trained network with a bottleneck of this width."""
     _, initial, batches = experiment.seed_streams(seed)
-    network = SiameseNetwork((len(system.inputs), *HIDDEN, width), initial, decorrelation=penalty)
+    network = SiameseNetwork((len(system.inputs), *HIDDEN["quick"], width), initial, decorrelation=penalty)
     fit(network, train, test, schedule, batches)
     return network
 
@@ -64,7 +63,7 @@ def measure(system, width, penalty, seed, pairs, epochs):
     correlations = np.abs(np.atleast_2d(np.corrcoef(f_test.T)))[np.triu_indices(f.shape[1], 1)]
     scores = {}
     for name, invariant in system.invariants.items():
-        known, known_test = [invariant(x.astype(float)) for x, *_ in (sets[0], sets[1])]
+        known, known_test = [invariant(x.astype(float)) for x, *_ in sets]
         scores[name] = regression.hierarchy(f, known, f_test, known_test, [f"f_{i + 1}" for i in range(f.shape[1])], (3,), alpha=0)[3].r2[1]
     # How far apart pairs are is a sum over neurons of squared differences: the share of each in it.
     return {"accuracy": accuracy, "shares": sorted((spread**2 / np.sum(spread**2)).tolist()), "correlation": float(np.nan_to_num(correlations).max(initial=0)),
@@ -74,45 +73,23 @@ def measure(system, width, penalty, seed, pairs, epochs):
 def row(words, results):
     """One line of the table on the results of all seeds."""
     single = results[0]["accuracy"] is not None
-    return (words, from_to([r["accuracy"] for r in results]) if single else "-",
-            from_to([r["correlation"] for r in results]), from_to([r["shares"][0] for r in results]) if single else "-",
-            *(from_to([r["r2"][name] for r in results]) for name in results[0]["r2"]))
-
-
-def from_to(values):
-    return f"{mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(prog="benchmarks/bottleneck.py", allow_abbrev=False, description=__doc__.split("\n")[0])
-    parser.add_argument("--pairs", type=int, default=20_000, help="training pairs of each label (default 20000)")
-    parser.add_argument("--epochs", type=int, default=40, help="epochs (default 40)")
-    parser.add_argument("--seeds", type=int, default=5, help="seeds 0, 1, ... of each row (default 5)")
-    parser.add_argument("--out", type=Path, default=Path("results"), metavar="FOLDER", help="where the tables go (default results)")
-    options = parser.parse_args(arguments)
-    if min(options.pairs - 1, options.epochs, options.seeds) < 1:
-        parser.error("--pairs must be 2 or more, --epochs and --seeds 1 or more")
-    return options
+    return (words, from_to([r["accuracy"] for r in results], 2) if single else "-",
+            from_to([r["correlation"] for r in results], 2), from_to([r["shares"][0] for r in results], 2) if single else "-",
+            *(from_to([r["r2"][name] for r in results], 2) for name in results[0]["r2"]))
 
 
 def main(arguments=None):
-    options = parse(arguments)
-    words = f"python benchmarks/bottleneck.py --pairs {options.pairs} --epochs {options.epochs} --seeds {options.seeds}"
-    path = options.out / "bottleneck.json"
-    done = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    options, words = parse(arguments, "bottleneck", __doc__, SEARCH_PAIRS, SEARCH_EPOCHS, seeds=5)
+    kept = Kept(options.out / "bottleneck.json")
     lines = [f"Made by `{words}`.", "",
-             f"{options.pairs} pairs of each label, two hidden layers of {' and '.join(map(str, HIDDEN))}, {options.epochs} epochs: means over "
+             f"{options.pairs} pairs of each label, two hidden layers of {' and '.join(map(str, HIDDEN['quick']))}, {options.epochs} epochs: means over "
              f"{options.seeds} seeds, and the lowest and highest. R² is that of a polynomial of order 3 in all outputs, on the test set."]
     for name, width in INVARIANTS.items():
         system, rows = physics.SYSTEMS[name], []
         for penalty in (*PENALTIES, None):
-            keys = [f"{name}, {width}, penalty {penalty}, {options.pairs} pairs, {options.epochs} epochs, seed {seed}" for seed in range(options.seeds)]
-            for seed, key in enumerate(keys):
-                if key not in done:
-                    done[key] = measure(system, width, penalty, seed, options.pairs, options.epochs)
-                    write(path, lambda file: json.dump(done, file, indent=1, ensure_ascii=False))
-                    print(key, {known: round(r2, 3) for known, r2 in done[key]["r2"].items()}, flush=True)
-            rows.append(row(f"{width} neurons, penalty {penalty:g}" if penalty is not None else f"--discover, {width} steps", [done[key] for key in keys]))
+            results = [kept(f"{name}, {width}, penalty {penalty}, {options.pairs} pairs, {options.epochs} epochs, seed {seed}",
+                            lambda: measure(system, width, penalty, seed, options.pairs, options.epochs)) for seed in range(options.seeds)]
+            rows.append(row(f"{width} neurons, penalty {penalty:g}" if penalty is not None else f"--discover, {width} steps", results))
         lines += ["", f"{system.title} (`{name}`):", "",
                   *table(("", "test accuracy", "largest correlation of two outputs", "smallest share of a neuron in the distance",
                           *(f"R² of {readable(known)}" for known in system.invariants)), *rows)]

@@ -13,21 +13,19 @@ if __name__ == "__main__":
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ[variable] = "1"
 
-import argparse
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
 import experiment
 import physics
 import regression
 import siamese
 import training
 from files import write
+from kept import Kept, from_to, parse
 from report import table
 
 RIDGE_STRENGTHS = (0.0, 1.0, 1e3, 1e6)
@@ -101,18 +99,6 @@ def measure(choices, seed, pairs, epochs):
             "sign_t": abs(regression.correlation(np.sign(x_test[:, 0]), f_test)), "regressions": regressions}
 
 
-def parse(arguments):
-    parser = argparse.ArgumentParser(prog="benchmarks/sensitivity.py", allow_abbrev=False, description=__doc__.split("\n")[0])
-    parser.add_argument("--pairs", type=int, default=20_000, help="training pairs of each label (default 20000)")
-    parser.add_argument("--epochs", type=int, default=60, help="at most so many epochs (default 60)")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, ... of each row (default 3)")
-    parser.add_argument("--out", type=Path, default=Path("results"), metavar="FOLDER", help="where the table goes (default results)")
-    options = parser.parse_args(arguments)
-    if min(options.pairs - 1, options.epochs, options.seeds) < 1:
-        parser.error("--pairs must be 2 or more, --epochs and --seeds 1 or more")
-    return options
-
-
 def row(words, results, alpha):
     """One line of the table on the results of all seeds."""
     learned = [result for result in results if result]
@@ -124,24 +110,13 @@ def row(words, results, alpha):
             f"{worst:.1%}" if worst < 1 else "over 100%", from_to([result["sign_t"] for result in learned], 2))
 
 
-def from_to(values, digits):
-    return f"{mean(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
-
-
 def main(arguments=None):
-    options = parse(arguments)
-    words = f"python benchmarks/sensitivity.py --pairs {options.pairs} --epochs {options.epochs} --seeds {options.seeds}"
-    print(words)
-    path, lines = options.out / "sensitivity.json", []
-    done = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    options, words = parse(arguments, "sensitivity", __doc__, pairs=20_000, epochs=60, seeds=3)
+    kept, lines = Kept(options.out / "sensitivity.json"), []
     for name, choices, alpha in ROWS:
-        keys = [f"{choices}, {options.pairs} pairs, {options.epochs} epochs, seed {seed}" for seed in range(options.seeds)]
-        for seed, key in enumerate(keys):
-            if key not in done:
-                done[key] = measure(choices, seed, options.pairs, options.epochs)
-                write(path, lambda file: json.dump(done, file, indent=1, ensure_ascii=False))
-                print(f"{name}, seed {seed}: " + (f"accuracy {done[key]['accuracy']:.3f}" if done[key] else "diverged"), flush=True)
-        lines.append(row(name, [done[key] for key in keys], alpha))
+        results = [kept(f"{choices}, {options.pairs} pairs, {options.epochs} epochs, seed {seed}",
+                        lambda: measure(choices, seed, options.pairs, options.epochs)) for seed in range(options.seeds)]
+        lines.append(row(name, results, alpha))
     text = "\n".join([
         f"Made by `{words}`.", "",
         f"System `sr`, {options.pairs} pairs of each label, two hidden layers, at most {options.epochs} epochs; the rate is halved after 2 "

@@ -108,7 +108,7 @@ def test_benchmark_commands_in_the_documents_have_options_that_exist(command):
     script, *words = command.split()[1:]
     assert (ROOT / script).exists()
     if script == "benchmarks/sensitivity.py":
-        sensitivity.parse(words)
+        sensitivity.parse(words, "sensitivity", "", 20_000, 60, 3)
     else:
         assert not words
 
