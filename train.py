@@ -47,8 +47,8 @@ from training import SCHEDULES
 
 HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes (AUDIT.md)
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
-# Fields, whose f bends more at rate 4 (AUDIT.md).
-QUICK_RATES = {"em": 2.0, "em-fixed": 2.0}
+# Orbits and fields, whose f bends more at rate 4 (AUDIT.md).
+QUICK_RATES = {"cp": 3.0, "cp-fixed": 3.0, "em": 2.0, "em-fixed": 2.0}
 SEARCH_PAIRS, SEARCH_EPOCHS = 20_000, 40                # quick, for --discover, which trains several networks
 
 
@@ -107,7 +107,7 @@ def parse(arguments):
     parser.add_argument("--features", nargs="+", metavar="NAME", help="what short formulas are made of: "
                         f"{', '.join(reading.LIBRARIES)}, and expressions such as \"v_x^2 + v_y^2\", a space before a leading minus (default: as suits the system)")
     parser.add_argument("--schedule", choices=SCHEDULES, default="quick",
-                        help="quick: learning rate 4 or 2, a minute or two (default); paper: Appendix B as printed, an hour or more")
+                        help="quick: learning rate 4 to 2, a minute or two (default); paper: Appendix B as printed, an hour or more")
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument("--seed", type=whole(0, 10**9), default=0, metavar="N",
                        help="seed of the data, the initial weights and the batches (default 0)")
