@@ -47,8 +47,8 @@ from training import SCHEDULES
 
 HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes (AUDIT.md)
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
-# Orbits and fields, whose f bends more at rate 4 (AUDIT.md).
-QUICK_RATES = {"cp": 3.0, "cp-fixed": 3.0, "em": 2.0, "em-fixed": 2.0}
+# Where f bends more at rate 4 (AUDIT.md).
+QUICK_RATES = {"cp": 3.0, "em": 2.0, "em-fixed": 2.0}
 SEARCH_PAIRS, SEARCH_EPOCHS = 20_000, 40                # quick, for --discover, which trains several networks
 
 
