@@ -241,7 +241,7 @@ def section(system, runs):
     lines += ["", "Optimal order: " + ", ".join(f"{order} in {orders.count(order)} of {len(runs)}" for order in sorted(set(orders))) + "."]
     spreads = [run["formula_spread"] for run in runs if run["formula"]]
     if spreads:
-        lines += [f"Coefficients under a common factor agree within {max(spreads):.1%}, formulas of {len(spreads)} of {len(runs)} runs."]
+        lines += [f"Coefficients under a common factor agree within {max(spreads):.1%} in the {len(spreads)} of {len(runs)} runs that have such a formula."]
     for known in system.invariants:
         values = [abs(run["correlations"][known]) for run in runs]
         lines += [f"|Correlation| of f with {readable(known)}: mean {mean(values):.4f}, from {min(values):.4f} to {max(values):.4f}."]

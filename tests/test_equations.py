@@ -537,10 +537,13 @@ def test_appendix_B_only_rate_times_the_root_of_epsilon_counts_where_gradients_a
 
 
 def test_appendix_B_learning_rate_of_100_is_not_needed_every_kept_run_that_starts_low_found_its_invariant():
-    low = [result for path, result in RUNS if result["system"] in ("sr", "cp", "em", "em-fixed") and result["settings"]["learning_rate"] <= 10]
+    low = [result for path, result in RUNS if result["system"] != "sr-fixed" and result["settings"]["learning_rate"] <= 10]
     assert low
     for result in low:
-        assert result["test_accuracy"] > physics.SYSTEMS[result["system"]].published.accuracy[1] - 0.01 and result["formula"]
+        training, test = physics.SYSTEMS[result["system"]].published.accuracy
+        within = 0.005 if result["system"] == "cp-fixed" else 0
+        assert result["train_accuracy"] >= training - within and result["test_accuracy"] >= test - within
+        assert result["formula"] or result["system"] == "cp-fixed"      # whose f is no polynomial
 
 
 def test_appendix_B_the_schedule_that_starts_at_100_reaches_the_paper_only_after_its_rate_has_come_down():
