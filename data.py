@@ -44,8 +44,8 @@ def load_system(path, group_column=None, known=()):
     train, test = split(observations, groups)
     pairs = [count_pairs(part[1]) for part in (train, test)]
     if min(pairs) < FEWEST_PAIRS:
-        raise ValueError(f"{path} has {pairs[0]} pairs of observations that belong together to learn from, and {pairs[1]} in other groups to "
-                         f"test on, too few; give {FEWEST_PAIRS} of each or more, {FEW_PAIRS} are advisable")
+        raise ValueError(f"{path} has {pairs[0]} pairs of observations that belong together to learn from, and "
+                         f"{pairs[1]} in other groups to test on, too few; give {FEWEST_PAIRS} of each or more, {FEW_PAIRS} are advisable")
     known = [Expression(text, names) for text in known]
     invariants = {expression.name: lambda x, expression=expression: expression(x)[0] for expression in known}
     for invariant in invariants.values():
@@ -117,10 +117,11 @@ def read_csv(path, group_column=None):
     head = [name.strip() for name in head]
     candidates = [name for name in head if name == group_column or group_column is None and name.lower() in GROUP_COLUMNS]
     if len(candidates) != 1:
-        raise ValueError(f"{path} must have one column that tells which observations belong together, named {group_column or ', '.join(GROUP_COLUMNS)}; "
-                         f"its columns are {', '.join(head) or 'missing'}; --group NAME names another")
+        raise ValueError(f"{path} must have one column that tells which observations belong together, named "
+                         f"{group_column or ', '.join(GROUP_COLUMNS)}; its columns are {', '.join(head) or 'missing'}; --group NAME names another")
     at = head.index(candidates[0])
-    observations, groups = np.empty((len(rows), len(head) - 1)), []
+    names = head[:at] + head[at + 1:]
+    observations, groups = np.empty((len(rows), len(names))), []
     for i, row in enumerate(rows):
         if len(row) != len(head):
             raise ValueError(f"{path}: row {i + 1} has {len(row)} values, the head has {len(head)}")
@@ -129,8 +130,8 @@ def read_csv(path, group_column=None):
             try:
                 observations[i, j] = float(text)
             except ValueError:
-                raise ValueError(f"{path}: row {i + 1} has {text[:20]!r} in column {(head[:at] + head[at + 1:])[j]}, where a number must stand") from None
-    return observations, np.array(groups), head[:at] + head[at + 1:]
+                raise ValueError(f"{path}: row {i + 1} has {text[:20]!r} in column {names[j]}, where a number must stand") from None
+    return observations, np.array(groups), names
 
 
 def checked(path, observations, groups, names):
@@ -148,7 +149,8 @@ def checked(path, observations, groups, names):
         raise ValueError(f"{path} has the one column {names[0]}; an invariant needs two or more")
     if not np.isfinite(observations).all():
         row, column = np.argwhere(~np.isfinite(observations))[0]
-        raise ValueError(f"{path} has {observations[row, column]} in observation {row + 1}, column {names[column]}; leave such observations out")
+        raise ValueError(f"{path} has {observations[row, column]} in observation {row + 1}, column {names[column]}; "
+                         "leave such observations out")
     still = [name for name, column in zip(names, observations.T) if np.ptp(column) <= 1e-12 * np.abs(column).max()]
     if still:
         raise ValueError(f"{path}: column {still[0]} has one value throughout, from which nothing can be learned; leave it out")

@@ -373,7 +373,8 @@ SYSTEMS = {system.name: system for system in [
     System("cp-fixed", "Central potential, angular momentum fixed", STATE, sample_orbits_of_fixed_angular_momentum,
            OF_ORBITS, Published(
         accuracy=(0.99, 0.99), table="III",
-        r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729), 3: (0.9938, 0.9940), 4: (0.9982, 0.9982)}), fixed=("L",), features=FORMULAS_OF_ORBITS),
+        r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729), 3: (0.9938, 0.9940), 4: (0.9982, 0.9982)}),
+        fixed=("L",), features=FORMULAS_OF_ORBITS),
     System("em", "Electromagnetism", FIELD, sample_fields, OF_FIELDS, Published(
         accuracy=(0.95, 0.94), table="IV",
         r2={1: (0.0000, 0.0000), 2: (0.9902, 0.9902), 3: (0.9902, 0.9902), 4: (0.9946, 0.9946)},

@@ -185,5 +185,6 @@ def explained(system, x, f, x_test, f_test):
         coefficients, intercept = regression.ridge(columns, f, alpha=0)
         scores[", ".join(names)] = {"r2": float(regression.r2_score(f_test, columns_test @ coefficients + intercept)),
                                     "coefficients": coefficients.tolist(),
-                                    "correlation_of_square": regression.correlation(columns_test[:, 0], f_test**2) if len(names) == 1 else None}
+                                    "correlation_of_square": regression.correlation(columns_test[:, 0], f_test**2)
+                                    if len(names) == 1 else None}
     return scores

@@ -43,7 +43,8 @@ def ridge(features, target, alpha=ALPHA):
     """Closed-form ridge regression of target (n,) on features (n, p), intercept not penalised.
 
     Returns coefficients (p,) and intercept. With alpha = 0 and dependent features, one of the many
-    solutions: that of least norm in features scaled to length one. Raises ValueError if shapes disagree, values are not finite or alpha is negative.
+    solutions: that of least norm in features scaled to length one. Raises ValueError if shapes disagree,
+    values are not finite or alpha is negative.
     """
     features = finite_array("features", features, "n", "p").astype(float, copy=False)
     target = finite_array("target", target, len(features)).astype(float, copy=False)

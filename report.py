@@ -204,7 +204,8 @@ def summary_of_discoveries(results):
                       ", ".join(f"{step['test_accuracy']:.3f}" for step in result["steps"]),
                       ", ".join(f"{step['independence']:.2f}" for step in result["steps"]),
                       "; ".join(best_explained(step) for step in result["steps"] if step["found"]),
-                      ", ".join(f"{max((fit['r2'][1] for fit in step['sparse'].values()), default=0):.3f}" for step in result["steps"] if step["found"]))
+                      ", ".join(f"{max((fit['r2'][1] for fit in step['sparse'].values()), default=0):.3f}"
+                                for step in result["steps"] if step["found"]))
                      for result in results))
     return "\n".join(lines) + "\n"
 
@@ -241,7 +242,8 @@ def section(system, runs):
     lines += ["", "Optimal order: " + ", ".join(f"{order} in {orders.count(order)} of {len(runs)}" for order in sorted(set(orders))) + "."]
     spreads = [run["formula_spread"] for run in runs if run["formula"]]
     if spreads:
-        lines += [f"Coefficients under a common factor agree within {max(spreads):.1%} in the {len(spreads)} of {len(runs)} runs that have such a formula."]
+        lines += [f"Coefficients under a common factor agree within {max(spreads):.1%} in the {len(spreads)} of {len(runs)} runs "
+                  "that have such a formula."]
     for known in system.invariants:
         values = [abs(run["correlations"][known]) for run in runs]
         lines += [f"|Correlation| of f with {readable(known)}: mean {mean(values):.4f}, from {min(values):.4f} to {max(values):.4f}."]

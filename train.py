@@ -105,7 +105,8 @@ def parse(arguments):
     parser.add_argument("--discover", action="store_true",
                         help="look for all invariants, one after another, instead of the first")
     parser.add_argument("--features", nargs="+", metavar="NAME", help="what short formulas are made of: "
-                        f"{', '.join(reading.LIBRARIES)}, and expressions such as \"v_x^2 + v_y^2\", a space before a leading minus (default: as suits the system)")
+                        f"{', '.join(reading.LIBRARIES)}, and expressions such as \"v_x^2 + v_y^2\", a space before a leading "
+                        "minus (default: as suits the system)")
     parser.add_argument("--schedule", choices=SCHEDULES, default="quick",
                         help="quick: learning rate 4 to 2, a minute or two (default); paper: Appendix B as printed, an hour or more")
     seeds = parser.add_mutually_exclusive_group()
@@ -121,7 +122,8 @@ def parse(arguments):
     parser.add_argument("--fresh", action="store_true", help="start over, in place of an unfinished or finished run")
     parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label "
                         f"(default: the paper's; with quick at most {QUICK_PAIRS}, searching {SEARCH_PAIRS})")
-    parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N", help=f"at most so many epochs (default: the schedule's; with quick, searching, {SEARCH_EPOCHS})")
+    parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N",
+                        help=f"at most so many epochs (default: the schedule's; with quick, searching, {SEARCH_EPOCHS})")
     parser.add_argument("--learning-rate", type=positive, metavar="X", help="starting rate (default: the schedule's)")
     parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", metavar="N",
                         help="sizes of the hidden layers (default 200 50, with the schedule paper 200 200)")
@@ -198,11 +200,12 @@ def system_of(options, name=None):
         except ValueError as error:
             raise UserError(f"cannot use --data: {error}") from error
         if system.train_pairs < data.FEW_PAIRS:
-            print(f"train.py: {options.data} has only {system.train_pairs} pairs to train on; what is found may not be reliable", file=sys.stderr)
+            print(f"train.py: {options.data} has only {system.train_pairs} pairs to train on; what is found may not be reliable",
+                  file=sys.stderr)
         for column, centre, scale in zip(system.inputs, system.centre, system.scale):
             if abs(centre) > 10 * scale:
-                print(f"train.py: {options.data}: column {column} varies by less than a tenth of its size; formulas are found better with its "
-                      "mean, or a number near it, subtracted", file=sys.stderr)
+                print(f"train.py: {options.data}: column {column} varies by less than a tenth of its size; formulas are found "
+                      "better with its mean, or a number near it, subtracted", file=sys.stderr)
     if "rational" in options.features:
         if not {"x", "y"} <= set(system.inputs):
             raise UserError(f"--features rational needs inputs named x and y; {system.name} has {', '.join(system.inputs)}")
@@ -285,7 +288,8 @@ def read_model(system, options):
         raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")
     train, test = experiment.sample_sets(system, experiment.seed_streams(options.seed)[0], options.pairs or train_pairs(options, system))
     experiment.check_features(system, train[0], test[0])
-    result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}", **reading.read_off(system, network, train, test)}
+    result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}",
+              **reading.read_off(system, network, train, test)}
     print(report(result))
 
 
@@ -295,7 +299,8 @@ def run_many(options):
     """Each system and seed as a process of its own, --jobs at a time; return 1 if one failed, else 0."""
     systems = [system_of(options, name) for name in (physics.SYSTEMS if options.system == "all" else [options.system])]
     seeds = options.seeds or [options.seed]
-    label = f"{'all' if options.system == 'all' else systems[0].name}-{options.schedule}{'-discover' if options.discover else ''}-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else "")
+    label = (f"{'all' if options.system == 'all' else systems[0].name}-{options.schedule}{'-discover' if options.discover else ''}"
+             f"-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else ""))
     folder = writable_folder(options.out / label)
     finished, failed = run_all([run_of(options, system, seed) for system in systems for seed in seeds], options.jobs)
     if finished:
