@@ -175,6 +175,14 @@ def test_the_page_lists_every_seed_and_the_range_of_what_goes_beyond_the_paper()
     assert [["0", "0.9500", "0.9960", "f ≈ 0 t²"], ["2", "0.9500", "0.9960", "f ≈ 2 t²"]] == [row for row in rows(text) if "t²" in row[-1] and row[0] in "02" and len(row) == 4]
 
 
+def test_the_page_says_which_seeds_learned_nothing_and_shows_the_equation_of_one_that_did():
+    lost = {**beyond(0, 0.0), "test_accuracy": 0.5, "formula": None}
+    text = report.summary([lost, beyond(1, 0.99)])
+    assert rows(text)[2][-1].endswith(", in 1 of 2 seeds") and "Eq. (5), seed 1:" in text
+    assert ["0", "0.5000", "0.9960", "no invariant"] in rows(text) and ["1", "0.9500", "0.9960", "f ≈ 1 t²"] in rows(text)
+    assert report.summary([lost]).count("no invariant") == 2
+
+
 def searched(seed, accuracies):
     steps = [{"train_accuracy": accuracy, "test_accuracy": accuracy, "independence": 0.9, "found": accuracy > 0.7, "alignment": None,
               "sparse": {}, "on_invariants": {"s^2": {"r2": 0.97, "coefficients": [1.0], "correlation_of_square": 0.0}}} for accuracy in accuracies]
