@@ -136,6 +136,15 @@ def test_the_oscillator_of_the_course_keeps_the_four_quadratic_invariants_named_
         assert invariant(pair[0]) == pytest.approx(invariant(pair[1]), abs=1e-9)
 
 
+@pytest.mark.parametrize("name, library, conserved", [
+    ("em", "polynomial(physics.FIELD, 2)", 2), ("cp", "rational(physics.STATE, 3)", 4), ("sr-fixed", "polynomial(physics.EVENT, 1)", 0)])
+def test_without_a_network_the_course_finds_as_many_combinations_that_do_not_vary_within_pairs_as_there_are(name, library, conserved):
+    names = {}
+    block, = [block for block in python_blocks(COURSE) if "scipy.linalg.eigh" in block]
+    exec(block.replace('"em"', f'"{name}"').replace("polynomial(physics.FIELD, 2)", library).replace("50_000", "2_000"), names)
+    assert np.all(np.abs(names["eigenvalues"][:conserved]) < 1e-9) and names["eigenvalues"][conserved] > 0.5
+
+
 # ----------------------------------------------------------------------------------------- results
 
 def test_results_page_is_what_its_own_commands_make_of_the_results():
