@@ -35,6 +35,8 @@ def load_system(path, group_column=None, known=()):
     """
     path = Path(path)
     if path.suffix.lower() == ".npz":
+        if group_column:
+            raise ValueError(f"{path} has no columns of groups to name by --group {group_column}; that is for .csv files")
         observations, groups, names = read_npz(path)
     elif path.suffix.lower() == ".csv":
         observations, groups, names = read_csv(path, group_column)
@@ -97,6 +99,8 @@ def read_npz(path):
         x, x_prime = arrays["x"], arrays["x_prime"]
         if x.ndim != 2 or x.shape != x_prime.shape:
             raise ValueError(f"{path}: x and x_prime must have one and the same shape (pairs, columns), got {x.shape} and {x_prime.shape}")
+        if np.array_equal(x, x_prime):
+            raise ValueError(f"{path}: x and x_prime are the same observations; x_prime must be others, of the same things")
         columns = x.shape[1]
         observations, groups = np.concatenate([x, x_prime]), np.tile(np.arange(len(x)), 2)
     else:
@@ -125,6 +129,8 @@ def read_csv(path, group_column=None):
     for i, row in enumerate(rows):
         if len(row) != len(head):
             raise ValueError(f"{path}: row {i + 1} has {len(row)} values, the head has {len(head)}")
+        if not row[at].strip():
+            raise ValueError(f"{path}: row {i + 1} has nothing in column {head[at]}; say what each observation belongs to, or leave it out")
         groups.append(row[at].strip())
         for j, text in enumerate(row[:at] + row[at + 1:]):
             try:

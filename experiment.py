@@ -204,15 +204,15 @@ def show_finished(folder, plan):
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is of another program ({error!r}); --fresh starts the run over") from error
     if other:
-        raise UserError(f"{folder} holds a finished run with another {other}; give another --out, or --fresh to replace it")
+        raise UserError(f"{folder} holds a finished run of other settings ({other}); give another --out, or --fresh to replace it")
     print(f"{text}\n{folder} holds this run, finished; --fresh would start it over.")
     return True
 
 
 def other_settings(kept, identity):
-    """The names of the settings in which a kept run differs, in words; one that is missing counts as None."""
+    """The names of the settings in which a kept run differs; one that is missing counts as None."""
     identity = json.loads(json.dumps(identity))
-    return " and ".join(name for name in {**identity, **kept} if kept.get(name) != identity.get(name))
+    return ", ".join(name for name in {**identity, **kept} if kept.get(name) != identity.get(name))
 
 
 # ------------------------------------------------------------------------------------- checkpoints
@@ -285,7 +285,7 @@ def restore(training, folder, plan):
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
         if other:
-            raise UserError(f"{folder} holds an unfinished run with another {other}; give another --out, or --fresh to start over")
+            raise UserError(f"{folder} holds an unfinished run of other settings ({other}); give another --out, or --fresh to start over")
         if path != found[0]:
             print(f"{newest} is damaged; the one before is used.")
             os.replace(before, newest)                  # or the next save would put the damaged one in its place

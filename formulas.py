@@ -20,6 +20,11 @@ class Formula:
     spread: float                # largest deviation of a coefficient from its group's, relative to it
     dropped: tuple = field(default=("", 0.0))            # largest term left out: name, its size / that of the largest group
 
+    @property
+    def length(self):
+        """How many terms it has."""
+        return sum(len(signs) for _, signs in self.groups)
+
     def __str__(self):
         largest = abs(self.groups[0][0])
         parts, decimals = [], decimals_for(largest, digits=3, least=0)

@@ -43,12 +43,12 @@ def read_off(system, network, train, test):
         else:                                           # in other units a small coefficient says little: the fewest that explain f
             fewest = regression.sparse_fit(polynomial(system.inputs, order), x, f)
             formula = formulas.group_terms(fewest.terms, fewest.intercept, drop=0)
-        if sum(len(signs) for _, signs in formula.groups) > MOST_TERMS:
+        if formula.length > MOST_TERMS:
             formula = None
     return {
         "train_accuracy": float(network.evaluate(*train)[1]),
         "test_accuracy": test_accuracy,
-        "r2": {str(n): polynomial.r2 for n, polynomial in polynomials.items()},
+        "r2": {str(n): each.r2 for n, each in polynomials.items()},
         "optimal_order": order,
         "polynomial": {"terms": fit.terms(), "intercept": fit.intercept, "text": str(fit)},
         "formula": str(formula) if formula else None,
@@ -95,9 +95,9 @@ def common(system, networks, x):
             "eigenvalues": eigenvalues[:len(rows) + 1].tolist()}
 
 
-def orders_for(inputs, most=1000):
-    """Orders of polynomials of at most so many terms, which is all of Tables I to V for up to 10 inputs; at least 1 and 2."""
-    return [order for order in regression.ORDERS if order <= 2 or comb(inputs + order, order) <= most + 1]
+def orders_for(width, most=1000):
+    """Orders of polynomials of at most so many terms, which is all of Tables I to V for a width of up to 10 inputs; at least 1 and 2."""
+    return [order for order in regression.ORDERS if order <= 2 or comb(width + order, order) <= most + 1]
 
 
 def aligned(system, network, x, quadratic=None, normals=()):
@@ -109,19 +109,22 @@ def aligned(system, network, x, quadratic=None, normals=()):
         alignment and of the ridge regression are off, each as a vector of length 1.
     """
     gradients = network.input_gradient(x)[:, 0].astype(float)
-    if not gradients.any():
-        return None
     library = polynomial(system.inputs, max(orders_for(len(system.inputs), 300)))
-    alignments = regression.gradient_alignment(library, x, gradients, normals, system.scale)
+    try:
+        alignments = regression.gradient_alignment(library, x, gradients, normals, system.scale)
+    except ValueError:                                  # f is constant, or a function of the normals' quantities alone
+        return None
     order = regression.aligned_order(alignments)
     best = alignments[order or 2]
     errors = {}
-    for name, invariant in system.invariants.items() if quadratic is not None else ():
+    if quadratic is not None:
         features = monomials(x, monomial_exponents(len(system.inputs), 2))
-        true, intercept = regression.ridge(features, invariant(x), alpha=0)
-        if name not in system.fixed and regression.r2_score(invariant(x), features @ true + intercept) > 1 - 1e-9:
-            errors[name] = {method: distance_of_directions(found, true)
-                            for method, found in (("ridge", quadratic), ("alignment", alignments[2].coefficients))}
+        for name in (name for name in system.invariants if name not in system.fixed):
+            known = system.invariants[name](x)
+            true, intercept = regression.ridge(features, known, alpha=0)
+            if regression.r2_score(known, features @ true + intercept) > 1 - 1e-9:
+                errors[name] = {method: distance_of_directions(found, true)
+                                for method, found in (("ridge", quadratic), ("alignment", alignments[2].coefficients))}
     return {"eigenvalues": {str(n): alignment.eigenvalues[:4].tolist() for n, alignment in alignments.items()},
             "order": order, "terms": best.terms(), "coefficient_errors": errors,
             "formula": short_formula(best.terms(), sizes=sizes(
@@ -160,7 +163,7 @@ def sparse(system, name, library, x, f, x_test, f_test):
     prediction = np.full(len(x_test), fit.intercept)
     for feature, coefficient in fit.terms.items():
         prediction += coefficient * values[:, library.names.index(feature)]
-    # All that is left is needed; where features are of like size, what hardly counts may still go.
+    # Where features are of like size, a term with a coefficient of 2 % of the largest is not worth its place.
     drop = 0.02 if system.scale is None and name != "typed" else 0
     return {"terms": fit.terms, "intercept": fit.intercept, "r2": [fit.r2, float(regression.r2_score(f_test, prediction))],
             "richest_r2": fit.richest_r2,
@@ -172,7 +175,7 @@ def short_formula(terms, intercept=0.0, drop=0.1, sizes=None):
     if not any(terms.values()):
         return None
     formula = formulas.group_terms(terms, intercept, drop=drop, sizes=sizes)
-    return str(formula) if sum(len(signs) for _, signs in formula.groups) <= MOST_TERMS else None
+    return str(formula) if formula.length <= MOST_TERMS else None
 
 
 def explained(system, x, f, x_test, f_test):

@@ -88,7 +88,7 @@ def _constant(target):
 
 
 def _solve(gram, moment, alpha):
-    """Solve (gram + alpha) c = moment, where gram (p, p) and moment (p,) belong to centred features."""
+    """Solve (gram + alpha 1) c = moment, where gram (p, p) and moment (p,) belong to centred features."""
     matrix = gram + alpha * np.eye(len(gram))
     # With every feature scaled to length one, high and low orders weigh alike in the conditioning; where
     # the solution is unique, it is the same. A constant feature, of length zero, keeps its scale.
@@ -127,6 +127,7 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
 
     The sums over samples are taken block by block, so that memory does not grow with n, and once for
     all orders: features of lower degree come first, so lower orders are leading blocks of the highest.
+    Raises ValueError if shapes disagree, values are not finite, there are no samples or alpha is negative.
     """
     x, x_test = finite_array("x", x, "n", len(inputs)), finite_array("x_test", x_test, "n", len(inputs))
     f, f_test = finite_array("f", f, len(x)).astype(float), finite_array("f_test", f_test, len(x_test)).astype(float)
@@ -142,7 +143,7 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
         gram += phi.T @ phi
         moment += phi.T @ target
     mean = near + total / len(x)
-    gram -= np.outer(total, total) / len(x)
+    gram -= np.outer(total, total) / len(x)              # moment needs none of this: the targets sum to zero
 
     solutions = np.zeros((len(mean), len(orders)))       # one column per order, zero above its degree
     sizes = [int(np.sum(exponents.sum(axis=1) <= order)) for order in orders]
@@ -196,8 +197,8 @@ class Alignment:
         """The second eigenvalue over the first."""
         return self.eigenvalues[1] / max(self.eigenvalues[0], 1e-12) if len(self.eigenvalues) > 1 else 1.0
 
-    def terms(self, scale=1.0):
-        return {name: float(scale * c) for name, c in zip(self.names, self.coefficients)}
+    def terms(self):
+        return {name: float(c) for name, c in zip(self.names, self.coefficients)}
 
 
 def gradient_alignment(library, x, gradients, normals=(), scale=None):
@@ -215,7 +216,7 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None):
         c A c / c B c,    B = mean of grad phi grad phi^T,    A = B - mean of (grad phi n)(grad phi n)^T,
 
     is least for the first generalised eigenvector of A c = lambda B c. Returns {order: Alignment}, for each
-    degree of the library. Raises ValueError if shapes disagree or f has no gradient anywhere.
+    degree of the library. Raises ValueError if shapes disagree, f has no gradient anywhere or all features are constant.
     """
     gradients = finite_array("gradients", gradients, "n", len(library.inputs))
     a, b = _alignment_matrices(library, x, gradients[:, :, None], normals, scale)
@@ -242,8 +243,8 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
     and the eigenvalues.
     """
     values, vectors = _generalised_eigenvectors(*_alignment_matrices(library, x, gradients, (), scale))
-    sizes = np.maximum(values, 1e-12)
-    last = np.flatnonzero((sizes[:-1] < most) & (sizes[1:] >= least_gap * sizes[:-1]))
+    floored = np.maximum(values, 1e-12)
+    last = np.flatnonzero((floored[:-1] < most) & (floored[1:] >= least_gap * floored[:-1]))
     if len(last) == 0:
         return [], values
     sizes = np.ones(len(library.names)) if scale is None else np.sqrt(np.mean(library.values(x)**2, axis=0))
@@ -268,41 +269,43 @@ def _alignment_matrices(library, x, gradients, normals, scale):
     gradients = finite_array("gradients", gradients, *x.shape, "k").astype(float) * scale[:, None]
     normals = np.stack([finite_array("normals", normal, *x.shape) * scale for normal in normals], axis=2) if len(normals) else None
     p = len(library.names)
-    a, b, counted = np.zeros((p, p)), np.zeros((p, p)), 0
+    parallel, b, counted = np.zeros((p, p)), np.zeros((p, p)), 0
     for start in range(0, len(x), GRADIENT_BLOCK):
         block = slice(start, start + GRADIENT_BLOCK)
         phi, n = library.evaluate(x[block])[1] * scale, gradients[block]
+        least = 1e-6 * max(np.linalg.norm(n, axis=1).max(), 1e-300)     # below it all units of a network are off, or rounding is left
         if normals is not None:
             along = np.linalg.qr(normals[block])[0]                     # orthonormal columns (n, d, constants)
-            across = along @ along.transpose(0, 2, 1)
-            phi, n = phi - phi @ across, n - across @ n
-        length = np.linalg.norm(n, axis=1).min(axis=1)
-        some = length > 1e-6 * max(length.max(), 1e-300)                # elsewhere all units of a network are off
+            onto_normals = along @ along.transpose(0, 2, 1)
+            phi, n = phi - phi @ onto_normals, n - onto_normals @ n
+        some = np.linalg.norm(n, axis=1).min(axis=1) > least
         phi, basis = phi[some], np.linalg.qr(n[some])[0]
         flat, projected = phi.transpose(0, 2, 1).reshape(-1, p), (phi @ basis).transpose(0, 2, 1).reshape(-1, p)
         b += flat.T @ flat
-        a -= projected.T @ projected
+        parallel += projected.T @ projected
         counted += len(phi)
     if not counted:
         raise ValueError("gradients must not be zero everywhere: a constant f has no direction")
-    return a + b, b
+    if not b.any():
+        raise ValueError("the library must hold a feature that is not constant")
+    return b - parallel, b
 
 
-def aligned_order(alignments, gap=5.0):
-    """The lowest order at which the gap between first and second eigenvalue opens, None if it never does.
+def aligned_order(alignments, gap=5.0, most=0.2):
+    """The lowest order at which a first eigenvalue below `most` is `gap` times below the second, None if there is none.
 
     At higher orders it closes again, since the square of an invariant is parallel to it too.
     """
     return next((order for order, alignment in sorted(alignments.items())
-                 if alignment.gap >= gap and alignment.eigenvalues[0] < 0.2), None)
+                 if alignment.gap >= gap and alignment.eigenvalues[0] < most), None)
 
 
 def _generalised_eigenvectors(a, b):
     """Rising eigenvalues of a c = lambda b c, and vectors in columns; b may be singular, as on a surface."""
     scale = np.sqrt(np.maximum(b.diagonal(), 1e-300))
-    sizes, directions = np.linalg.eigh(b / np.outer(scale, scale))
-    kept = sizes > 1e-9 * sizes[-1]                     # combinations without a gradient, such as a fixed invariant
-    whitening = directions[:, kept] / np.sqrt(sizes[kept]) / scale[:, None]
+    lengths, directions = np.linalg.eigh(b / np.outer(scale, scale))
+    kept = lengths > 1e-9 * lengths[-1]                     # combinations without a gradient, such as a fixed invariant
+    whitening = directions[:, kept] / np.sqrt(lengths[kept]) / scale[:, None]
     values, vectors = np.linalg.eigh(whitening.T @ a @ whitening)
     return np.clip(values, 0, None), whitening @ vectors
 

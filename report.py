@@ -1,6 +1,7 @@
 """Results beside the paper: the report of one run, and the page of many (python train.py --report)."""
 
 import json
+import re
 from pathlib import Path
 from statistics import mean, median, stdev
 
@@ -61,12 +62,12 @@ def beyond(result):
         lines += ["", f"Order at which the gap opens: {alignment['order'] or 'none'}."]
         lines += [f"    {alignment['formula'].replace('f ≈', 'f is a function of')}"] if alignment["formula"] else []
     if sparse := result.get("sparse"):
-        lines += ["", "Fewest features that explain f:", ""]
-        lines += table(("features", "R², test", "R² of all", "formula"),
+        lines += ["", "Fewest features that explain f (R² is that of the fitted coefficients, which the formula rounds and groups):", ""]
+        lines += table(("features", "R², test", "R² of all features, training", "formula"),
                        *((name, f"{fit['r2'][1]:.4f}", f"{fit['richest_r2']:.4f}", fit["formula"] or f"{len(fit['terms'])} terms")
                          for name, fit in sparse.items()))
     if scores := result.get("on_invariants"):
-        lines += ["", "f as a multiple of known invariants that vary:", ""]
+        lines += ["", "f as a linear function of each known invariant that varies:", ""]
         lines += table(("invariant", "R², test", "correlation with f²"),
                        *((readable(name), f"{score['r2']:.4f}",
                           "-" if score["correlation_of_square"] is None else f"{score['correlation_of_square']:.4f}")
@@ -97,13 +98,17 @@ def step_in_words(number, step):
     """One line on one step of a search."""
     if not step["found"]:
         return f"Step {number}: nothing left, test accuracy {step['test_accuracy']:.3f}, independence {step['independence']:.2f}."
-    return f"Step {number}: found, test accuracy {step['test_accuracy']:.3f}; {best_formula(step['sparse']) or 'no short formula'}"
+    return f"Step {number}: found, test accuracy {step['test_accuracy']:.3f}; {formula_of(best_fit(step['sparse'])) or 'no short formula'}"
 
 
-def best_formula(sparse):
-    """Of the short formulas by library the last one that fits about as well as the best; None if there are none."""
+def best_fit(sparse):
+    """Of the fits by library that have a short formula, the last that is about as good as the best; None if there are none."""
     fits = [fit for fit in sparse.values() if fit["formula"]]
-    return next((fit["formula"] for fit in reversed(fits) if fit["r2"][1] > max(fit["r2"][1] for fit in fits) - 0.05), None)
+    return next((fit for fit in reversed(fits) if fit["r2"][1] > max(fit["r2"][1] for fit in fits) - 0.05), None)
+
+
+def formula_of(fit):
+    return fit["formula"] if fit else None
 
 
 def number_of(count):
@@ -131,7 +136,8 @@ def equations(result):
 
 def table(*rows):
     """Lines of a Markdown table, its columns aligned for the terminal; the first row is the head."""
-    rows = [(*(str(cell).replace("|", "\\|") for cell in row), *[""] * (len(rows[0]) - len(row))) for row in rows]     # as in |B|²
+    rows = [(*(re.sub(r"^-(0\.0+)$", r"\1", str(cell)).replace("|", "\\|") for cell in row), *[""] * (len(rows[0]) - len(row)))
+            for row in rows]                            # no negative zero; and | in a cell, as in |B|², is no border
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
@@ -159,16 +165,16 @@ def load_results(paths):
     """
     results, settings = {}, {}
     for path in map(Path, paths):
-        files = sorted(path.rglob("result.json"))
+        files = sorted(path.rglob("result.json")) if path.is_dir() else []
         if not files:
-            raise ValueError(f"{path} holds no result.json; give folders of finished runs")
+            raise ValueError(f"{path} is no folder that holds a result.json; give folders of finished runs")
         for file in files:
             result = load_result(file)
             name = result["system"]
             key = list(SYSTEMS).index(name) if name in SYSTEMS else len(SYSTEMS), str(name), int(result["seed"])
             first = next(iter(results.values()), result)
             if ("steps" in result) != ("steps" in first):
-                raise ValueError(f"{file} is a search for all invariants or others are; report them apart")
+                raise ValueError(f"{file} is {'a search for all invariants' if 'steps' in result else 'one run'}, others are not; report them apart")
             if key in results:
                 raise ValueError(f"{file} is a second run of {result['system']} with seed {result['seed']}; give one of them")
             results[key] = result
@@ -204,8 +210,7 @@ def summary_of_discoveries(results):
                       ", ".join(f"{step['test_accuracy']:.3f}" for step in result["steps"]),
                       ", ".join(f"{step['independence']:.2f}" for step in result["steps"]),
                       "; ".join(best_explained(step) for step in result["steps"] if step["found"]),
-                      ", ".join(f"{max((fit['r2'][1] for fit in step['sparse'].values()), default=0):.3f}"
-                                for step in result["steps"] if step["found"]))
+                      ", ".join(f"{fit['r2'][1]:.3f}" if (fit := best_fit(step["sparse"])) else "-" for step in result["steps"] if step["found"]))
                      for result in results))
     return "\n".join(lines) + "\n"
 
@@ -259,16 +264,17 @@ def section(system, runs):
 
 def beyond_over_seeds(runs):
     """What the paper does not have, over the seeds: f on the known invariants, the gradient alignment, every short formula."""
-    every, lines = runs, []
-    runs = [run for run in runs if run.get("on_invariants") is not None and run["test_accuracy"] >= LEARNED]
-    if runs and runs[0]["on_invariants"]:
-        scores = {name: [run["on_invariants"][name] for run in runs] for name in runs[0]["on_invariants"]}
-        lines += ["", "f as a multiple of known invariants that vary, over the seeds:", ""]
+    lines = []
+    # results/paper/sr is older than what goes beyond the paper.
+    learned = [run for run in runs if run.get("on_invariants") is not None and run["test_accuracy"] >= LEARNED]
+    if learned and learned[0]["on_invariants"]:
+        scores = {name: [run["on_invariants"][name] for run in learned] for name in learned[0]["on_invariants"]}
+        lines += ["", "f as a linear function of each known invariant that varies, over the seeds:", ""]
         lines += table(("invariant", "R², test: mean", "lowest", "highest", "correlation with f²"), *(
             (readable(name), f"{mean(score['r2'] for score in found):.4f}", f"{min(score['r2'] for score in found):.4f}",
              f"{max(score['r2'] for score in found):.4f}", span([score["correlation_of_square"] for score in found]))
             for name, found in scores.items()))
-    aligned = [run["alignment"] for run in runs if run["alignment"]]
+    aligned = [run["alignment"] for run in learned if run["alignment"]]
     if aligned:
         orders = [str(alignment["order"] or "none") for alignment in aligned]
         lines += ["", "Gradient alignment: the gap opens at order "
@@ -281,8 +287,8 @@ def beyond_over_seeds(runs):
     lines += ["", "Every seed:", ""]
     return lines + table(("seed", "accuracy, test", "R² of order 2, test", "fewest features that explain f"), *(
         (run["seed"], f"{run['test_accuracy']:.4f}", f"{run['r2']['2'][1]:.4f}",
-         best_formula(run.get("sparse") or {}) or run["formula"] or "-" if run["test_accuracy"] >= LEARNED else "no invariant")
-        for run in every))
+         (formula_of(best_fit(run.get("sparse") or {})) or run["formula"] or "-") if run["test_accuracy"] >= LEARNED else "no invariant")
+        for run in runs))
 
 
 def span(values):

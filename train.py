@@ -96,7 +96,7 @@ def parse(arguments):
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--system", choices=[*physics.SYSTEMS, "all"],
                       help="; ".join(f"{s.name}: {s.title}" for s in physics.SYSTEMS.values()) + "; all: all of them (default sr)")
-    what.add_argument("--data", type=Path, metavar="FILE",
+    what.add_argument("--data", type=path, metavar="FILE",
                       help="observations of your own instead: .npz with x and x_prime, or trajectories; or .csv with a column of groups")
     parser.add_argument("--group", metavar="COLUMN", help="the .csv column that tells which observations belong together "
                         f"(default: the one named {', '.join(data.GROUP_COLUMNS)})")
@@ -115,9 +115,9 @@ def parse(arguments):
     seeds.add_argument("--seeds", type=seed_list, metavar="LIST", help="several runs, e.g. 0-9 or 0,3,7, and a page on all of them")
     parser.add_argument("--jobs", type=whole(1, 1000), default=1, metavar="N",
                         help="with --seeds or --system all: so many runs at a time, one core each (default 1)")
-    parser.add_argument("--report", type=Path, nargs="+", metavar="FOLDER",
+    parser.add_argument("--report", type=path, nargs="+", metavar="FOLDER",
                         help="print that page for the finished runs under these folders; trains nothing")
-    parser.add_argument("--out", type=Path, default=Path("runs"), metavar="FOLDER",
+    parser.add_argument("--out", type=path, default=Path("runs"), metavar="FOLDER",
                         help="where the run's own folder SYSTEM/seed-N is made (default runs)")
     parser.add_argument("--fresh", action="store_true", help="start over, in place of an unfinished or finished run")
     parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label "
@@ -129,24 +129,37 @@ def parse(arguments):
                         help="sizes of the hidden layers (default 200 50, with the schedule paper 200 200)")
     parser.add_argument("--activation", choices=siamese.ACTIVATIONS, default="relu", help="of the hidden layers (default relu)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to train; gpu needs CuPy (default cpu)")
-    parser.add_argument("--model", type=Path, metavar="FILE",
+    parser.add_argument("--model", type=path, metavar="FILE",
                         help="read this saved network off, on the pairs of its --seed, instead of training one; nothing is written")
     options = parser.parse_args(arguments)
+    for alone, with_it in (("report", ()), ("model", ("system", "data", "group", "known", "features", "schedule", "seed", "pairs"))):
+        if getattr(options, alone):
+            idle = [name for name in vars(options) if name not in (alone, *with_it) and getattr(options, name) != parser.get_default(name)]
+            if idle:
+                parser.error(f"argument --{alone}: leave out --{', --'.join(idle).replace('_', '-')}, which has no part in it")
+    if options.jobs > 1 and not options.seeds and options.system != "all":
+        parser.error("argument --jobs: goes with --seeds or --system all")
     options.hidden = options.hidden or HIDDEN[options.schedule]
     options.features = [text.strip() for text in options.features or ()]
     options.system = options.system or "sr"
     if options.data is None and (options.group or options.known):
         parser.error("--group and --known go with --data")
-    if options.model and options.discover:
-        parser.error("argument --model: reads one network; leave --discover out")
-    if options.model and (options.system == "all" or options.seeds):
-        parser.error("argument --model: reads one network: give its one --system and --seed")
+    if options.model and options.system == "all":
+        parser.error("argument --model: reads one network: give its one --system")
     return options
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        raise UserError(f"{message}; see python train.py --help")
+        leading = " (of one that starts with a minus, a space comes first)" if message.endswith("at least one argument") else ""
+        raise UserError(f"{message}{leading}; see python train.py --help")
+
+
+def path(text):
+    """Argument type: the path of a file or folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, got nothing")
+    return Path(text)
 
 
 def whole(least, most):
@@ -282,7 +295,9 @@ def read_model(system, options):
     """Read off a saved network on the pairs of a seed, and print the comparison."""
     try:
         network = siamese.SiameseNetwork.load(options.model)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"cannot read --model {options.model}: {error.strerror}") from error
+    except ValueError as error:
         raise UserError(f"cannot read --model: {error}") from error
     if network.label != system.name or (network.layer_sizes[0], network.layer_sizes[-1]) != (len(system.inputs), 1):
         raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")

@@ -3,6 +3,7 @@
 The noise is Gaussian, its standard deviation the given share of the root mean square of each column.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import physics
 
-noise, rng = float(sys.argv[1]), np.random.default_rng(0)
+parser = argparse.ArgumentParser()
+parser.add_argument("noise", type=float, help="e.g. 0.01, one per cent")
+noise, rng = parser.parse_args().noise, np.random.default_rng(0)
 x, x_prime = [pair + noise * np.sqrt(np.mean(pair**2, axis=0)) * rng.standard_normal(pair.shape)
               for pair in physics.sample_orbits_of_fixed_angular_momentum(30_000, rng)]
 np.savez("noisy_orbits.npz", x=x, x_prime=x_prime, names=physics.STATE)

@@ -88,11 +88,11 @@ def test_a_run_on_own_data_reports_in_its_names_and_beside_what_is_known(tmp_pat
     assert train.main(arguments) == 0 and "finished" in capsys.readouterr().out
     assert train.main(["--report", str(tmp_path / "out")]) == 0
     capsys.readouterr()
-    assert train.main([*arguments[:3], "q + y", *arguments[4:]]) == 2 and "another known" in capsys.readouterr().err
+    assert train.main([*arguments[:3], "q + y", *arguments[4:]]) == 2 and "other settings (known)" in capsys.readouterr().err
     assert train.main([*arguments, "--features", "polynomial"]) == 0
     path.unlink()
     npz(tmp_path, trajectories=trajectories(400, 20, seed=1), names=["q", "y", "p", "v_y"])        # other data of the same name
-    assert train.main(arguments) == 2 and "another data" in capsys.readouterr().err
+    assert train.main(arguments) == 2 and "other settings (data)" in capsys.readouterr().err
 
 
 def test_a_search_on_own_data_ends_with_a_count_and_leaves_no_checkpoints(tmp_path, capsys):

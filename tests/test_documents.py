@@ -1,6 +1,7 @@
 """AUDIT.md, COURSE.md, README.md and RESULTS.md agree with the code, the tests and the results that they speak of."""
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import physics
+import report
 import train
 import training
 from test_benchmarks import sensitivity
@@ -153,6 +155,11 @@ def test_results_page_is_what_its_own_commands_make_of_the_results():
     assert {command.split("/")[-1] for command in commands} == {path.name for path in (ROOT / "results").iterdir() if path.is_dir()}
     assert page == "".join(subprocess.run([sys.executable, *command.split()], cwd=ROOT, capture_output=True,
                                           encoding="utf-8").stdout for command in commands)
+
+
+def test_kept_reports_are_what_the_code_makes_of_the_results_beside_them():
+    for path in (ROOT / "results").rglob("report.md"):
+        assert path.read_text("utf-8") == report.report(json.loads((path.parent / "result.json").read_text("utf-8"))), path
 
 
 def test_goals_in_the_readme_are_those_of_the_kept_benchmarks():

@@ -268,11 +268,11 @@ def test_an_unfinished_run_with_other_settings_is_refused_by_name_and_fresh_star
     folder = interrupted(tmp_path)
     before = {path: path.read_bytes() for path in folder.iterdir()}
     sentence = refused(capsys, "--out", tmp_path, "--pairs", "200", "--activation", "tanh")
-    assert "an unfinished run with another activation and train_pairs" in sentence
+    assert "an unfinished run of other settings (activation, train_pairs)" in sentence
     other = folder.parent / "seed-1"
     other.mkdir()
     (other / "checkpoint.npz").write_bytes(before[folder / "checkpoint.npz"])
-    assert "another seed;" in refused(capsys, "--out", tmp_path, "--seed", "1")          # a folder that was renamed
+    assert "other settings (seed);" in refused(capsys, "--out", tmp_path, "--seed", "1")          # a folder that was renamed
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     assert train.main([*TINY, "--epochs", "5", "--out", str(tmp_path), "--fresh"]) == 0
     assert "Going on" not in capsys.readouterr().out and outcome(tmp_path)[2]["epochs"] == 5

@@ -229,8 +229,8 @@ def test_alignment_finds_the_same_coefficients_whatever_function_of_the_invarian
     slope = (function(s + h) - function(s - h)) / (2 * h)
     alignments = regression.gradient_alignment(polynomial(("t", "x", "y", "z"), 3), x, slope[:, None] * 2 * x * [-1, 1, 1, 1])
     best = alignments[2]
-    terms = best.terms(2 / best.terms()["x^2"] / 2)
-    assert {name: round(c, 6) for name, c in terms.items() if abs(c) > 1e-6} == {"t^2": -1, "x^2": 1, "y^2": 1, "z^2": 1}
+    terms = best.terms()
+    assert {name: round(c / terms["x^2"], 6) for name, c in terms.items() if abs(c) > 1e-6} == {"t^2": -1, "x^2": 1, "y^2": 1, "z^2": 1}
     assert best.eigenvalues[0] < 1e-9 < 0.3 < best.eigenvalues[1] and alignments[1].eigenvalues[0] > 0.5
     assert regression.aligned_order(alignments) == 2
 
@@ -265,6 +265,15 @@ def test_alignment_does_not_depend_on_units_when_their_scale_is_given():
 def test_a_constant_f_has_no_direction_to_align_with():
     with pytest.raises(ValueError, match="zero everywhere"):
         regression.gradient_alignment(polynomial(("x", "y"), 2), np.ones((5, 2)), np.zeros((5, 2)))
+
+
+def test_alignment_refuses_what_leaves_no_direction_also_where_rounding_leaves_some():
+    x = np.random.default_rng(11).uniform(-1, 1, (400, 3))
+    everything = np.random.default_rng(12).standard_normal((3, 400, 3))
+    with pytest.raises(ValueError, match="zero everywhere"):
+        regression.gradient_alignment(polynomial(("x", "y", "z"), 2), x, 2 * x, normals=everything)
+    with pytest.raises(ValueError, match="not constant"):
+        regression.gradient_alignment(expressions(("x", "y", "z"), ["3"]), x, 2 * x)
 
 
 # ------------------------------------------------------------------------------------------ sparse

@@ -80,7 +80,7 @@ def test_reports_on_nothing_on_damaged_on_mixed_and_on_repeated_results_are_refu
     for name, content in damaged.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(content, "latin-1")
-    for folder, words in (("empty", "holds no result.json"), ("absent", "holds no result.json"), ("mixed", "schedule paper"),
+    for folder, words in (("empty", "no folder that holds a result.json"), ("absent", "no folder that holds a result.json"), ("mixed", "schedule paper"),
                           ("repeated", "second run of sr with seed 0"), *((name, "damaged") for name in damaged)):
         folders = [str(tmp_path / "good"), str(tmp_path / folder)]
         assert train.main(["--report", *folders]) == 2
@@ -104,7 +104,8 @@ def test_seeds_are_given_as_ranges_and_lists(text, seeds):
 
 @pytest.mark.parametrize("arguments", [
     ["--seeds", "5-2"], ["--seeds", "1,1"], ["--seeds", "0-3,2"], ["--seeds", "a"], ["--seeds", ""], ["--seeds", "-3"], ["--seeds", "2-"],
-    ["--seeds", "0-99999999"], ["--jobs", "0"], ["--jobs", "two"], ["--report"], ["--system", "all", "--model", "m.npz"]])
+    ["--seeds", "0-99999999"], ["--jobs", "0"], ["--jobs", "two"], ["--report"], ["--system", "all", "--model", "m.npz"],
+    ["--jobs", "2"], ["--report", "results", "--seeds", "0-3"], ["--model", "m.npz", "--discover", "--seeds", "0-1"]])
 def test_bad_lists_of_seeds_and_jobs_are_refused(arguments, capsys):
     assert train.main(arguments) == 2
     printed = capsys.readouterr()
@@ -193,7 +194,7 @@ def searched(seed, accuracies):
 def test_of_short_formulas_the_last_that_fits_about_as_well_as_the_best_is_shown():
     fits = {name: {"formula": formula, "r2": [r2, r2]} for name, formula, r2 in (
         ("polynomial", "f ≈ x", 0.97), ("rational", "f ≈ 1/r", 0.96), ("typed", "f ≈ sin(x)", 0.01), ("long", None, 0.99))}
-    assert report.best_formula(fits) == "f ≈ 1/r" and report.best_formula({"long": fits["long"]}) is None
+    assert report.best_fit(fits) is fits["rational"] and report.best_fit({"long": fits["long"]}) is None
 
 
 def test_searches_for_all_invariants_have_a_report_and_a_page_of_their_own(tmp_path):
@@ -204,7 +205,7 @@ def test_searches_for_all_invariants_have_a_report_and_a_page_of_their_own(tmp_p
         path.parent.mkdir()
         path.write_text(json.dumps(searched(seed, accuracies)), "utf-8")
     page = report.summary(report.load_results([tmp_path]))
-    assert ["sr", "1", "2", "0.960, 0.900, 0.500", "0.90, 0.90, 0.90", "s² (R² 0.970); s² (R² 0.970)", "0.000, 0.000"] in rows(page)
+    assert ["sr", "1", "2", "0.960, 0.900, 0.500", "0.90, 0.90, 0.90", "s² (R² 0.970); s² (R² 0.970)", "-, -"] in rows(page)
     saved(tmp_path / "other", seed=5)
-    with pytest.raises(ValueError, match="is a search for all invariants or others are; report them apart"):
+    with pytest.raises(ValueError, match="others are not; report them apart"):
         report.load_results([tmp_path])

@@ -197,7 +197,10 @@ def test_progress_elsewhere_is_a_plain_line_every_ten_seconds_and_the_last_epoch
     (["--activation", "swish"], "--activation: invalid choice: 'swish'"),
     (["--features", "log(t)"], "not finite"), (["--features", "t", "__import__('os')"], "is not allowed"),
     (["--system", "all", "--features", "rational"], "rational needs inputs named x and y"),
-    (["--model", "absent.npz"], "absent.npz"),
+    (["--model", "absent.npz"], "--model absent.npz: No such file"),
+    (["--model", "absent.npz", "--epochs", "7", "--learning-rate", "9"], "leave out --epochs, --learning-rate"),
+    (["--report", "runs", "--system", "cp"], "leave out --system"), (["--jobs", "4"], "goes with --seeds or --system all"),
+    (["--out", ""], "must be a path"), (["--features", "-t"], "a space comes first"),
 ])
 def test_bad_options_end_with_one_sentence_and_status_2(arguments, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -216,7 +219,7 @@ def test_typed_features_make_a_formula_of_their_own_and_are_a_setting_of_the_run
     assert result["settings"]["features"] == ["polynomial", *(text.strip() for text in typed)]
     capsys.readouterr()
     for others in (["--features", "x"], []):
-        assert train.main([*arguments, *others]) == 2 and "another features" in capsys.readouterr().err
+        assert train.main([*arguments, *others]) == 2 and "other settings (features)" in capsys.readouterr().err
 
 
 def test_an_output_path_that_is_a_file_or_inside_one_is_refused_before_any_work(tmp_path, capsys):
@@ -273,7 +276,7 @@ def test_a_finished_run_with_other_settings_is_not_overwritten(run, capsys):
     before = {path: path.read_bytes() for path in folder.iterdir()}
     assert train.main([*SMALL, "--epochs", "3", "--activation", "tanh", "--out", str(folder.parent.parent)]) == 2
     printed = capsys.readouterr()
-    assert "another epochs and activation" in printed.err and printed.err.count("\n") == 1
+    assert "other settings (epochs, activation)" in printed.err and printed.err.count("\n") == 1
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
