@@ -265,7 +265,7 @@ def section(system, runs):
 def beyond_over_seeds(runs):
     """What the paper does not have, over the seeds: f on the known invariants, the gradient alignment, every short formula."""
     lines = []
-    # results/paper/sr is older than what goes beyond the paper.
+    # Results that are older than what goes beyond the paper have none of this.
     learned = [run for run in runs if run.get("on_invariants") is not None and run["test_accuracy"] >= LEARNED]
     if learned and learned[0]["on_invariants"]:
         scores = {name: [run["on_invariants"][name] for run in learned] for name in learned[0]["on_invariants"]}

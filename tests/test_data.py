@@ -159,6 +159,7 @@ def test_npz_files_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, arr
     (["orbit", "x", "y"], [[1, 2, 3], [1, 2, "three"]], "row 2 has 'three' in column y, where a number must stand"),
     (["orbit", "x", "y"], [[1, 2, "nan"], [1, 2, 3]], "has nan in observation 1, column y"),
     (["orbit", "x", ""], rows_of(GOOD[:, :, :2]), "different names"),
+    (["orbit", "x", "y"], [[1, 2, 3], ["", 1, 2]], "row 2 has nothing in column orbit"),
     (["orbit", "x", "y"], [["lonely", 1, 2], *rows_of(GOOD[:, :, :2])], "1 of 41 groups have a single observation, the first of them lonely"),
 ])
 def test_csv_files_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, head, rows, words):
@@ -178,10 +179,12 @@ def test_bad_data_options_end_with_one_sentence_and_status_2(tmp_path, capsys):
     for name, content in (("empty.npz", b""), ("cut.npz", good.read_bytes()[:300]), ("text.npz", b"hello"), ("binary.csv", b"\xff\xfe\x00"),
                           ("notes.txt", b"x")):
         (tmp_path / name).write_bytes(content)
+    np.savez(tmp_path / "same.npz", x=GOOD[:, 0], x_prime=GOOD[:, 0])
     for arguments, words in ((["absent.npz"], "No such file"), (["empty.npz"], "damaged"), (["cut.npz"], "damaged"), (["text.npz"], "damaged"),
                              (["binary.csv"], "not a text file"), (["notes.txt"], "must be a .npz or a .csv file"), (["."], "must be a .npz"),
                              (["mine.npz", "--known", "open('x')"], "is not allowed"), (["mine.npz", "--known", "x9"], "is not allowed"), (["mine.npz", "--known", "log(x1)"], "is not finite at x1 = "),
                              (["mine.npz", "--known", "9" * 310], "is not allowed"),
+                             (["mine.npz", "--group", "orbit"], "that is for .csv files"), (["same.npz"], "are the same observations"),
                              (["mine.npz", "--features", "nothing"], "holds 'nothing'"), (["mine.npz", "--features", "x1", "x1.real"], "is not allowed"),
                              (["mine.npz", "--features", "1/(x1 - x1)"], "not finite"),
                              (["mine.npz", "--features", "rational"], "needs inputs named x and y"), (["mine.npz", "--system", "sr"], "not allowed with")):
