@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 import physics
-from report import INDEPENDENT, LEARNED
+from reading import LEARNED
 
+INDEPENDENT = 0.1                       # least independence of an f from those before it that counts as one more invariant
 NEIGHBOURS = 5                          # a partner is drawn among so many of the nearest
 
 

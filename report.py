@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from statistics import mean, median, stdev
 
+from discovery import INDEPENDENT
 from files import check_seal
 from formulas import readable
 from physics import SYSTEMS, System
+from reading import LEARNED
 
-LEARNED = 0.7               # test accuracy below which a network has found nothing to tell pairs by
-INDEPENDENT = 0.1           # least independence of an f from those before it that counts as one more invariant
 CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
 
 
