@@ -304,7 +304,7 @@ def _generalised_eigenvectors(a, b):
     """Rising eigenvalues of a c = lambda b c, and vectors in columns; b may be singular, as on a surface."""
     scale = np.sqrt(np.maximum(b.diagonal(), 1e-300))
     lengths, directions = np.linalg.eigh(b / np.outer(scale, scale))
-    kept = lengths > 1e-9 * lengths[-1]                     # combinations without a gradient, such as a fixed invariant
+    kept = lengths > 1e-9 * lengths[-1]                 # combinations without a gradient, such as a fixed invariant
     whitening = directions[:, kept] / np.sqrt(lengths[kept]) / scale[:, None]
     values, vectors = np.linalg.eigh(whitening.T @ a @ whitening)
     return np.clip(values, 0, None), whitening @ vectors
