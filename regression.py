@@ -78,13 +78,13 @@ def correlation(a, b):
     """
     a = finite_array("a", a, "n")
     b = finite_array("b", b, len(a))
-    if len(a) == 0 or any(np.std(v) <= 1e-5 * np.abs(np.mean(v)) for v in (a, b)):
+    if len(a) == 0 or _constant(a, 1e-5) or _constant(b, 1e-5):
         return 0.0
     return float(np.mean((a - np.mean(a)) * (b - np.mean(b))) / (np.std(a) * np.std(b)))
 
 
-def _constant(target):
-    return np.std(target) <= 1e-12 * np.abs(np.mean(target))
+def _constant(values, tolerance=1e-12):
+    return np.std(values) <= tolerance * np.abs(np.mean(values))
 
 
 def _solve(gram, moment, alpha):
@@ -333,7 +333,7 @@ def sparse_fit(library, x, f, surplus=2.0, floor=1e-10):
     f = finite_array("f", f, len(values)).astype(float, copy=False)
     centred, target = values - values.mean(axis=0), f - f.mean()
     scale, variance = np.linalg.norm(centred, axis=0), target @ target
-    if variance <= (1e-12 * len(f) * np.abs(f).max())**2:
+    if _constant(f):
         return Sparse({}, float(f.mean()), 0.0, 0.0)
     centred /= np.where(scale > 1e-12 * np.abs(values).max(axis=0) * np.sqrt(len(f)), scale, np.inf)
     gram, moment = centred.T @ centred, centred.T @ target
