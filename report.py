@@ -115,9 +115,13 @@ def number_of(count):
     return f"{count} invariant{'' if count == 1 else 's'}"
 
 
+def has_learned(result):
+    return result["test_accuracy"] >= LEARNED
+
+
 def finding(result):
     """One sentence or formula: what the network has learned."""
-    if result["test_accuracy"] < LEARNED:
+    if not has_learned(result):
         return "No invariant was found: the network tells equivalent pairs from others hardly better than chance."
     return result["formula"] or ("The network tells equivalent pairs from others, "
                                  "but no polynomial of few terms describes its f.")
@@ -226,7 +230,7 @@ def best_explained(step):
 def overview(system, runs):
     paper = system.published
     r2 = [run["r2"]["2"][1] for run in runs]
-    learned = [run for run in runs if run["test_accuracy"] >= LEARNED]
+    learned = [run for run in runs if has_learned(run)]
     f = (learned[0]["formula"] or "-") if learned else "no invariant"
     return (system.name, len(runs), f"{mean(run['test_accuracy'] for run in runs):.3f}",
             f"{paper.accuracy[1]:.2f}" if paper.accuracy else "-",
@@ -254,19 +258,18 @@ def section(system, runs):
     for known in system.invariants:
         values = [abs(run["correlations"][known]) for run in runs]
         lines += [f"|Correlation| of f with {readable(known)}: mean {mean(values):.4f}, from {min(values):.4f} to {max(values):.4f}."]
-    failed = [run["seed"] for run in runs if run["test_accuracy"] < LEARNED]
+    failed = sum(not has_learned(run) for run in runs)
     if failed:
-        lines += ["", f"No invariant was found in {len(failed)} of {len(runs)} runs: the network tells equivalent pairs "
+        lines += ["", f"No invariant was found in {failed} of {len(runs)} runs: the network tells equivalent pairs "
                       "from others hardly better than chance."]
-    shown = next((run for run in runs if run["test_accuracy"] >= LEARNED), runs[0])
-    return [*lines, "", *equations(shown), *beyond_over_seeds(runs)]
+    return [*lines, "", *equations(next(filter(has_learned, runs), runs[0])), *beyond_over_seeds(runs)]
 
 
 def beyond_over_seeds(runs):
     """What the paper does not have, over the seeds: f on the known invariants, the gradient alignment, every short formula."""
     lines = []
     # Results that are older than what goes beyond the paper have none of this.
-    learned = [run for run in runs if run.get("on_invariants") is not None and run["test_accuracy"] >= LEARNED]
+    learned = [run for run in runs if run.get("on_invariants") is not None and has_learned(run)]
     if learned and learned[0]["on_invariants"]:
         scores = {name: [run["on_invariants"][name] for run in learned] for name in learned[0]["on_invariants"]}
         lines += ["", "f as a linear function of each known invariant that varies, over the seeds:", ""]
@@ -287,7 +290,7 @@ def beyond_over_seeds(runs):
     lines += ["", "Every seed:", ""]
     return lines + table(("seed", "accuracy, test", "R² of order 2, test", "fewest features that explain f"), *(
         (run["seed"], f"{run['test_accuracy']:.4f}", f"{run['r2']['2'][1]:.4f}",
-         (formula_of(best_fit(run.get("sparse") or {})) or run["formula"] or "-") if run["test_accuracy"] >= LEARNED else "no invariant")
+         (formula_of(best_fit(run.get("sparse") or {})) or run["formula"] or "-") if has_learned(run) else "no invariant")
         for run in runs))
 
 
