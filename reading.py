@@ -90,7 +90,10 @@ def common(system, networks, x):
     x = x[:GRADIENT_SAMPLES]
     gradients = np.stack([network.input_gradient(x)[:, 0] for network in networks], axis=2)
     library = polynomial(system.inputs, SPARSE_ORDER)
-    rows, eigenvalues = regression.common_invariants(library, x, gradients, system.scale)
+    try:
+        rows, eigenvalues = regression.common_invariants(library, x, gradients, system.scale)
+    except ValueError:                                  # too few observations with gradients
+        return None
     return {"formulas": [short_formula(row, sizes=sizes(system, library, x, row)) for row in rows],
             "eigenvalues": eigenvalues[:len(rows) + 1].tolist()}
 
@@ -112,7 +115,7 @@ def aligned(system, network, x, quadratic=None, normals=()):
     library = polynomial(system.inputs, max(orders_for(len(system.inputs), 300)))
     try:
         alignments = regression.gradient_alignment(library, x, gradients, normals, system.scale)
-    except ValueError:                                  # f is constant, or a function of the normals' quantities alone
+    except ValueError:                                  # f is constant, or a function of the normals' quantities alone, or data are few
         return None
     order = regression.aligned_order(alignments)
     best = alignments[order or 2]

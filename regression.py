@@ -216,7 +216,8 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None):
         c A c / c B c,    B = mean of grad phi grad phi^T,    A = B - mean of (grad phi n)(grad phi n)^T,
 
     is least for the first generalised eigenvector of A c = lambda B c. Returns {order: Alignment}, for each
-    degree of the library. Raises ValueError if shapes disagree, f has no gradient anywhere or all features are constant.
+    degree of the library. Raises ValueError if shapes disagree, if f has a gradient at fewer samples than there
+    are features, or if all features are constant.
     """
     gradients = finite_array("gradients", gradients, "n", len(library.inputs))
     a, b = _alignment_matrices(library, x, gradients[:, :, None], normals, scale)
@@ -238,9 +239,9 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
 
     Those up to the last one below `most` (angles of ten degrees) that is followed by a gap, a factor of
     `least_gap` or more, count. Any combination of the vectors that belong to them is as good, and Gaussian
-    elimination finds one with as many zeros as possible. With `scale` it counts a
-    coefficient as large as its feature is. Returns a list of {name: coefficient}, the largest term having 1,
-    and the eigenvalues.
+    elimination finds one with as many zeros as possible; with `scale` it counts a coefficient as large as its
+    feature is. Returns a list of {name: coefficient}, the largest term having 1, and the eigenvalues. Raises
+    ValueError as gradient_alignment does.
     """
     values, vectors = _generalised_eigenvectors(*_alignment_matrices(library, x, gradients, (), scale))
     floored = np.maximum(values, 1e-12)
@@ -284,8 +285,9 @@ def _alignment_matrices(library, x, gradients, normals, scale):
         b += flat.T @ flat
         parallel += projected.T @ projected
         counted += len(phi)
-    if not counted:
-        raise ValueError("gradients must not be zero everywhere: a constant f has no direction")
+    if counted < p:                                                     # fewer could be followed by some combination or other
+        raise ValueError(f"gradients must be other than zero at {p} samples or more, one per feature, got {counted}: "
+                         "a constant f has no direction")
     if not b.any():
         raise ValueError("the library must hold a feature that is not constant")
     return b - parallel, b
