@@ -182,15 +182,21 @@ def short_formula(terms, intercept=0.0, drop=0.1, sizes=None):
 
 
 def explained(system, x, f, x_test, f_test):
-    """Test R² of f regressed on each known invariant that varies, and on the components of A together."""
-    varying = [name for name in system.invariants if name not in system.fixed]
-    components = [name for name in varying if re.fullmatch("A_[xyz]", name)]
+    """Test R² of f as a polynomial in each known invariant that varies, in the components of A, and in all of them.
+
+    Of order 1 it tells whether f is that invariant up to scale and offset, of order 3 whether it is a function of it.
+    """
+    varying = tuple(name for name in system.invariants if name not in system.fixed)
+    components = tuple(name for name in varying if re.fullmatch("A_[xyz]", name))
+    together = varying if 3 in orders_for(len(varying)) else ()
     scores = {}
-    for names in [[name] for name in varying] + ([components] if components else []):
+    for names in filter(None, dict.fromkeys([*((name,) for name in varying), components, together])):
         columns, columns_test = [np.stack([system.invariants[name](values) for name in names], axis=1) for values in (x, x_test)]
-        coefficients, intercept = regression.ridge(columns, f, alpha=0)
-        scores[", ".join(names)] = {"r2": float(regression.r2_score(f_test, columns_test @ coefficients + intercept)),
-                                    "coefficients": coefficients.tolist(),
+        mean, size = columns.mean(axis=0), columns.std(axis=0)
+        size[size == 0] = 1                             # powers of what is far from zero, or large, would lose digits
+        fits = regression.hierarchy((columns - mean) / size, f, (columns_test - mean) / size, f_test, names, (1, 3), alpha=0)
+        scores[", ".join(names)] = {"r2": fits[1].r2[1], "r2_cubic": fits[3].r2[1],
+                                    "coefficients": (fits[1].coefficients / size).tolist(),
                                     "correlation_of_square": regression.correlation(columns_test[:, 0], f_test**2)
                                     if len(names) == 1 else None}
     return scores

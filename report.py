@@ -12,6 +12,8 @@ from physics import SYSTEMS, System
 from reading import LEARNED
 
 CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
+ON_INVARIANTS = ("f as a polynomial in the known invariants that vary, of order 1, where it is one of them up to scale and offset, "
+                 "and of order 3, where it is a function of them")
 
 
 # ----------------------------------------------------------------------------------------- one run
@@ -67,9 +69,9 @@ def beyond(result):
                        *((name, f"{fit['r2'][1]:.4f}", f"{fit['richest_r2']:.4f}", fit["formula"] or f"{len(fit['terms'])} terms")
                          for name, fit in sparse.items()))
     if scores := result.get("on_invariants"):
-        lines += ["", "f as a linear function of each known invariant that varies:", ""]
-        lines += table(("invariant", "R², test", "correlation with f²"),
-                       *((readable(name), f"{score['r2']:.4f}",
+        lines += ["", ON_INVARIANTS + ":", ""]
+        lines += table(("invariant", "R² of order 1, test", "of order 3, test", "correlation with f²"),
+                       *((readable(name), f"{score['r2']:.4f}", f"{score['r2_cubic']:.4f}",
                           "-" if score["correlation_of_square"] is None else f"{score['correlation_of_square']:.4f}")
                          for name, score in scores.items()))
     return lines
@@ -208,7 +210,7 @@ def summary(results):
 def summary_of_discoveries(results):
     """One page on searches for all invariants: for each system and seed, their number and the accuracy of each step."""
     lines = [f"# All invariants, schedule {results[0]['schedule']}", ""]
-    lines += table(("system", "seed", "found", "test accuracy of each step", "independence", "f of each step",
+    lines += table(("system", "seed", "found", "test accuracy of each step", "independence", "f of each step (its R² of order 1 and 3 in it)",
                     "R² of its short formula"),
                    *((result["system"], result["seed"], result["count"],
                       ", ".join(f"{step['test_accuracy']:.3f}" for step in result["steps"]),
@@ -220,11 +222,12 @@ def summary_of_discoveries(results):
 
 
 def best_explained(step):
-    """The known invariant, or vector, that explains a step's f best, and how well."""
-    if not step["on_invariants"]:
+    """The first of the known invariants, the vector and all together that explains a step's f about as well as the best, and how well."""
+    scores = step["on_invariants"]
+    if not scores:
         return "-"
-    name, score = max(step["on_invariants"].items(), key=lambda item: item[1]["r2"])
-    return f"{readable(name)} (R² {score['r2']:.3f})"
+    name = next(name for name in scores if scores[name]["r2"] > max(score["r2"] for score in scores.values()) - 0.05)
+    return f"{readable(name)} ({scores[name]['r2']:.3f}, {scores[name]['r2_cubic']:.3f})"
 
 
 def overview(system, runs):
@@ -272,10 +275,11 @@ def beyond_over_seeds(runs):
     learned = [run for run in runs if run.get("on_invariants") is not None and has_learned(run)]
     if learned and learned[0]["on_invariants"]:
         scores = {name: [run["on_invariants"][name] for run in learned] for name in learned[0]["on_invariants"]}
-        lines += ["", "f as a linear function of each known invariant that varies, over the seeds:", ""]
-        lines += table(("invariant", "R², test: mean", "lowest", "highest", "correlation with f²"), *(
-            (readable(name), f"{mean(score['r2'] for score in found):.4f}", f"{min(score['r2'] for score in found):.4f}",
-             f"{max(score['r2'] for score in found):.4f}", span([score["correlation_of_square"] for score in found]))
+        lines += ["", ON_INVARIANTS + ", over the seeds:", ""]
+        lines += table(("invariant", "R² of order 1, test: mean", "lowest", "highest", "of order 3: mean", "lowest", "highest",
+                        "correlation with f²"), *(
+            (readable(name), *(f"{statistic(score[key] for score in found):.4f}" for key in ("r2", "r2_cubic")
+                               for statistic in (mean, min, max)), span([score["correlation_of_square"] for score in found]))
             for name, found in scores.items()))
     aligned = [run["alignment"] for run in learned if run["alignment"]]
     if aligned:

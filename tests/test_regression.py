@@ -4,6 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import formulas
 import physics
@@ -242,6 +243,21 @@ def test_alignment_eigenvalue_is_the_mean_squared_sine_of_the_angle():
     assert alignments[1].eigenvalues == pytest.approx([0.25])
 
 
+def test_alignment_solves_the_generalised_eigenvalue_problem_of_its_matrices():
+    rng = np.random.default_rng(21)
+    x, gradients = rng.uniform(0, 1, (300, 3)), rng.standard_normal((300, 3)) + 1
+    library = polynomial(("x", "y", "z"), 2)
+    a, b = np.zeros((2, 9, 9))
+    for phi, gradient in zip(library.evaluate(x)[1], gradients):            # phi: (features, inputs)
+        along = phi @ gradient / np.linalg.norm(gradient)
+        a += phi @ phi.T - np.outer(along, along)
+        b += phi @ phi.T
+    values, vectors = scipy.linalg.eigh(a, b)
+    found = regression.gradient_alignment(library, x, gradients)[2]
+    assert found.eigenvalues == pytest.approx(values)
+    assert abs(found.coefficients @ vectors[:, 0]) == pytest.approx(np.linalg.norm(vectors[:, 0]))
+
+
 def test_alignment_on_a_surface_counts_only_directions_along_it():
     # On L = 1 the gradient of f is known up to multiples of that of L; E·B and its like have no gradient there.
     x, _ = physics.sample_fields_of_fixed_e_dot_b(2000, np.random.default_rng(8))
@@ -349,6 +365,7 @@ def test_common_invariants_do_not_depend_on_units_when_their_scale_is_given():
     gradients = np.stack([physics.gradient(lambda x: np.tanh(a(x)) + b(x), x) for a, b in zip(invariants, invariants[1:] + invariants[:1])], axis=2)
     plain = terms_of(regression.common_invariants(polynomial(ORBITS, 2), x, gradients)[0])
     rows, _ = regression.common_invariants(polynomial(ORBITS, 2), x * units, gradients / units[:, None], scale=units)
+    assert all(min(abs(abs(c) - 1) for c in row.values()) < 1e-9 for row in rows)              # the largest term has 1
     of_unit = dict(zip(polynomial(ORBITS, 2).names, polynomial(ORBITS, 2).values(units[None])[0]))
     scaled = [{name: c * of_unit[name] for name, c in row.items()} for row in rows]
     scaled = terms_of([{name: c / max(map(abs, row.values())) for name, c in row.items()} for row in scaled])

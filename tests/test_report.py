@@ -156,7 +156,7 @@ def test_the_board_keeps_one_line_per_job_in_place_on_a_terminal(monkeypatch):
 
 def beyond(seed, r2, errors=(0.02, 0.01)):
     """A canned result with what the paper does not have."""
-    return {**canned(seed=seed), "on_invariants": {"s^2": {"r2": r2, "coefficients": [1.0], "correlation_of_square": 0.1 * seed}},
+    return {**canned(seed=seed), "on_invariants": {"s^2": {"r2": r2, "r2_cubic": r2 + 0.001, "coefficients": [1.0], "correlation_of_square": 0.1 * seed}},
             "alignment": {"eigenvalues": {"1": [0.7, 0.8], "2": [0.01, 0.5]}, "order": 2, "formula": "f ≈ 0.500 (-t² + x²)",
                           "coefficient_errors": {"s^2": dict(zip(("ridge", "alignment"), errors))}},
             "sparse": {"polynomial": {"r2": [r2, r2], "richest_r2": 0.999, "terms": {"t^2": 1.0}, "formula": f"f ≈ {seed} t²"}}}
@@ -165,12 +165,12 @@ def beyond(seed, r2, errors=(0.02, 0.01)):
 def test_the_report_shows_alignment_short_formulas_and_known_invariants():
     text = report.report(beyond(3, 0.98))
     assert ["2", "0.0100", "0.5000", "50.0"] in rows(text) and "f is a function of 0.500 (-t² + x²)" in text
-    assert ["polynomial", "0.9800", "0.9990", "f ≈ 3 t²"] in rows(text) and ["s²", "0.9800", "0.3000"] in rows(text)
+    assert ["polynomial", "0.9800", "0.9990", "f ≈ 3 t²"] in rows(text) and ["s²", "0.9800", "0.9810", "0.3000"] in rows(text)
 
 
 def test_the_page_lists_every_seed_and_the_range_of_what_goes_beyond_the_paper():
     text = report.summary([beyond(0, 0.97), beyond(1, 0.99, (0.04, 0.05)), beyond(2, 0.98)])
-    assert ["s²", "0.9800", "0.9700", "0.9900", "0.00 to 0.20"] in rows(text)
+    assert ["s²", "0.9800", "0.9700", "0.9900", "0.9810", "0.9710", "0.9910", "0.00 to 0.20"] in rows(text)
     assert "Gradient alignment: the gap opens at order 2 in 3 of 3." in text
     assert "ridge median 0.0200, worst 0.0400, alignment median 0.0100, worst 0.0500." in text
     assert [["0", "0.9500", "0.9960", "f ≈ 0 t²"], ["2", "0.9500", "0.9960", "f ≈ 2 t²"]] == [row for row in rows(text) if "t²" in row[-1] and row[0] in "02" and len(row) == 4]
@@ -186,7 +186,7 @@ def test_the_page_says_which_seeds_learned_nothing_and_shows_the_equation_of_one
 
 def searched(seed, accuracies):
     steps = [{"train_accuracy": accuracy, "test_accuracy": accuracy, "independence": 0.9, "found": accuracy > 0.7, "alignment": None,
-              "sparse": {}, "on_invariants": {"s^2": {"r2": 0.97, "coefficients": [1.0], "correlation_of_square": 0.0}}} for accuracy in accuracies]
+              "sparse": {}, "on_invariants": {"s^2": {"r2": 0.97, "r2_cubic": 0.98, "coefficients": [1.0], "correlation_of_square": 0.0}}} for accuracy in accuracies]
     return {"system": "sr", "seed": seed, "schedule": "quick", "count": sum(step["found"] for step in steps), "steps": steps,
             "common": {"formulas": ["f ≈ 1.00 (x² - t²)"], "eigenvalues": [0.01, 0.4]}}
 
@@ -197,6 +197,13 @@ def test_of_short_formulas_the_last_that_fits_about_as_well_as_the_best_is_shown
     assert report.best_fit(fits) is fits["rational"] and report.best_fit({"long": fits["long"]}) is None
 
 
+def test_the_simplest_known_invariant_that_explains_a_step_about_as_well_as_the_best_is_named():
+    scores = {name: {"r2": r2, "r2_cubic": r2 + 0.01} for name, r2 in (("L", 0.1), ("A_x", 0.6), ("A_x, A_y", 0.93), ("L, A_x, A_y", 0.95))}
+    assert report.best_explained({"on_invariants": scores}) == "A_x, A_y (0.930, 0.940)"
+    assert report.best_explained({"on_invariants": {**scores, "L, A_x, A_y": {"r2": 0.99, "r2_cubic": 1.0}}}) == "L, A_x, A_y (0.990, 1.000)"
+    assert report.best_explained({"on_invariants": {}}) == "-"
+
+
 def test_searches_for_all_invariants_have_a_report_and_a_page_of_their_own(tmp_path):
     text = report.report(searched(4, [0.95, 0.6]))
     assert "**1 invariant found.**" in text and "    1.00 (x² - t²)" in text and "## f_1" in text and "## f_2" not in text
@@ -205,7 +212,7 @@ def test_searches_for_all_invariants_have_a_report_and_a_page_of_their_own(tmp_p
         path.parent.mkdir()
         path.write_text(json.dumps(searched(seed, accuracies)), "utf-8")
     page = report.summary(report.load_results([tmp_path]))
-    assert ["sr", "1", "2", "0.960, 0.900, 0.500", "0.90, 0.90, 0.90", "s² (R² 0.970); s² (R² 0.970)", "-, -"] in rows(page)
+    assert ["sr", "1", "2", "0.960, 0.900, 0.500", "0.90, 0.90, 0.90", "s² (0.970, 0.980); s² (0.970, 0.980)", "-, -"] in rows(page)
     saved(tmp_path / "other", seed=5)
     with pytest.raises(ValueError, match="others are not; report them apart"):
         report.load_results([tmp_path])

@@ -132,6 +132,21 @@ def test_a_network_is_read_off_on_the_first_observations_of_the_equivalent_pairs
     assert result["correlations"]["s^2"] == pytest.approx(np.corrcoef(s_squared, f_test)[0, 1])
 
 
+def test_f_on_known_invariants_tells_an_invariant_from_a_function_of_it_and_from_a_mixture():
+    rng, system = np.random.default_rng(5), physics.SYSTEMS["cp"]
+    x, x_test = [physics.bound_states(2000, rng, lambda n, rng: rng.uniform(-1.5, 1.5, (n, 4))) for _ in range(2)]
+    L, A = physics.angular_momentum, physics.laplace_runge_lenz
+    scores = [reading.explained(system, x, f(x), x_test, f(x_test)) for f in (
+        lambda x: 3 * L(x) + 7, lambda x: L(x)**3 - L(x)**2, lambda x: 2 * A(x)[:, 0] - A(x)[:, 1], lambda x: A(x)[:, 0] * L(x), lambda x: x[:, 0])]
+    r2 = [{name: (round(score["r2"], 6), round(score["r2_cubic"], 6)) for name, score in each.items()} for each in scores]
+    line, curve, vector, product, position = r2
+    assert list(line) == ["L", "E", "A_x", "A_y", "A_x, A_y", "L, E, A_x, A_y"] and line["L"] == (1, 1)
+    assert curve["L"][0] < 0.9 and curve["L"][1] == 1
+    assert vector["A_x, A_y"] == (1, 1) and max(vector["A_x"]) < 0.9 and scores[2]["A_x, A_y"]["coefficients"] == pytest.approx([2, -1])
+    assert max(product["A_x, A_y"]) < 0.9 and product["L, E, A_x, A_y"][0] < 0.9 and product["L, E, A_x, A_y"][1] == 1
+    assert max(map(max, position.values())) < 0.5                                        # not conserved
+
+
 def test_a_network_that_learned_nothing_is_reported_in_words():
     system = physics.SYSTEMS["sr"]
     network = siamese.SiameseNetwork((4, 5, 1), label="sr")
