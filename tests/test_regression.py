@@ -312,6 +312,29 @@ def test_sparse_fit_recovers_the_formula_from_exact_values_of_an_invariant(funct
     assert fit.terms == pytest.approx(expected, abs=1e-6) and fit.intercept == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_sparse_fit_takes_away_what_costs_the_fit_least_again_and_again(seed):
+    rng = np.random.default_rng(seed)
+    inputs, sizes = tuple("abcdef"), 10.0**rng.uniform(-6, 6, 6)
+    x = rng.standard_normal((400, 6)) @ rng.standard_normal((6, 6)) * sizes + 1             # correlated, in units of all kinds
+    f = x @ (rng.standard_normal(6) * [1, 1, 0.5, 0.5, 0.1, 0.1] / sizes) + 0.1 * rng.standard_normal(400) + 3
+
+    def fitted(kept):
+        columns = np.column_stack([x[:, kept] / sizes[kept], np.ones(len(x))])
+        return columns @ np.linalg.lstsq(columns, f, rcond=None)[0]
+
+    def unexplained(kept):
+        return np.sum((f - fitted(kept))**2)
+    way = [list(range(6))]
+    while len(way[-1]) > 1:
+        way.append(min(([i for i in way[-1] if i != gone] for gone in way[-1]), key=unexplained))
+    shortest = [kept for kept in way if unexplained(kept) <= 2 * unexplained(way[0])][-1]
+    found = regression.sparse_fit(polynomial(inputs, 1), x, f)
+    assert list(found.terms) == [inputs[i] for i in shortest] and 1 < len(shortest) < 6
+    assert found.r2 == pytest.approx(1 - unexplained(shortest) / np.sum((f - f.mean())**2), abs=1e-9)
+    assert found.richest_r2 == pytest.approx(1 - unexplained(way[0]) / np.sum((f - f.mean())**2), abs=1e-9)
+
+
 def test_sparse_fit_prefers_the_simpler_of_features_that_are_equal_on_the_data():
     # On L = 1, A_x = L v_y - x/r is v_y - x/r.
     x, _ = physics.sample_orbits_of_fixed_angular_momentum(2000, np.random.default_rng(12))
