@@ -202,7 +202,7 @@ def show_finished(folder, plan):
     except ValueError as error:
         raise UserError(f"{error}; --fresh starts the run over") from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is of another program ({error!r}); --fresh starts the run over") from error
+        raise UserError(f"{path} is of another program or version ({error!r}); --fresh starts the run over") from error
     if other:
         raise UserError(f"{folder} holds a finished run of other settings ({other}); give another --out, or --fresh to replace it")
     print(f"{text}\n{folder} holds this run, finished; --fresh would start it over.")

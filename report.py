@@ -158,7 +158,7 @@ def load_result(file):
         summary([result])                               # whatever is missing or of another kind shows here
         int(result["seed"])
     except Exception as error:
-        raise ValueError(f"{file} is damaged or of another program ({type(error).__name__}: {error})") from error
+        raise ValueError(f"{file} is damaged or of another program or version ({type(error).__name__}: {error})") from error
     check_seal(file, result)
     return result
 
