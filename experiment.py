@@ -200,7 +200,7 @@ def show_finished(folder, plan):
         text = report(kept)
         other = other_settings({**kept["settings"], "system": kept["system"], "seed": kept["seed"]}, plan.identity)
     except ValueError as error:
-        raise UserError(f"{error}; --fresh starts the run over") from error
+        raise UserError(f"{error}; --fresh starts the run over, --model reads its network again") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is of another program or version ({error!r}); --fresh starts the run over") from error
     if other:

@@ -147,7 +147,7 @@ def figure_alignment(eigenvalues):
 
 
 def figure_9(history):
-    """Fig. 9: loss, on a logarithmic axis, and accuracy on training and test set over the epochs of a history (training.fit)."""
+    """Fig. 9: loss and accuracy on training and test set over the epochs of a history (training.fit)."""
     with rc_context(STYLE):
         figure = Figure(figsize=(11, 4.5), layout="constrained")
         for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy")):
@@ -155,7 +155,8 @@ def figure_9(history):
             axes.plot(history["epoch"], history["test_" + name], color=ORANGE, linewidth=1, label="test")
             axes.set(xlabel="epoch", ylabel="cross-entropy loss" if name == "loss" else name)
             axes.legend()
-        figure.axes[0].set_yscale("log")                # at high learning rates single epochs are a thousand times off
+        if max(history["loss"]) > 20 * min(history["loss"]):
+            figure.axes[0].set_yscale("log")            # at a high learning rate single epochs are far off
     return figure
 
 

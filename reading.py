@@ -115,12 +115,12 @@ def aligned(system, network, x, quadratic=None, normals=()):
     library = polynomial(system.inputs, max(orders_for(len(system.inputs), 300)))
     try:
         alignments = regression.gradient_alignment(library, x, gradients, normals, system.scale)
-    except ValueError:                                  # f is constant, or a function of the normals' quantities alone, or data are few
+    except ValueError:                                  # f is constant nearly everywhere, of the normals' quantities alone, or data are few
         return None
     order = regression.aligned_order(alignments)
-    best = alignments[order or 2]
+    best = alignments[order or min(2, max(alignments))]
     errors = {}
-    if quadratic is not None:
+    if quadratic is not None and 2 in alignments:
         features = monomials(x, monomial_exponents(len(system.inputs), 2))
         for name in (name for name in system.invariants if name not in system.fixed):
             known = system.invariants[name](x)
@@ -184,7 +184,8 @@ def short_formula(terms, intercept=0.0, drop=0.1, sizes=None):
 def explained(system, x, f, x_test, f_test):
     """Test R² of f as a polynomial in each known invariant that varies, in the components of A, and in all of them.
 
-    Of order 1 it tells whether f is that invariant up to scale and offset, of order 3 whether it is a function of it.
+    Of order 1 it tells whether f is that invariant up to scale and offset, of order 3 whether it is a smooth function
+    of it. More than 16 invariants are too many to take together.
     """
     varying = tuple(name for name in system.invariants if name not in system.fixed)
     components = tuple(name for name in varying if re.fullmatch("A_[xyz]", name))
@@ -193,7 +194,8 @@ def explained(system, x, f, x_test, f_test):
     for names in filter(None, dict.fromkeys([*((name,) for name in varying), components, together])):
         columns, columns_test = [np.stack([system.invariants[name](values) for name in names], axis=1) for values in (x, x_test)]
         mean, size = columns.mean(axis=0), columns.std(axis=0)
-        size[size == 0] = 1                             # powers of what is far from zero, or large, would lose digits
+        size[size <= 1e-6 * abs(mean)] = np.inf         # constant but for rounding: explains nothing
+        # In units of its own: powers of what is large, or far from zero, would lose digits.
         fits = regression.hierarchy((columns - mean) / size, f, (columns_test - mean) / size, f_test, names, (1, 3), alpha=0)
         scores[", ".join(names)] = {"r2": fits[1].r2[1], "r2_cubic": fits[3].r2[1],
                                     "coefficients": (fits[1].coefficients / size).tolist(),

@@ -24,6 +24,7 @@ ORDERS = (1, 2, 3, 4)           # of the polynomials in Tables I to V
 ALPHA = 1.0                     # ridge strength; the paper names none, and 50 000 samples drown it
 BLOCK = 8192                    # samples whose features are in memory together
 GRADIENT_BLOCK = 1024           # the same where each feature has its derivatives too
+SAMPLES_PER_FEATURE = 10        # gradients at fewer are followed by some combination of features or other
 
 
 # ------------------------------------------------------------------------------------- regression
@@ -216,14 +217,16 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None):
         c A c / c B c,    B = mean of grad phi grad phi^T,    A = B - mean of (grad phi n)(grad phi n)^T,
 
     is least for the first generalised eigenvector of A c = lambda B c. Returns {order: Alignment}, for each
-    degree of the library. Raises ValueError if shapes disagree, if f has a gradient at fewer samples than there
-    are features, or if all features are constant.
+    degree of the library for which the samples with a gradient are SAMPLES_PER_FEATURE or more. Raises ValueError
+    if shapes disagree, if there are too few even for the lowest degree, or if all features are constant.
     """
     gradients = finite_array("gradients", gradients, "n", len(library.inputs))
-    a, b = _alignment_matrices(library, x, gradients[:, :, None], normals, scale)
+    a, b, samples = _alignment_matrices(library, x, gradients[:, :, None], normals, scale, np.sum(library.degrees == library.degrees[0]))
     alignments = {}
     for order in np.unique(library.degrees):
         simple = np.flatnonzero(library.degrees <= order)
+        if samples < SAMPLES_PER_FEATURE * len(simple):
+            break
         values, vectors = _generalised_eigenvectors(a[np.ix_(simple, simple)], b[np.ix_(simple, simple)])
         alignments[int(order)] = Alignment(tuple(library.names[i] for i in simple), values,
                                            vectors[:, 0] / np.linalg.norm(vectors[:, 0]))
@@ -243,7 +246,8 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
     feature is. Returns a list of {name: coefficient}, the largest term having 1, and the eigenvalues. Raises
     ValueError as gradient_alignment does.
     """
-    values, vectors = _generalised_eigenvectors(*_alignment_matrices(library, x, gradients, (), scale))
+    a, b, _ = _alignment_matrices(library, x, gradients, (), scale, len(library.names))
+    values, vectors = _generalised_eigenvectors(a, b)
     floored = np.maximum(values, 1e-12)
     last = np.flatnonzero((floored[:-1] < most) & (floored[1:] >= least_gap * floored[:-1]))
     if len(last) == 0:
@@ -263,8 +267,11 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
     return [dict(zip(library.names, row.tolist())) for row in rows], values
 
 
-def _alignment_matrices(library, x, gradients, normals, scale):
-    """A and B of gradient_alignment, for gradients (n, d, k) of k functions: n is a basis of what they span."""
+def _alignment_matrices(library, x, gradients, normals, scale, least):
+    """A and B of gradient_alignment, for gradients (n, d, k) of k functions: n is a basis of what they span.
+
+    And at how many samples all k have a gradient; ValueError if these are too few for `least` features.
+    """
     x = finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False)
     scale = np.ones(x.shape[1]) if scale is None else finite_array("scale", scale, x.shape[1])
     gradients = finite_array("gradients", gradients, *x.shape, "k").astype(float) * scale[:, None]
@@ -274,23 +281,23 @@ def _alignment_matrices(library, x, gradients, normals, scale):
     for start in range(0, len(x), GRADIENT_BLOCK):
         block = slice(start, start + GRADIENT_BLOCK)
         phi, n = library.evaluate(x[block])[1] * scale, gradients[block]
-        least = 1e-6 * max(np.linalg.norm(n, axis=1).max(), 1e-300)     # below it all units of a network are off, or rounding is left
+        tiny = 1e-6 * max(np.linalg.norm(n, axis=1).max(), 1e-300)      # below it all units of a network are off, or rounding is left
         if normals is not None:
             along = np.linalg.qr(normals[block])[0]                     # orthonormal columns (n, d, constants)
             onto_normals = along @ along.transpose(0, 2, 1)
             phi, n = phi - phi @ onto_normals, n - onto_normals @ n
-        some = np.linalg.norm(n, axis=1).min(axis=1) > least
+        some = np.linalg.norm(n, axis=1).min(axis=1) > tiny
         phi, basis = phi[some], np.linalg.qr(n[some])[0]
         flat, projected = phi.transpose(0, 2, 1).reshape(-1, p), (phi @ basis).transpose(0, 2, 1).reshape(-1, p)
         b += flat.T @ flat
         parallel += projected.T @ projected
         counted += len(phi)
-    if counted < p:                                                     # fewer could be followed by some combination or other
-        raise ValueError(f"gradients must be other than zero at {p} samples or more, one per feature, got {counted}: "
-                         "a constant f has no direction")
+    if counted < SAMPLES_PER_FEATURE * least:
+        raise ValueError(f"gradients must be other than zero at {SAMPLES_PER_FEATURE * least} samples or more, {SAMPLES_PER_FEATURE} per "
+                         f"feature, got {counted}; a constant f has none")
     if not b.any():
         raise ValueError("the library must hold a feature that is not constant")
-    return b - parallel, b
+    return b - parallel, b, counted
 
 
 def aligned_order(alignments, gap=5.0, most=0.2):

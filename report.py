@@ -12,8 +12,8 @@ from physics import SYSTEMS, System
 from reading import LEARNED
 
 CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
-ON_INVARIANTS = ("f as a polynomial in the known invariants that vary, of order 1, where it is one of them up to scale and offset, "
-                 "and of order 3, where it is a function of them")
+ON_INVARIANTS = ("How much of f the known invariants explain that vary. Near 1 at order 1: f is this invariant, or the mixture of those in the "
+                 "row, up to scale and offset. Near 1 at order 3 only: f is a curved function of them. Below 0: worse than a constant")
 
 
 # ----------------------------------------------------------------------------------------- one run
@@ -63,13 +63,15 @@ def beyond(result):
                          for order, (first, second) in ((order, (*values, 1.0)[:2]) for order, values in alignment["eigenvalues"].items())))
         lines += ["", f"Order at which the gap opens: {alignment['order'] or 'none'}."]
         lines += [f"    {alignment['formula'].replace('f ≈', 'f is a function of')}"] if alignment["formula"] else []
+    elif "alignment" in result:
+        lines += ["", "No gradient alignment: f has a gradient at too few observations."]
     if sparse := result.get("sparse"):
         lines += ["", "Fewest features that explain f (R² is that of the fitted coefficients, which the formula rounds and groups):", ""]
         lines += table(("features", "R², test", "R² of all features, training", "formula"),
                        *((name, f"{fit['r2'][1]:.4f}", f"{fit['richest_r2']:.4f}", fit["formula"] or f"{len(fit['terms'])} terms")
                          for name, fit in sparse.items()))
     if scores := result.get("on_invariants"):
-        lines += ["", ON_INVARIANTS + ":", ""]
+        lines += ["", f"{ON_INVARIANTS}.", ""]
         lines += table(("invariant", "R² of order 1, test", "of order 3, test", "correlation with f²"),
                        *((readable(name), f"{score['r2']:.4f}", f"{score['r2_cubic']:.4f}",
                           "-" if score["correlation_of_square"] is None else f"{score['correlation_of_square']:.4f}")
@@ -210,7 +212,7 @@ def summary(results):
 def summary_of_discoveries(results):
     """One page on searches for all invariants: for each system and seed, their number and the accuracy of each step."""
     lines = [f"# All invariants, schedule {results[0]['schedule']}", ""]
-    lines += table(("system", "seed", "found", "test accuracy of each step", "independence", "f of each step (its R² of order 1 and 3 in it)",
+    lines += table(("system", "seed", "found", "test accuracy of each step", "independence", "what f of each step is of (R² of order 1, of order 3)",
                     "R² of its short formula"),
                    *((result["system"], result["seed"], result["count"],
                       ", ".join(f"{step['test_accuracy']:.3f}" for step in result["steps"]),
@@ -222,11 +224,11 @@ def summary_of_discoveries(results):
 
 
 def best_explained(step):
-    """The first of the known invariants, the vector and all together that explains a step's f about as well as the best, and how well."""
+    """The first of the known invariants, the vector and all together of which a step's f is about as nearly a function as of any."""
     scores = step["on_invariants"]
     if not scores:
         return "-"
-    name = next(name for name in scores if scores[name]["r2"] > max(score["r2"] for score in scores.values()) - 0.05)
+    name = next(name for name in scores if scores[name]["r2_cubic"] > max(score["r2_cubic"] for score in scores.values()) - 0.05)
     return f"{readable(name)} ({scores[name]['r2']:.3f}, {scores[name]['r2_cubic']:.3f})"
 
 
@@ -275,7 +277,7 @@ def beyond_over_seeds(runs):
     learned = [run for run in runs if run.get("on_invariants") is not None and has_learned(run)]
     if learned and learned[0]["on_invariants"]:
         scores = {name: [run["on_invariants"][name] for run in learned] for name in learned[0]["on_invariants"]}
-        lines += ["", ON_INVARIANTS + ", over the seeds:", ""]
+        lines += ["", f"Over the seeds: {ON_INVARIANTS[0].lower()}{ON_INVARIANTS[1:]}.", ""]
         lines += table(("invariant", "R² of order 1, test: mean", "lowest", "highest", "of order 3: mean", "lowest", "highest",
                         "correlation with f²"), *(
             (readable(name), *(f"{statistic(score[key] for score in found):.4f}" for key in ("r2", "r2_cubic")

@@ -198,9 +198,13 @@ def test_of_short_formulas_the_last_that_fits_about_as_well_as_the_best_is_shown
 
 
 def test_the_simplest_known_invariant_that_explains_a_step_about_as_well_as_the_best_is_named():
-    scores = {name: {"r2": r2, "r2_cubic": r2 + 0.01} for name, r2 in (("L", 0.1), ("A_x", 0.6), ("A_x, A_y", 0.93), ("L, A_x, A_y", 0.95))}
+    scores = {name: {"r2": r2, "r2_cubic": cubic} for name, r2, cubic in (
+        ("L", 0.1, 0.1), ("A_x", 0.6, 0.61), ("A_x, A_y", 0.93, 0.94), ("L, A_x, A_y", 0.95, 0.96))}
     assert report.best_explained({"on_invariants": scores}) == "A_x, A_y (0.930, 0.940)"
-    assert report.best_explained({"on_invariants": {**scores, "L, A_x, A_y": {"r2": 0.99, "r2_cubic": 1.0}}}) == "L, A_x, A_y (0.990, 1.000)"
+    scores["L, A_x, A_y"] = {"r2": 0.95, "r2_cubic": 1.0}
+    assert report.best_explained({"on_invariants": scores}) == "L, A_x, A_y (0.950, 1.000)"
+    scores["L"] = {"r2": 0.0, "r2_cubic": 0.99}                                              # as of an f that is L squared
+    assert report.best_explained({"on_invariants": scores}) == "L (0.000, 0.990)"
     assert report.best_explained({"on_invariants": {}}) == "-"
 
 

@@ -147,6 +147,23 @@ def test_f_on_known_invariants_tells_an_invariant_from_a_function_of_it_and_from
     assert max(map(max, position.values())) < 0.5                                        # not conserved
 
 
+def test_f_on_known_invariants_does_not_depend_on_their_units_or_offsets_and_a_constant_one_explains_nothing():
+    x, x_test = np.random.default_rng(6).uniform(-1, 1, (2, 500, 1))
+    system = physics.System("own", "own", ("x",), None, {
+        "large": lambda x: 1e9 * x[:, 0], "far": lambda x: 1e3 + 1e-2 * x[:, 0], "constant": lambda x: 0.1 + 1e-9 * np.sign(x[:, 0])})
+    scores = reading.explained(system, x, 5 * x[:, 0], x_test, 5 * x_test[:, 0])
+    assert [round(scores[name]["r2_cubic"], 6) for name in ("large", "far", "large, far, constant")] == [1, 1, 1]
+    assert scores["large"]["coefficients"] == pytest.approx([5e-9]) and scores["far"]["coefficients"] == pytest.approx([500])
+    assert abs(scores["constant"]["r2"]) < 0.05 and scores["constant"]["coefficients"] == [0]
+
+
+def test_of_too_few_observations_no_common_invariants_are_read():
+    system, network = physics.SYSTEMS["cp"], siamese.SiameseNetwork((4, 5, 1))
+    x = np.random.default_rng(7).uniform(1, 2, (140, 4))                                 # order 2 has 14 features
+    assert reading.common(system, [network], x[:139]) is None and reading.common(system, [network], x)
+    assert reading.aligned(system, network, x[:39]) is None and list(reading.aligned(system, network, x[:40])["eigenvalues"]) == ["1"]
+
+
 def test_a_network_that_learned_nothing_is_reported_in_words():
     system = physics.SYSTEMS["sr"]
     network = siamese.SiameseNetwork((4, 5, 1), label="sr")
