@@ -200,7 +200,8 @@ def summary(results):
     found = {result["system"]: [r for r in results if r["system"] == result["system"]] for result in results}
     systems = {name: system_of(name, runs) for name, runs in found.items()}
     lines = [f"# The paper and this code, schedule {results[0]['schedule']}", "",
-             "Ours are means over the seeds, with standard deviation and lowest value where there are several. "
+             "Ours are means over the seeds, with standard deviation and lowest value where there are several; seeds that learned "
+             "nothing, where others did, count for the lowest alone. "
              f"\"Agrees\" means within {CLOSE} of the paper.", ""]
     lines += table(("experiment", "seeds", "test accuracy", "paper", "R² of order 2", "paper", "f (first seed that learned)"),
                    *(overview(systems[name], runs) for name, runs in found.items()))
@@ -234,40 +235,42 @@ def best_explained(step):
 
 def overview(system, runs):
     paper = system.published
-    r2 = [run["r2"]["2"][1] for run in runs]
     learned = [run for run in runs if has_learned(run)]
+    counted = learned or runs
     f = (learned[0]["formula"] or "-") if learned else "no invariant"
-    return (system.name, len(runs), f"{mean(run['test_accuracy'] for run in runs):.3f}",
+    return (system.name, len(runs), f"{mean(run['test_accuracy'] for run in counted):.3f}",
             f"{paper.accuracy[1]:.2f}" if paper.accuracy else "-",
-            f"{mean(r2):.4f}", f"{paper.r2[2][1]:.4f}" if paper.r2 else "-",
+            f"{mean(run['r2']['2'][1] for run in counted):.4f}", f"{paper.r2[2][1]:.4f}" if paper.r2 else "-",
             f if len(learned) in (0, len(runs)) else f"{f}, in {len(learned)} of {len(runs)} seeds")
 
 
 def section(system, runs):
     """All numbers of one experiment, ours and the paper's, and both lines of its equation."""
     paper = system.published
-    rows = [(f"accuracy, {which}", [run[f"{key}_accuracy"] for run in runs], published, 2)
+    learned = [run for run in runs if has_learned(run)]
+    counted = learned or runs
+    rows = [(f"accuracy, {which}", lambda run, key=key: run[f"{key}_accuracy"], published, 2)
             for which, key, published in zip(("training", "test"), ("train", "test"), paper.accuracy or (None, None))]
     for order in runs[0]["r2"]:
         for i, which in enumerate(("training", "test")):
             published = paper.r2[int(order)][i] if paper.r2 else None
-            rows.append((f"R² of order {order}, {which}", [run["r2"][order][i] for run in runs], published, 4))
+            rows.append((f"R² of order {order}, {which}", lambda run, order=order, i=i: run["r2"][order][i], published, 4))
     lines = [f"Seeds {', '.join(str(run['seed']) for run in runs)}.", ""]
-    lines += table(("", "paper", "ours", "std", "lowest", ""), *(compared(*row) for row in rows))
-    orders = [str(run["optimal_order"] or "none") for run in runs]
-    lines += ["", "Optimal order: " + ", ".join(f"{order} in {orders.count(order)} of {len(runs)}" for order in sorted(set(orders))) + "."]
-    spreads = [run["formula_spread"] for run in runs if run["formula"]]
+    lines += table(("", "paper", "ours", "std", "lowest", ""), *(compared(*row, counted, runs) for row in rows))
+    orders = [str(run["optimal_order"] or "none") for run in counted]
+    lines += ["", "Optimal order: " + ", ".join(f"{order} in {orders.count(order)} of {len(orders)}" for order in sorted(set(orders))) + "."]
+    spreads = [run["formula_spread"] for run in counted if run["formula"]]
     if spreads:
-        lines += [f"Coefficients under a common factor agree within {max(spreads):.1%} in the {len(spreads)} of {len(runs)} runs "
+        lines += [f"Coefficients under a common factor agree within {max(spreads):.1%} in the {len(spreads)} of {len(counted)} runs "
                   "that have such a formula."]
     for known in system.invariants:
-        values = [abs(run["correlations"][known]) for run in runs]
+        values = [abs(run["correlations"][known]) for run in counted]
         lines += [f"|Correlation| of f with {readable(known)}: mean {mean(values):.4f}, from {min(values):.4f} to {max(values):.4f}."]
-    failed = sum(not has_learned(run) for run in runs)
+    failed = len(runs) - len(learned)
     if failed:
         lines += ["", f"No invariant was found in {failed} of {len(runs)} runs: the network tells equivalent pairs "
-                      "from others hardly better than chance."]
-    return [*lines, "", *equations(next(filter(has_learned, runs), runs[0])), *beyond_over_seeds(runs)]
+                      "from others hardly better than chance." + (" They count for the lowest values alone." if learned else "")]
+    return [*lines, "", *equations(counted[0]), *beyond_over_seeds(runs)]
 
 
 def beyond_over_seeds(runs):
@@ -304,11 +307,11 @@ def span(values):
     return "-" if None in values else f"{min(values):.2f} to {max(values):.2f}"
 
 
-def compared(name, values, published, digits):
-    """One row: the paper's number, ours over the seeds, and how they compare."""
-    several = len(values) > 1
+def compared(name, value, published, digits, counted, runs):
+    """One row: the paper's number, ours over the runs that count, the lowest of all, and how they compare."""
+    values = [value(run) for run in counted]
     row = [name, "-" if published is None else f"{published:.{digits}f}", f"{mean(values):.4f}",
-           f"{stdev(values):.4f}" if several else "-", f"{min(values):.4f}" if several else "-"]
+           f"{stdev(values):.4f}" if len(values) > 1 else "-", f"{min(map(value, runs)):.4f}" if len(runs) > 1 else "-"]
     if published is None:
         return (*row, "")
     difference = mean(values) - published

@@ -179,6 +179,8 @@ def test_the_page_lists_every_seed_and_the_range_of_what_goes_beyond_the_paper()
 def test_the_page_says_which_seeds_learned_nothing_and_shows_the_equation_of_one_that_did():
     lost = {**beyond(0, 0.0), "test_accuracy": 0.5, "formula": None}
     text = report.summary([lost, beyond(1, 0.99)])
+    assert ["accuracy, test", "0.92", "0.9500", "-", "0.5000", "higher"] in rows(text)      # of the seed that learned; the lowest of all
+    assert "No invariant was found in 1 of 2 runs" in text and "They count for the lowest values alone." in text
     assert rows(text)[2][-1].endswith(", in 1 of 2 seeds") and "Eq. (5), seed 1:" in text
     assert ["0", "0.5000", "0.9960", "no invariant"] in rows(text) and ["1", "0.9500", "0.9960", "f ≈ 1 t²"] in rows(text)
     assert report.summary([lost]).count("no invariant") == 2
