@@ -221,7 +221,8 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None):
     if shapes disagree, if there are too few even for the lowest degree, or if all features are constant.
     """
     gradients = finite_array("gradients", gradients, "n", len(library.inputs))
-    a, b, samples = _alignment_matrices(library, x, gradients[:, :, None], normals, scale, np.sum(library.degrees == library.degrees[0]))
+    simplest = np.sum(library.degrees == library.degrees[0])
+    a, b, samples = _alignment_matrices(library, x, gradients[:, :, None], normals, scale, simplest)
     alignments = {}
     for order in np.unique(library.degrees):
         simple = np.flatnonzero(library.degrees <= order)

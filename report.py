@@ -12,8 +12,9 @@ from physics import SYSTEMS, System
 from reading import LEARNED
 
 CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
-ON_INVARIANTS = ("How much of f is explained by the known invariants that vary. Near 1 at order 1: f is this invariant, or the mixture of those in the "
-                 "row, up to scale and offset. Near 1 at order 3 only: f is a curved function of them. Below 0: worse than a constant")
+ON_INVARIANTS = ("How much of f is explained by the known invariants that vary. Near 1 at order 1: f is this invariant, or the "
+                 "mixture of those in the row, up to scale and offset. Near 1 at order 3 only: f is a curved function of them. "
+                 "Below 0: worse than a constant")
 
 
 # ----------------------------------------------------------------------------------------- one run
