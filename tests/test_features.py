@@ -26,6 +26,17 @@ def test_derivatives_of_every_feature_equal_central_differences(name):
         assert gradients[:, :, i] == pytest.approx(numerical, rel=1e-6, abs=1e-7)
 
 
+@pytest.mark.parametrize("function", features.FUNCTIONS)
+def test_derivative_of_every_function_that_can_be_typed_equals_central_differences(function):
+    typed, h = features.expressions(("x", "y"), [f"{function}(x*y)"]), 1e-6
+    x = np.random.default_rng(1).uniform(0.5, 1.2, (20, 2)) * ([1, 1] if function in ("sqrt", "log") else [-1, 1])
+    values, gradients = typed.evaluate(x)
+    assert values[:, 0] == pytest.approx(getattr(np, function)(x[:, 0] * x[:, 1]))
+    for i, step in enumerate(h * np.eye(2)):
+        numerical = (typed.evaluate(x + step)[0] - typed.evaluate(x - step)[0]) / (2 * h)
+        assert gradients[:, :, i] == pytest.approx(numerical, rel=1e-6, abs=1e-8)
+
+
 def test_features_at_the_origin_of_a_coordinate_have_finite_derivatives():
     _, gradients = features.polynomial(("x", "y"), 3).evaluate(np.array([[0.0, 2.0]]))
     assert dict(zip(features.polynomial(("x", "y"), 3).names, gradients[0].tolist()))["x*y^2"] == [4.0, 0.0]
