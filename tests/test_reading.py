@@ -1,0 +1,90 @@
+"""What is read off a network, on networks whose f is known exactly."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import physics
+import reading
+import regression
+import siamese
+from features import polynomial
+
+
+class Known(siamese.SiameseNetwork):
+    """Stands for a trained network, with this function of observations (n, d), giving (n,), as its f."""
+
+    def __init__(self, system, function):
+        super().__init__((len(system.inputs), 2, 1))
+        self.function = function
+
+    def bottleneck(self, x):
+        return self.function(np.asarray(x, float))[:, None]
+
+    def input_gradient(self, x):
+        return physics.gradient(self.function, np.asarray(x, float))[:, None]
+
+
+SR, CP, EM = [physics.SYSTEMS[name] for name in ("sr", "cp", "em")]
+
+
+def test_distance_of_directions_is_that_of_unit_vectors_whatever_their_sign():
+    distance = [reading.distance_of_directions(np.array(a), np.array(b)) for a, b in (
+        ([2.0, 0], [-3.0, 0]), ([2.0, 0], [5.0, 0]), ([1.0, 0], [0, 5.0]), ([3.0, 0], [2.0, 2.0]))]
+    assert distance == pytest.approx([0, 0, np.sqrt(2), np.sqrt(2 - np.sqrt(2))])
+
+
+def test_coefficient_errors_are_those_of_the_quadratic_invariants_alone():
+    x = np.random.default_rng(0).uniform(-1, 1, (3000, 4))
+    found = reading.aligned(SR, Known(SR, lambda x: np.tanh(physics.interval(x))), x, np.r_[np.zeros(4), -0.5, 0, 0, 0, 1, 0, 0, 1, 0, 1])
+    a, b = np.array([-0.5, 1, 1, 1]), np.array([-1.0, 1, 1, 1])                # the coefficients of t^2, x^2, y^2, z^2
+    assert found["order"] == 2 and found["coefficient_errors"]["s^2"] == pytest.approx(
+        {"ridge": np.linalg.norm(a / np.linalg.norm(a) - b / np.linalg.norm(b)), "alignment": 0}, abs=1e-5)
+    states, _ = CP.sample(2000, np.random.default_rng(1))
+    assert list(reading.aligned(CP, Known(CP, physics.angular_momentum), states, np.ones(14))["coefficient_errors"]) == ["L"]
+
+
+def test_a_short_formula_is_scored_on_the_test_set_and_leaves_out_what_is_small_beside_its_largest_term():
+    rng = np.random.default_rng(2)
+    x, x_test = rng.uniform(-1, 1, (2, 4000, 4))
+
+    def f(x):
+        return 3 * x[:, 0]**2 - 2 * x[:, 1] * x[:, 3] + 0.03 * x[:, 2] + 7
+    f_test = f(x_test) + rng.standard_normal(4000)
+    fit = reading.sparse(SR, "polynomial", polynomial(SR.inputs, 2), x, f(x), x_test, f_test)
+    assert fit["terms"] == pytest.approx({"t^2": 3, "x*z": -2, "y": 0.03}) and fit["formula"] == "f ≈ 3.00 t² - 2.00 xz + 7.00"
+    assert fit["r2"] == pytest.approx([1, regression.r2_score(f_test, f(x_test))])
+    typed = reading.sparse(SR, "typed", polynomial(SR.inputs, 2), x, f(x), x_test, f_test)
+    assert "y" in typed["formula"]                                              # whoever types a feature wants to see it
+
+
+def test_a_step_is_read_without_what_the_steps_before_it_found():
+    x, x_test = [EM.sample(4000, np.random.default_rng(seed))[0] for seed in (3, 4)]
+    first, second = physics.e_dot_b, physics.b_squared_minus_e_squared
+    mixed = Known(EM, lambda x: second(x) + 2 * first(x))
+    alone, after = [reading.read_step(EM, mixed, earlier, x, x_test)["alignment"] for earlier in ([], [Known(EM, first)])]
+    assert alone["order"] == after["order"] == 2
+    assert "E_x B_x" in alone["formula"] and after["eigenvalues"]["2"][0] < 1e-6
+    terms = after["terms"]                                                      # those of |B|^2 - |E|^2, and any share of E·B
+    squares = [abs(terms[f"{name}^2"]) for name in EM.inputs]
+    assert squares == pytest.approx([squares[0]] * 6, rel=1e-4) and squares[0] > 0.1
+
+
+def test_common_invariants_come_with_their_eigenvalues_and_the_first_that_does_not_count():
+    x, _ = EM.sample(3000, np.random.default_rng(5))
+    networks = [Known(EM, physics.e_dot_b), Known(EM, physics.b_squared_minus_e_squared)]
+    found = reading.common(EM, networks, x)
+    assert len(found["formulas"]) == 2 and len(found["eigenvalues"]) == 3
+    assert found["eigenvalues"][1] < 1e-6 < 0.1 < found["eigenvalues"][2]
+    assert reading.common(EM, [], x) is None
+
+
+def test_the_square_of_f_is_correlated_with_each_invariant_on_the_test_set():
+    x, x_test = [CP.sample(1000, np.random.default_rng(seed))[0] for seed in (6, 7)]
+    f = physics.angular_momentum
+    scores = reading.explained(CP, x, f(x), x_test, f(x_test))
+    assert scores["E"]["correlation_of_square"] == pytest.approx(np.corrcoef(physics.energy(x_test), f(x_test)**2)[0, 1])
+    assert scores["A_x, A_y"]["correlation_of_square"] is None
+    many = replace(CP, invariants={f"L{i}": f for i in range(17)})
+    assert list(reading.explained(many, x, f(x), x_test, f(x_test))) == list(many.invariants)       # too many to take together
