@@ -88,3 +88,35 @@ def test_the_square_of_f_is_correlated_with_each_invariant_on_the_test_set():
     assert scores["A_x, A_y"]["correlation_of_square"] is None
     many = replace(CP, invariants={f"L{i}": f for i in range(17)})
     assert list(reading.explained(many, x, f(x), x_test, f(x_test))) == list(many.invariants)       # too many to take together
+
+
+def test_f_on_known_invariants_tells_an_invariant_from_a_function_of_it_and_from_a_mixture():
+    rng, system = np.random.default_rng(5), physics.SYSTEMS["cp"]
+    x, x_test = [physics.bound_states(2000, rng, lambda n, rng: rng.uniform(-1.5, 1.5, (n, 4))) for _ in range(2)]
+    L, A = physics.angular_momentum, physics.laplace_runge_lenz
+    scores = [reading.explained(system, x, f(x), x_test, f(x_test)) for f in (
+        lambda x: 3 * L(x) + 7, lambda x: L(x)**3 - L(x)**2, lambda x: 2 * A(x)[:, 0] - A(x)[:, 1], lambda x: A(x)[:, 0] * L(x), lambda x: x[:, 0])]
+    r2 = [{name: (round(score["r2"], 6), round(score["r2_cubic"], 6)) for name, score in each.items()} for each in scores]
+    line, curve, vector, product, position = r2
+    assert list(line) == ["L", "E", "A_x", "A_y", "A_x, A_y", "L, E, A_x, A_y"] and line["L"] == (1, 1)
+    assert curve["L"][0] < 0.9 and curve["L"][1] == 1
+    assert vector["A_x, A_y"] == (1, 1) and max(vector["A_x"]) < 0.9 and scores[2]["A_x, A_y"]["coefficients"] == pytest.approx([2, -1])
+    assert max(product["A_x, A_y"]) < 0.9 and product["L, E, A_x, A_y"][0] < 0.9 and product["L, E, A_x, A_y"][1] == 1
+    assert max(map(max, position.values())) < 0.5                                        # not conserved
+
+
+def test_f_on_known_invariants_does_not_depend_on_their_units_or_offsets_and_a_constant_one_explains_nothing():
+    x, x_test = np.random.default_rng(6).uniform(-1, 1, (2, 500, 1))
+    system = physics.System("own", "own", ("x",), None, {
+        "large": lambda x: 1e9 * x[:, 0], "far": lambda x: 1e3 + 1e-2 * x[:, 0], "constant": lambda x: 0.1 + 1e-9 * np.sign(x[:, 0])})
+    scores = reading.explained(system, x, 5 * x[:, 0], x_test, 5 * x_test[:, 0])
+    assert [round(scores[name]["r2_cubic"], 6) for name in ("large", "far", "large, far, constant")] == [1, 1, 1]
+    assert scores["large"]["coefficients"] == pytest.approx([5e-9]) and scores["far"]["coefficients"] == pytest.approx([500])
+    assert abs(scores["constant"]["r2"]) < 0.05 and scores["constant"]["coefficients"] == [0]
+
+
+def test_of_too_few_observations_no_common_invariants_are_read():
+    system, network = physics.SYSTEMS["cp"], siamese.SiameseNetwork((4, 5, 1))
+    x = np.random.default_rng(7).uniform(1, 2, (140, 4))                                 # order 2 has 14 features
+    assert reading.common(system, [network], x[:139]) is None and reading.common(system, [network], x)
+    assert reading.aligned(system, network, x[:39]) is None and list(reading.aligned(system, network, x[:40])["eigenvalues"]) == ["1"]
