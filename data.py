@@ -55,14 +55,14 @@ def load_system(path, group_column=None, known=()):
     centre, scale = observations.mean(axis=0), observations.std(axis=0)
     return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, sample_test=PairsOf(*test), centre=centre, scale=scale,
                   fingerprint=hashlib.sha256(path.read_bytes()).hexdigest(),
-                  features=("polynomial", "rational") if away_from_origin(observations, names) else ("polynomial",),
+                  features=("polynomial", "rational") if has_radius(observations, names) else ("polynomial",),
                   train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]))
 
 
-def away_from_origin(observations, names):
-    """Whether there are positions x, y, maybe z, and none is at the origin, where features over r are infinite."""
+def has_radius(observations, names):
+    """Whether there are positions x, y, maybe z, none at the origin, where features over r are infinite, and no other r."""
     position = [i for i, name in enumerate(names) if name in ("x", "y", "z")]
-    return {"x", "y"} <= set(names) and bool(np.all(np.any(observations[:, position].astype(np.float32) != 0, axis=1)))
+    return {"x", "y"} <= set(names) and "r" not in names and bool(np.all(np.any(observations[:, position].astype(np.float32) != 0, axis=1)))
 
 
 class PairsOf:
@@ -85,8 +85,13 @@ def read_npz(path):
     """Observations (N, d), their groups (N,) and names of a .npz file."""
     arrays = load_arrays(path, "a .npz file, or is damaged, or holds Python objects, which are not read")
     for name, array in arrays.items():
-        if name in ("x", "x_prime", "trajectories") and array.dtype.kind not in "iuf":
+        if name not in ("x", "x_prime", "trajectories"):
+            continue
+        if array.dtype.kind not in "iuf":
             raise ValueError(f"{path}: {name} must hold numbers, not {array.dtype}")
+        if not np.isfinite(array).all():
+            where = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+            raise ValueError(f"{path}: {name}{list(where)} is {array[where]}; leave such observations out")
     if not all(array.size for array in arrays.values()):
         raise ValueError(f"{path} holds no observations: {next(name for name, array in arrays.items() if not array.size)} is empty")
     if "trajectories" in arrays and not {"x", "x_prime"} & set(arrays):
@@ -115,7 +120,8 @@ def read_csv(path, group_column=None):
     """Observations (N, d), their groups (N,) and names of a .csv file."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            head, *rows = [row for row in csv.reader(file) if row] or [[]]
+            reader = csv.reader(file)
+            (_, head), *rows = [(reader.line_num, row) for row in reader if row] or [(1, [])]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is not a text file of comma-separated values ({error})") from None
     head = [name.strip() for name in head]
@@ -126,17 +132,19 @@ def read_csv(path, group_column=None):
     at = head.index(candidates[0])
     names = head[:at] + head[at + 1:]
     observations, groups = np.empty((len(rows), len(names))), []
-    for i, row in enumerate(rows):
+    for i, (line, row) in enumerate(rows):
         if len(row) != len(head):
-            raise ValueError(f"{path}: row {i + 1} has {len(row)} values, the head has {len(head)}")
+            raise ValueError(f"{path}: line {line} has {len(row)} values, the head has {len(head)}")
         if not row[at].strip():
-            raise ValueError(f"{path}: row {i + 1} has nothing in column {head[at]}; say what each observation belongs to, or leave it out")
+            raise ValueError(f"{path}: line {line} has nothing in column {head[at]}; say what each observation belongs to, or leave it out")
         groups.append(row[at].strip())
         for j, text in enumerate(row[:at] + row[at + 1:]):
             try:
                 observations[i, j] = float(text)
             except ValueError:
-                raise ValueError(f"{path}: row {i + 1} has {text[:20]!r} in column {names[j]}, where a number must stand") from None
+                raise ValueError(f"{path}: line {line} has {text[:20]!r} in column {names[j]}, where a number must stand") from None
+            if not np.isfinite(observations[i, j]):
+                raise ValueError(f"{path}: line {line} has {text.strip()} in column {names[j]}; leave such observations out")
     return observations, np.array(groups), names
 
 
@@ -153,10 +161,6 @@ def checked(path, observations, groups, names):
         raise ValueError(f"{path}: the column name {odd[0]} reads like a formula; leave *, ^ and / out of names")
     if columns < 2:
         raise ValueError(f"{path} has the one column {names[0]}; an invariant needs two or more")
-    if not np.isfinite(observations).all():
-        row, column = np.argwhere(~np.isfinite(observations))[0]
-        raise ValueError(f"{path} has {observations[row, column]} in observation {row + 1}, column {names[column]}; "
-                         "leave such observations out")
     still = [name for name, column in zip(names, observations.T) if np.ptp(column) <= 1e-12 * np.abs(column).max()]
     if still:
         raise ValueError(f"{path}: column {still[0]} has one value throughout, from which nothing can be learned; leave it out")

@@ -24,73 +24,76 @@ from checks import finite_array
 
 @dataclass(frozen=True)
 class Library:
-    """Functions of the inputs: their names, how many factors each has, and how to evaluate them."""
+    """Functions of the inputs: their names, how many factors each has, their values and gradients."""
     inputs: tuple[str, ...]
     names: tuple[str, ...]
     degrees: np.ndarray                 # (p,), rising; lower ones are the simpler features
-    evaluate: Callable                  # x (n, d) -> values (n, p), gradients (n, p, d)
-
-    def values(self, x):
-        return self.evaluate(finite_array("x", x, "n", len(self.inputs)).astype(float, copy=False))[0]
+    values: Callable                    # samples (n, d), float64 -> (n, p)
+    gradients: Callable                 # the same -> derivatives by the inputs (n, p, d)
 
 
 def polynomial(inputs, order):
     """All monomials of degree 1 to `order`. Raises ValueError if order is not a positive integer."""
     exponents = monomial_exponents(len(inputs), order)
     return Library(tuple(inputs), tuple(monomial_name(inputs, powers) for powers in exponents), exponents.sum(axis=1),
-                   lambda x: (monomials(x, exponents), monomial_gradients(x, exponents)))
+                   lambda x: monomials(x, exponents), lambda x: monomial_gradients(x, exponents))
 
 
 def rational(inputs, order):
     """All monomials of degree 1 to `order`, and those of degree 0 to `order` over r.
 
     r is the distance from the origin, made of the inputs named x, y and, where there is one, z. Raises
-    ValueError if there is no x or y.
+    ValueError if there is no x or y, or an input of the name r.
     """
     position = [i for i, name in enumerate(inputs) if name in ("x", "y", "z")]
-    if not {"x", "y"} <= set(inputs):
-        raise ValueError(f"rational features need inputs named x and y, for r = sqrt(x^2 + y^2); got {', '.join(inputs)}")
+    if not {"x", "y"} <= set(inputs) or "r" in inputs:
+        raise ValueError("rational features need inputs named x and y, for r = sqrt(x^2 + y^2), and none named r; "
+                         f"got {', '.join(inputs)}")
     exponents = monomial_exponents(len(inputs), order)
     over_r = np.vstack([np.zeros((1, len(inputs)), int), exponents])
-
-    def evaluate(x):
-        r = np.linalg.norm(x[:, position], axis=1)[:, None]
-        above, gradients = monomials(x, over_r), monomial_gradients(x, over_r)
-        gradients /= r[:, :, None]
-        gradients[:, :, position] -= (above / r**3)[:, :, None] * x[:, None, position]
-        return (np.hstack([monomials(x, exponents), above / r]),
-                np.concatenate([monomial_gradients(x, exponents), gradients], axis=1))
     names = [monomial_name(inputs, powers) for powers in exponents]
     names += ["1/r"] + [f"{name}/r" for name in names]
     degrees = np.r_[exponents.sum(axis=1), over_r.sum(axis=1) + 1]
     simple = np.argsort(degrees, kind="stable")
-    return Library(tuple(inputs), tuple(names[i] for i in simple), degrees[simple],
-                   lambda x: tuple(array[:, simple] for array in evaluate(x)))
+
+    def distance(x):
+        return np.linalg.norm(x[:, position], axis=1)[:, None]
+
+    def values(x):
+        return np.hstack([monomials(x, exponents), monomials(x, over_r) / distance(x)])[:, simple]
+
+    def gradients(x):
+        r = distance(x)
+        quotients = monomial_gradients(x, over_r) / r[:, :, None]
+        quotients[:, :, position] -= (monomials(x, over_r) / r**3)[:, :, None] * x[:, None, position]
+        return np.concatenate([monomial_gradients(x, exponents), quotients], axis=1)[:, simple]
+    return Library(tuple(inputs), tuple(names[i] for i in simple), degrees[simple], values, gradients)
 
 
 def expressions(inputs, texts):
     """The typed expressions, in the inputs' names. Raises ValueError on one that is not allowed."""
     parsed = {expression.name: expression for expression in (Expression(text, inputs) for text in texts)}
-
-    def evaluate(x):
-        values, gradients = zip(*(expression(x) for expression in parsed.values()))
-        return np.stack(values, axis=1), np.stack(gradients, axis=1)
-    return Library(tuple(inputs), tuple(parsed), np.ones(len(parsed), int), evaluate)
+    return Library(tuple(inputs), tuple(parsed), np.ones(len(parsed), int),
+                   lambda x: np.stack([expression(x)[0] for expression in parsed.values()], axis=1),
+                   lambda x: np.stack([expression(x)[1] for expression in parsed.values()], axis=1))
 
 
 # ----------------------------------------------------------------------------------------- monomials
 
-def monomial_exponents(inputs, order):
-    """Exponents (p, inputs) of the monomials of degree 1 to order, e.g. (2, 0), (1, 1), (0, 2)."""
+def monomial_exponents(d, order):
+    """Exponents (p, d) of the monomials of d inputs, of degree 1 to order, e.g. (2, 0), (1, 1), (0, 2)."""
     if not isinstance(order, (int, np.integer)) or order < 1:
         raise ValueError(f"order must be a positive integer, got {order!r}")
-    return np.array([np.bincount(factors, minlength=inputs)
+    return np.array([np.bincount(factors, minlength=d)
                      for degree in range(1, order + 1)
-                     for factors in combinations_with_replacement(range(inputs), degree)])
+                     for factors in combinations_with_replacement(range(d), degree)])
 
 
 def monomials(x, exponents):
-    """Values (n, p): each monomial is one of a degree less times one input, and that one is already there."""
+    """Values (n, p): each monomial is one of a degree less times one input, and that one is already there.
+
+    exponents: those of monomial_exponents, or zeros and then those.
+    """
     columns = np.empty((len(exponents), len(x)))
     place = {}
     for j, powers in enumerate(map(tuple, exponents)):

@@ -5,7 +5,7 @@ and small ones are left out, with no knowledge of the answer.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,11 +14,14 @@ from checks import finite_array
 
 @dataclass(frozen=True)
 class Formula:
-    """The paper's second line: groups of terms of equal magnitude, and what was left out."""
+    """The paper's second line: groups of terms of equal magnitude, and what was left out.
+
+    As text it has no intercept below 1 % of the largest coefficient; f is arbitrary up to its offset.
+    """
     groups: list                                         # (factor, {name: sign}) by falling magnitude
     intercept: float
     spread: float                # largest deviation of a coefficient from its group's, relative to it
-    dropped: tuple = field(default=("", 0.0))            # largest term left out: name, its size / that of the largest group
+    dropped: tuple               # largest term left out: name, its size / that of the largest group
 
     @property
     def length(self):
@@ -28,7 +31,7 @@ class Formula:
     def __str__(self):
         largest = abs(self.groups[0][0])
         parts, decimals = [], decimals_for(largest, digits=3, least=0)
-        offset = number(self.intercept, decimals)
+        offset = number(self.intercept, decimals)       # before smaller factors ask for more decimals
         for factor, signs in self.groups:
             decimals = max(decimals, decimals_for(abs(factor), digits=2, least=0))
             inside = signed_sum((bracketed(readable(name)), sign) for name, sign in signs.items())
@@ -45,9 +48,10 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None):
     within `tolerance` of the first of their group share a factor, their mean magnitude. The factor
     has the sign of the majority, or of the first term where there is none, as in eqs. (5) to (12).
 
-    sizes: {name: size of that feature over the data, in units of that of the sum of all terms}, where units
-        make them differ. A term then is as large as its coefficient times this, and left out only if it is
-        below `drop` times the sum too: beside terms that cancel, as in x^2 - 600 x, all others are small.
+    sizes: {name: standard deviation of that feature over that of the sum of all terms}, where features have
+        different units. A term then is as large as its coefficient times this, and left out if it is below `drop`
+        times the largest, or times the sum where that is smaller: terms that nearly cancel, as in x^2 - 600 x, are
+        larger than the sum, and beside them all others would seem small.
 
     Raises ValueError if there are no terms, only zeros, or one that is not finite.
     """

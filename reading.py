@@ -12,7 +12,7 @@ import numpy as np
 import formulas
 import physics
 import regression
-from features import expressions, monomial_exponents, monomials, polynomial, rational
+from features import expressions, polynomial, rational
 
 LEARNED = 0.7                           # test accuracy below which a network has found nothing to tell pairs by
 MOST_TERMS = 12                         # a formula of more terms is not one that a person reads
@@ -83,7 +83,8 @@ def read_step(system, network, earlier, x, x_test):
 def common(system, networks, x):
     """The quadratic polynomials that are functions of all these networks' f together, each in its simplest form.
 
-    Of richer features too many follow whatever f there are: three directions in a state's four leave little to miss.
+    Quadratic only: three gradients span three of the four directions of a state, and of many features some
+    combination always nearly lies in them.
     """
     if not networks:
         return None
@@ -94,7 +95,7 @@ def common(system, networks, x):
         rows, eigenvalues = regression.common_invariants(library, x, gradients, system.scale)
     except ValueError:                                  # too few observations with gradients
         return None
-    return {"formulas": [short_formula(row, sizes=sizes(system, library, x, row)) for row in rows],
+    return {"formulas": [short_formula(row, sizes=relative_sizes(system, library, x, row)) for row in rows],
             "eigenvalues": eigenvalues[:len(rows) + 1].tolist()}
 
 
@@ -121,7 +122,7 @@ def aligned(system, network, x, quadratic=None, normals=()):
     best = alignments[order or min(2, max(alignments))]
     errors = {}
     if quadratic is not None and 2 in alignments:
-        features = monomials(x, monomial_exponents(len(system.inputs), 2))
+        features, _ = regression.polynomial_features(x, 2)
         for name in (name for name in system.invariants if name not in system.fixed):
             known = system.invariants[name](x)
             true, intercept = regression.ridge(features, known, alpha=0)
@@ -130,7 +131,7 @@ def aligned(system, network, x, quadratic=None, normals=()):
                                 for method, found in (("ridge", quadratic), ("alignment", alignments[2].coefficients))}
     return {"eigenvalues": {str(n): alignment.eigenvalues[:4].tolist() for n, alignment in alignments.items()},
             "order": order, "terms": best.terms(), "coefficient_errors": errors,
-            "formula": short_formula(best.terms(), sizes=sizes(
+            "formula": short_formula(best.terms(), sizes=relative_sizes(
                 system, polynomial(system.inputs, order), x, best.terms())) if order else None}
 
 
@@ -147,8 +148,8 @@ def libraries(system, order):
             **({"typed": expressions(system.inputs, typed)} if typed else {})}
 
 
-def sizes(system, library, x, terms):
-    """How large each feature is over x, by name, beside the sum of all terms, for a user's data in units of any kind.
+def relative_sizes(system, library, x, terms):
+    """{name: standard deviation of that feature over that of the sum of all terms}, for a user's data in units of any kind.
 
     None for the paper's systems, whose features are of like size.
     """

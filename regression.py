@@ -24,7 +24,7 @@ ORDERS = (1, 2, 3, 4)           # of the polynomials in Tables I to V
 ALPHA = 1.0                     # ridge strength; the paper names none, and 50 000 samples drown it
 BLOCK = 8192                    # samples whose features are in memory together
 GRADIENT_BLOCK = 1024           # the same where each feature has its derivatives too
-SAMPLES_PER_FEATURE = 10        # gradients at fewer are followed by some combination of features or other
+SAMPLES_PER_FEATURE = 10        # with fewer gradients, some combination of features follows them by chance
 
 
 # ------------------------------------------------------------------------------------- regression
@@ -135,7 +135,8 @@ def hierarchy(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
     if len(x) == 0 or len(x_test) == 0 or not 0 <= alpha < np.inf:
         raise ValueError(f"x and x_test must hold samples, alpha must not be negative; got {len(x)}, {len(x_test)} and {alpha}")
     exponents = monomial_exponents(len(inputs), max(orders))
-    # Taken about the mean of the first block, which is near enough to the mean to lose no digits by moving there.
+    # Sums are taken about the first block's mean, near the mean of all: what is subtracted from gram below is then
+    # small, and costs no digits.
     near = monomials(x[:BLOCK], exponents).mean(axis=0)
     total, gram, moment = np.zeros(len(near)), np.zeros((len(near), len(near))), np.zeros(len(near))
     for phi, target in _blocks(x, f - f.mean(), exponents):
@@ -206,15 +207,15 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None):
     """The combination of a library's features whose gradient is parallel to that of f.
 
     x: samples (n, d); gradients: those of f there (n, d), of any length, since only their direction counts.
-    normals: gradients (n, d) of quantities that are constant over the samples. Nothing is known of f across
-        the surface on which they are constant, so only directions along it count.
+    normals: gradients (n, d) of quantities that are constant over the samples, of which f says nothing, or that f
+        may depend on besides. Only directions at right angles to all of them count.
     scale: sizes (d,) of the inputs, where they have different units: angles are those in x / scale.
 
     Any function of an invariant is as good to the network as the invariant itself, but R^2 wants it on a
     straight line. The direction of the gradient does not change with the function. With unit vectors
-    n = grad f / |grad f| and features phi, the share of |grad (c phi)|^2 that is not along n,
+    u = grad f / |grad f| and features phi, the share of |grad (c phi)|^2 that is not along u,
 
-        c A c / c B c,    B = mean of grad phi grad phi^T,    A = B - mean of (grad phi n)(grad phi n)^T,
+        c A c / c B c,    B = mean of grad phi grad phi^T,    A = B - mean of (grad phi u)(grad phi u)^T,
 
     is least for the first generalised eigenvector of A c = lambda B c. Returns {order: Alignment}, for each
     degree of the library for which the samples with a gradient are SAMPLES_PER_FEATURE or more. Raises ValueError
@@ -243,9 +244,9 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
 
     Those up to the last one below `most` (angles of ten degrees) that is followed by a gap, a factor of
     `least_gap` or more, count. Any combination of the vectors that belong to them is as good, and Gaussian
-    elimination finds one with as many zeros as possible; with `scale` it counts a coefficient as large as its
-    feature is. Returns a list of {name: coefficient}, the largest term having 1, and the eigenvalues. Raises
-    ValueError as gradient_alignment does.
+    elimination finds one with as many zeros as possible; with `scale` it compares coefficients times the root
+    mean square of their features. Returns a list of {name: coefficient}, that of the largest term being 1 or -1,
+    and the eigenvalues. Raises ValueError as gradient_alignment does.
     """
     a, b, _ = _alignment_matrices(library, x, gradients, (), scale, len(library.names))
     values, vectors = _generalised_eigenvectors(a, b)
@@ -269,7 +270,7 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
 
 
 def _alignment_matrices(library, x, gradients, normals, scale, least):
-    """A and B of gradient_alignment, for gradients (n, d, k) of k functions: n is a basis of what they span.
+    """A and B of gradient_alignment, for gradients (n, d, k) of k functions: u is a basis of what they span.
 
     And at how many samples all k have a gradient; ValueError if these are too few for `least` features.
     """
@@ -281,15 +282,15 @@ def _alignment_matrices(library, x, gradients, normals, scale, least):
     parallel, b, counted = np.zeros((p, p)), np.zeros((p, p)), 0
     for start in range(0, len(x), GRADIENT_BLOCK):
         block = slice(start, start + GRADIENT_BLOCK)
-        phi, n = library.evaluate(x[block])[1] * scale, gradients[block]
-        tiny = 1e-6 * max(np.linalg.norm(n, axis=1).max(), 1e-300)      # below it all units of a network are off, or rounding is left
+        phi, g = library.gradients(x[block]) * scale, gradients[block]
+        tiny = 1e-6 * max(np.linalg.norm(g, axis=1).max(), 1e-300)      # below it all units of a network are off, or rounding is left
         if normals is not None:
             along = np.linalg.qr(normals[block])[0]                     # orthonormal columns (n, d, constants)
             onto_normals = along @ along.transpose(0, 2, 1)
-            phi, n = phi - phi @ onto_normals, n - onto_normals @ n
-        some = np.linalg.norm(n, axis=1).min(axis=1) > tiny
-        phi, basis = phi[some], np.linalg.qr(n[some])[0]
-        flat, projected = phi.transpose(0, 2, 1).reshape(-1, p), (phi @ basis).transpose(0, 2, 1).reshape(-1, p)
+            phi, g = phi - phi @ onto_normals, g - onto_normals @ g
+        some = np.linalg.norm(g, axis=1).min(axis=1) > tiny
+        phi, u = phi[some], np.linalg.qr(g[some])[0]
+        flat, projected = phi.transpose(0, 2, 1).reshape(-1, p), (phi @ u).transpose(0, 2, 1).reshape(-1, p)
         b += flat.T @ flat
         parallel += projected.T @ projected
         counted += len(phi)
@@ -339,7 +340,7 @@ def sparse_fit(library, x, f, surplus=2.0, floor=1e-10):
     unexplained variance is at most `surplus` times that of all features together, or `floor` (relative to
     the variance of f). A constant f gives no terms. Raises ValueError if shapes disagree.
     """
-    values = library.values(x)
+    values = library.values(finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False))
     f = finite_array("f", f, len(values)).astype(float, copy=False)
     centred, target = values - values.mean(axis=0), f - f.mean()
     scale, variance = np.linalg.norm(centred, axis=0), target @ target
@@ -355,7 +356,7 @@ def sparse_fit(library, x, f, surplus=2.0, floor=1e-10):
         inverse = np.linalg.inv(gram[np.ix_(kept, kept)])
         solution = inverse @ moment[kept]
         way.append((list(kept), max(0.0, 1 - solution @ moment[kept] / variance)))
-        kept.pop(int(np.argmin(solution**2 / inverse.diagonal())))
+        kept.pop(int(np.argmin(solution**2 / inverse.diagonal())))      # without feature i, the squared error grows by this
     allowed = max(surplus * way[0][1], floor)
     chosen = next(features for features, unexplained in reversed(way) if unexplained <= allowed)
     coefficients, intercept = ridge(values[:, chosen], f, alpha=0)

@@ -47,7 +47,7 @@ from training import SCHEDULES
 
 HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes (AUDIT.md)
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
-# Where f bends more at rate 4 (AUDIT.md).
+# Where at rate 4 f is less straight over the invariant (AUDIT.md).
 QUICK_RATES = {"cp": 3.0, "em": 2.0, "em-fixed": 2.0}
 SEARCH_PAIRS, SEARCH_EPOCHS = 20_000, 40                # quick, for --discover, which trains several networks
 
@@ -132,6 +132,7 @@ def parse(arguments):
     parser.add_argument("--model", type=path, metavar="FILE",
                         help="read this saved network off, on the pairs of its --seed, instead of training one; nothing is written")
     options = parser.parse_args(arguments)
+    # Both refuse every option that would have no effect.
     for alone, with_it in (("report", ()), ("model", ("system", "data", "group", "known", "features", "schedule", "seed", "pairs"))):
         if getattr(options, alone):
             idle = [name for name in vars(options) if name not in (alone, *with_it) and getattr(options, name) != parser.get_default(name)]
@@ -182,7 +183,7 @@ def seed_list(text):
             raise argparse.ArgumentTypeError(f"must be whole numbers as in 0-9 or 0,3,7; got {text!r}") from None
         if last - first >= 10_000:
             raise argparse.ArgumentTypeError(f"{part} are too many seeds")
-        seeds += range(first, last + 1) or [-1]
+        seeds += range(first, last + 1) or [-1]         # falling: refused below
     if seeds != sorted(set(seeds)) or seeds[0] < 0:
         raise argparse.ArgumentTypeError(f"must be rising, each seed once, as in 0-9 or 0,3,7; got {text!r}")
     return seeds
@@ -220,8 +221,9 @@ def system_of(options, name=None):
                 print(f"train.py: {options.data}: column {column} varies by less than a tenth of its size; formulas are found "
                       "better with its mean, or a number near it, subtracted", file=sys.stderr)
     if "rational" in options.features:
-        if not {"x", "y"} <= set(system.inputs):
-            raise UserError(f"--features rational needs inputs named x and y; {system.name} has {', '.join(system.inputs)}")
+        if not {"x", "y"} <= set(system.inputs) or "r" in system.inputs:
+            raise UserError("--features rational needs inputs named x and y, and none named r, which is their distance from the "
+                            f"origin; {system.name} has {', '.join(system.inputs)}")
         if options.data and "rational" not in system.features:
             raise UserError(f"--features rational needs positions away from the origin, where 1/r is infinite; {system.name} has one there")
     if not options.features:
@@ -247,7 +249,7 @@ def plan_of(options, system, seed):
     if options.learning_rate:
         schedule = replace(schedule, learning_rate=options.learning_rate)
     return experiment.Plan(system, seed, options.schedule, schedule, tuple(options.hidden), options.activation,
-                           options.pairs or train_pairs(options, system), options.discover, array_module(options.device))
+                           train_pairs(options, system), options.discover, array_module(options.device))
 
 
 def array_module(device):
@@ -267,9 +269,9 @@ def array_module(device):
 
 
 def train_pairs(options, system):
-    """Training pairs of each label, unless --pairs says otherwise."""
-    if options.schedule != "quick":
-        return system.train_pairs
+    """Training pairs of each label."""
+    if options.pairs or options.schedule != "quick":
+        return options.pairs or system.train_pairs
     return min(system.train_pairs, SEARCH_PAIRS if options.discover else QUICK_PAIRS)
 
 
@@ -301,7 +303,7 @@ def read_model(system, options):
         raise UserError(f"cannot read --model: {error}") from error
     if network.label != system.name or (network.layer_sizes[0], network.layer_sizes[-1]) != (len(system.inputs), 1):
         raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")
-    train, test = experiment.sample_sets(system, experiment.seed_streams(options.seed)[0], options.pairs or train_pairs(options, system))
+    train, test = experiment.sample_sets(system, experiment.seed_streams(options.seed)[0], train_pairs(options, system))
     experiment.check_features(system, train[0], test[0])
     result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}",
               **reading.read_off(system, network, train, test)}

@@ -104,8 +104,19 @@ def test_a_search_on_own_data_ends_with_a_count_and_leaves_no_checkpoints(tmp_pa
     assert result["count"] == sum(step["found"] for step in result["steps"]) and not result["steps"][-1]["found"]
     assert {"report.md", "result.json", "f_1.npz"} <= {item.name for item in folder.iterdir()} and not list(folder.glob("step-*"))
     assert f"{result['count']} invariant" in (folder / "report.md").read_text("utf-8")
+    history = np.genfromtxt(folder / "history.csv", delimiter=",", names=True)
+    assert [*zip(history["step"], history["epoch"])] == [(step, epoch) for step in range(1, len(result["steps"]) + 1) for epoch in (1, 2)]
     capsys.readouterr()
     assert train.main(["--report", str(folder)]) == 0 and "| mine.npz | 0 " in capsys.readouterr().out
+
+
+def test_a_column_named_r_leaves_no_features_over_r(tmp_path, capsys):
+    orbits = trajectories()
+    r = np.hypot(orbits[:, :, :1], orbits[:, :, 1:2])
+    path = npz(tmp_path, trajectories=np.concatenate([orbits, r], axis=2), names=[*NAMES, "r"])
+    assert data.load_system(path).features == ("polynomial",)
+    assert train.main(["--data", str(path), "--features", "rational"]) == 2
+    assert "none named r, which is their distance" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------------------- bad input
@@ -125,8 +136,9 @@ def changed(value):
     ({"x": GOOD[:, 0], "x_prime": GOOD[:-1, 1]}, r"one and the same shape .* got \(40, 4\) and \(39, 4\)"),
     ({"x": GOOD[:, 0, 0], "x_prime": GOOD[:, 1, 0]}, "one and the same shape"),
     ({"trajectories": GOOD[0]}, r"must have shape \(orbits, times, columns\), got \(6, 4\)"),
-    ({"trajectories": changed(np.nan)}, "has nan in observation 21, column x2"),
-    ({"trajectories": changed(np.inf)}, "has inf in observation 21, column x2"),
+    ({"trajectories": changed(np.nan)}, r"trajectories\[3, 2, 1\] is nan; leave"),
+    ({"trajectories": changed(np.inf)}, r"trajectories\[3, 2, 1\] is inf; leave"),
+    ({"x": GOOD[:, 0], "x_prime": changed(np.nan)[:, 2]}, r"x_prime\[3, 1\] is nan; leave"),
     ({"trajectories": GOOD[:, :, :1]}, "has the one column x1"),
     ({"trajectories": GOOD[:, :, :0]}, "holds no observations"),
     ({"trajectories": GOOD[:0]}, "holds no observations"),
@@ -155,11 +167,11 @@ def test_npz_files_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, arr
     (["orbit", "event", "x", "y"], [[1, 2, 3, 4]], "must have one column"),
     ([], [], "its columns are missing"),
     (["orbit", "x", "y"], [], "holds no observations"),
-    (["orbit", "x", "y"], [[1, 2]], "row 1 has 2 values, the head has 3"),
-    (["orbit", "x", "y"], [[1, 2, 3], [1, 2, "three"]], "row 2 has 'three' in column y, where a number must stand"),
-    (["orbit", "x", "y"], [[1, 2, "nan"], [1, 2, 3]], "has nan in observation 1, column y"),
+    (["orbit", "x", "y"], [[1, 2]], "line 2 has 2 values, the head has 3"),
+    (["orbit", "x", "y"], [[1, 2, 3], [1, 2, "three"]], "line 3 has 'three' in column y, where a number must stand"),
+    (["orbit", "x", "y"], [[1, 2, "nan"], [1, 2, 3]], "line 2 has nan in column y; leave"),
     (["orbit", "x", ""], rows_of(GOOD[:, :, :2]), "different names"),
-    (["orbit", "x", "y"], [[1, 2, 3], ["", 1, 2]], "row 2 has nothing in column orbit"),
+    (["orbit", "x", "y"], [[1, 2, 3], ["", 1, 2]], "line 3 has nothing in column orbit"),
     (["orbit", "x", "y"], [["lonely", 1, 2], *rows_of(GOOD[:, :, :2])], "1 of 41 groups have a single observation, the first of them lonely"),
 ])
 def test_csv_files_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, head, rows, words):

@@ -248,7 +248,7 @@ def test_alignment_solves_the_generalised_eigenvalue_problem_of_its_matrices():
     x, gradients = rng.uniform(0, 1, (300, 3)), rng.standard_normal((300, 3)) + 1
     library = polynomial(("x", "y", "z"), 2)
     a, b = np.zeros((2, 9, 9))
-    for phi, gradient in zip(library.evaluate(x)[1], gradients):            # phi: (features, inputs)
+    for phi, gradient in zip(library.gradients(x), gradients):            # phi: (features, inputs)
         along = phi @ gradient / np.linalg.norm(gradient)
         a += phi @ phi.T - np.outer(along, along)
         b += phi @ phi.T
