@@ -18,8 +18,8 @@ NEIGHBOURS = 5                          # a partner is drawn among so many of th
 
 
 @dataclass(frozen=True)
-class Invariant:
-    """One step of the search: the network, its accuracies, and how independent it is of the ones before."""
+class Step:
+    """One step of the search: the network, its accuracies, and how independent its f is of those before."""
     network: object
     train_accuracy: float
     test_accuracy: float
@@ -27,36 +27,37 @@ class Invariant:
 
 
 def search(sets, learn, most):
-    """Invariants, one after another, of the system that these pairs are of.
+    """Steps of the search for all invariants of the system that these pairs are of.
 
     sets: training and test set, each two arrays (n, d) of equivalent observations, and maybe their groups (n,).
-    learn: (step, train, test) -> a trained network, from sets (x, x_prime, y) of labelled pairs.
-    most: the search ends after so many steps, found or not.
+    learn: (number of the step, train, test) -> a trained network, from sets (x, x_prime, y) of labelled pairs.
+    most: the search ends after so many steps, whatever they find.
 
-    Yields an Invariant per step, the last of them the one at which nothing was left: its test accuracy
+    Each Step but the last has found one more invariant. At the last nothing was left: its test accuracy
     is below LEARNED, or its independence of the ones before below INDEPENDENT.
     """
     networks = []
-    for step in range(most):
-        train, test = [with_negatives(*pairs, networks=networks, seed=step) for pairs in sets]
-        network = learn(step, train, test)
+    for number in range(most):
+        train, test = [with_negatives(*pairs, networks=networks, seed=number) for pairs in sets]
+        network = learn(number, train, test)
         x = sets[1][0]
-        found = Invariant(network, network.evaluate(*train)[1], network.evaluate(*test)[1], independence([*networks, network], x))
-        yield found
-        if not is_left(found):
+        step = Step(network, network.evaluate(*train)[1], network.evaluate(*test)[1], independence([*networks, network], x))
+        yield step
+        if not is_invariant(step):
             return
         networks.append(network)
 
 
-def is_left(found):
+def is_invariant(step):
     """Whether a step of the search found one more invariant: the stopping rule."""
-    return found.test_accuracy >= LEARNED and found.independence >= INDEPENDENT
+    return step.test_accuracy >= LEARNED and step.independence >= INDEPENDENT
 
 
 def with_negatives(x, x_prime, groups=None, networks=(), seed=0):
-    """Labelled pairs: x, x_prime (n, d) as they are, y = 0, and with partners that the networks take for the same, y = 1.
+    """Labelled pairs: the given x, x_prime (n, d), y = 0; then x with others' x_prime, y = 1.
 
-    groups (n,): where there are any, partners are of different ones.
+    networks: those others are such as none of the networks can tell from one's own.
+    groups (n,): where there are any, the others are of different ones.
     """
     rng = np.random.default_rng(seed)
     groups = np.arange(len(x)) if groups is None else groups

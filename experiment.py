@@ -1,7 +1,8 @@
 """One run, the experiment of section III: sample pairs, train, read the bottleneck off, write it all down.
 
 A run's folder is complete when it holds result.json; until then it holds a checkpoint, from which the same
-command goes on. Everything random follows from the run's seed.
+command goes on. Everything random follows from the run's seed, but for two choices that are the same for
+all seeds: which groups of a data file are for testing, and the partners in a search (discovery.py).
 """
 
 import csv
@@ -112,32 +113,37 @@ def run(plan, folder):
 
 
 def run_discovery(plan, folder):
-    """The search for all invariants: one training after another, each with a checkpoint of its own."""
+    """The search for all invariants: one training after another, each with a checkpoint of its own.
+
+    history.csv is that of all trainings, one below the other.
+    """
     began, before, head, system = time.perf_counter(), 0.0, heading(plan), plan.system
     data, initial, batches = [stream.spawn(len(system.inputs) + 2) for stream in seed_streams(plan.seed)]
     history, networks, steps = {}, {}, []
     print(f"{system.title}: all invariants, {plan.train_pairs:,} equivalent training pairs, network "
           f"{'-'.join(map(str, plan.layer_sizes))}, schedule {plan.schedule_name}, seed {plan.seed}", flush=True)
 
-    def learn(step, train, test):
-        nonlocal before, history
-        network = SiameseNetwork(plan.layer_sizes, initial[step], plan.activation, label=system.name, centre=system.centre,
+    def learn(number, train, test):
+        nonlocal before
+        network = SiameseNetwork(plan.layer_sizes, initial[number], plan.activation, label=system.name, centre=system.centre,
                                  scale=system.scale, xp=plan.xp)
-        training = Training(network, train, test, plan.schedule, batches[step])
-        place = folder / f"step-{step + 1}"
+        training = Training(network, train, test, plan.schedule, batches[number])
+        place = folder / f"step-{number + 1}"
         place.mkdir(exist_ok=True)
         before += carry_on(training, place, plan)
-        history = training.history
+        for name, column in {"step": [number + 1] * len(training.history["epoch"]), **training.history}.items():
+            history.setdefault(name, []).extend(column)
         return network
 
-    sets = [(system.sample_test if test and system.sample_test else system.sample)(n, np.random.default_rng(stream))
+    # Twice as many to test on: that decides whether the search goes on.
+    sets = [system.sampler(test)(n, np.random.default_rng(stream))
             for n, stream, test in zip((plan.train_pairs, 2 * system.test_pairs), data, (False, True))]
     check_features(system, sets[0][0], sets[1][0])
-    for found in discovery.search(sets, learn, most=len(system.inputs) + 1):
-        steps.append({"train_accuracy": float(found.train_accuracy), "test_accuracy": float(found.test_accuracy),
-                      "independence": found.independence, "found": bool(discovery.is_left(found)),
-                      **read_step(system, found.network, list(networks.values()), sets[0][0], sets[1][0])})
-        networks[f"f_{len(steps)}.npz"] = found.network
+    for step in discovery.search(sets, learn, most=len(system.inputs) + 1):
+        steps.append({"train_accuracy": float(step.train_accuracy), "test_accuracy": float(step.test_accuracy),
+                      "independence": step.independence, "found": bool(discovery.is_invariant(step)),
+                      **read_step(system, step.network, list(networks.values()), sets[0][0], sets[1][0])})
+        networks[f"f_{len(steps)}.npz"] = step.network
         print(step_in_words(len(steps), steps[-1]), flush=True)
     count = sum(step["found"] for step in steps)
     result = {**head, "count": count, "steps": steps,

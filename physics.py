@@ -42,6 +42,10 @@ class System:
     scale: np.ndarray | None = None                     # any kind: the network sees (x - centre) / scale
     fingerprint: str = ""                               # of the data file, where the observations come from one
 
+    def sampler(self, test):
+        """What draws pairs for the training set, or for the test set."""
+        return self.sample_test if test and self.sample_test else self.sample
+
 
 def labelled_pairs(system, n, rng, test=False):
     """Training or test set of n equivalent and n different pairs: x, x_prime (2n, d), labels (2n,).
@@ -51,7 +55,7 @@ def labelled_pairs(system, n, rng, test=False):
     ValueError if n < 2.
     """
     partner = derangement(n, rng)
-    x, x_prime, *groups = (system.sample_test if test and system.sample_test else system.sample)(n, rng)
+    x, x_prime, *groups = system.sampler(test)(n, rng)
     if groups:
         partner = apart(partner, groups[0], rng)
     y = np.repeat([0.0, 1.0], n)
@@ -59,7 +63,7 @@ def labelled_pairs(system, n, rng, test=False):
 
 
 def apart(partner, groups, rng):
-    """Partners (n,), of which those in one's own of the groups (n,) are replaced by random ones elsewhere.
+    """Partners (n,), each one of the same group (groups: (n,)) replaced by a random one of another.
 
     Raises ValueError if one group holds everything.
     """
@@ -224,8 +228,9 @@ BLOCK = 4096                # orbits that solve_ivp follows together; its sixtee
 def evolve(state, duration, equations=hamiltons_equations):
     """States (n, d) after each its own duration (n,), by eq. (7), many in one call of solve_ivp, as (n, d).
 
-    equations: derivative of states (d, n), by the time in which the durations are given; that of another
-    potential is a function of its own (COURSE.md, session 4). Raises RuntimeError if the solver gives up.
+    equations: derivative of states (d, n) by the variable in which durations are given: for the default this is
+    not time but s, with dt = r ds. Another potential is a function of its own (COURSE.md, session 4). Raises
+    RuntimeError if the solver gives up.
     """
     state = finite_array("state", state, "n", "d")
     duration = finite_array("duration", duration, len(state))
@@ -332,7 +337,7 @@ def sample_fields_of_fixed_e_dot_b(n, rng):
     kept, found = [], 0
     while found < n:
         x = rng.uniform(-1, 1, (n, 6))
-        e, b = x[:, :3], x[:, 3:]
+        e, b = x[:, :3], x[:, 3:]                       # views: to move b is to move x
         b += ((0.3 - e_dot_b(x)) / np.sum(e * e, axis=1))[:, None] * e
         x = x[np.abs(b).max(axis=1) <= 1]
         kept.append(x)

@@ -75,7 +75,7 @@ def test_the_search_ends_when_the_accuracy_is_low_or_the_invariant_depends_on_th
     sets = [[np.random.default_rng(2).uniform(0, 1, (100, 3))] * 2] * 2
 
     def steps(*networks, most=5):
-        return [discovery.is_left(found) for found in discovery.search(sets, lambda step, train, test: networks[step], most)]
+        return [discovery.is_invariant(step) for step in discovery.search(sets, lambda number, train, test: networks[number], most)]
     assert steps(Known(0, 0.55)) == [False]
     assert steps(Known(0), Known(1, 0.9), Known(2, 0.6)) == [True, True, False]
     assert steps(Known(0), Known(0, 0.99)) == [True, False]
@@ -91,7 +91,7 @@ def count(sample, hidden=(32, 32), epochs=15, pairs=10_000):
         network = siamese.SiameseNetwork((dimensions, *hidden, 1), seed=step)
         training.fit(network, train, test, training.Schedule(10.0, epochs=epochs, decay=0.8), seed=step)
         return network
-    return sum(discovery.is_left(found) for found in discovery.search(sets, learn, dimensions + 1))
+    return sum(discovery.is_invariant(step) for step in discovery.search(sets, learn, dimensions + 1))
 
 
 def test_a_search_takes_fewer_pairs_and_epochs_than_a_single_run_unless_told():
