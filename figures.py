@@ -38,7 +38,7 @@ def figure_1(layer_sizes, activation="relu"):
     return figure
 
 
-def figure_2(seed=0):
+def figure_2():
     """Fig. 2: (a) one event seen by two observers, β = 0.5; (b) one particle seen twice on its orbit."""
     with rc_context(STYLE):
         figure = Figure(figsize=(12, 5.5), layout="constrained")
@@ -58,7 +58,7 @@ def figure_2(seed=0):
         left.set(xlim=(-0.2, 2.7), ylim=(-0.75, 2.4), aspect="equal", title="(a) one event, two observers")
         left.axis("off")
 
-        state, _ = sample_orbits(1, np.random.default_rng(seed))
+        state, _ = sample_orbits(1, np.random.default_rng(0))
         turn = 2 * np.pi * np.sqrt(-0.5 / energy(state))
         orbit = evolve(np.repeat(state, 200, axis=0), turn * np.linspace(0, 1, 200))
         right.plot(*orbit[:, :2].T, color="0.6")

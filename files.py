@@ -4,7 +4,6 @@ Whatever ends the program, a file is the one of before or the new one, complete.
 was cut or altered later: an .npz file has its own, a result holds its own and those of the files beside it.
 """
 
-import fcntl
 import hashlib
 import io
 import json
@@ -13,6 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:                                     # on Windows, where folders are then not locked
+    fcntl = None
 
 
 def write(path, fill, binary=False):
@@ -45,7 +49,7 @@ def load_arrays(path, what):
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:      # np.load leaves a damaged file open
             return {name: saved[name] for name in saved.files}
     except OSError as error:
-        if error.errno is not None:
+        if error.errno is not None:                     # NumPy's own, of a damaged file, has none
             raise
         raise ValueError(f"{path} is not {what} ({error})") from error
     except Exception as error:                          # a damaged archive raises almost anything
@@ -84,6 +88,9 @@ def sole_user(folder):
 
     The system drops the lock with the process, so that the file of one that was killed stops nobody.
     """
+    if fcntl is None:
+        yield
+        return
     path = Path(folder) / "in-use"                      # not the folder: on NFS only what is open for writing is locked
     with open(path, "w") as file:
         try:

@@ -56,22 +56,21 @@ def report(result):
 def beyond(result):
     """What the paper does not have: gradient alignment, sparse formulas, f on the known invariants."""
     lines = []
-    if alignment := result.get("alignment"):
+    if alignment := result["alignment"]:
         lines += ["", "Gradient alignment, the same for any scale of f: mean squared sine between the gradients of f and of the "
                       "best polynomial, of the next best, and their ratio.", ""]
         lines += table(("order", "best", "next", "gap"),
-                       *((order, f"{first:.4f}", f"{second:.4f}", f"{second / max(first, 1e-12):.1f}")
-                         for order, (first, second) in ((order, (*values, 1.0)[:2]) for order, values in alignment["eigenvalues"].items())))
+                       *((order, f"{first:.4f}", *([f"{others[0]:.4f}", f"{others[0] / max(first, 1e-12):.1f}"] if others else ["-", "-"]))
+                         for order, (first, *others) in alignment["eigenvalues"].items()))
         lines += ["", f"Order at which the gap opens: {alignment['order'] or 'none'}."]
         lines += [f"    {alignment['formula'].replace('f ≈', 'f is a function of')}"] if alignment["formula"] else []
-    elif "alignment" in result:
+    else:
         lines += ["", "No gradient alignment: f has a gradient at too few observations."]
-    if sparse := result.get("sparse"):
-        lines += ["", "Fewest features that explain f (R² is that of the fitted coefficients, which the formula rounds and groups):", ""]
-        lines += table(("features", "R², test", "R² of all features, training", "formula"),
-                       *((name, f"{fit['r2'][1]:.4f}", f"{fit['richest_r2']:.4f}", fit["formula"] or f"{len(fit['terms'])} terms")
-                         for name, fit in sparse.items()))
-    if scores := result.get("on_invariants"):
+    lines += ["", "Fewest features that explain f (R² is that of the fitted coefficients, which the formula rounds and groups):", ""]
+    lines += table(("features", "R², test", "R² of all features, training", "formula"),
+                   *((name, f"{fit['r2'][1]:.4f}", f"{fit['richest_r2']:.4f}", fit["formula"] or f"{len(fit['terms'])} terms")
+                     for name, fit in result["sparse"].items()))
+    if scores := result["on_invariants"]:
         lines += ["", f"{ON_INVARIANTS}.", ""]
         lines += table(("invariant", "R² of order 1, test", "of order 3, test", "correlation with f²"),
                        *((readable(name), f"{score['r2']:.4f}", f"{score['r2_cubic']:.4f}",
@@ -107,7 +106,7 @@ def step_in_words(number, step):
 
 
 def best_fit(sparse):
-    """Of the fits by library that have a short formula, the last that is about as good as the best; None if there are none."""
+    """Of the fits by library that have a short formula, the last whose test R² is within 0.05 of the best; None if there are none."""
     fits = [fit for fit in sparse.values() if fit["formula"]]
     return next((fit for fit in reversed(fits) if fit["r2"][1] > max(fit["r2"][1] for fit in fits) - 0.05), None)
 
@@ -226,7 +225,7 @@ def summary_of_discoveries(results):
 
 
 def best_explained(step):
-    """The first of the known invariants, the vector and all together of which a step's f is about as nearly a function as of any."""
+    """The first entry of on_invariants whose R² of order 3 is within 0.05 of the highest, with its scores."""
     scores = step["on_invariants"]
     if not scores:
         return "-"
@@ -277,8 +276,7 @@ def section(system, runs):
 def beyond_over_seeds(runs):
     """What the paper does not have, over the seeds: f on the known invariants, the gradient alignment, every short formula."""
     lines = []
-    # Results that are older than what goes beyond the paper have none of this.
-    learned = [run for run in runs if run.get("on_invariants") is not None and has_learned(run)]
+    learned = [run for run in runs if has_learned(run)]
     if learned and learned[0]["on_invariants"]:
         scores = {name: [run["on_invariants"][name] for run in learned] for name in learned[0]["on_invariants"]}
         lines += ["", f"Over the seeds: {ON_INVARIANTS[0].lower()}{ON_INVARIANTS[1:]}.", ""]
@@ -300,7 +298,7 @@ def beyond_over_seeds(runs):
     lines += ["", "Every seed:", ""]
     return lines + table(("seed", "accuracy, test", "R² of order 2, test", "fewest features that explain f"), *(
         (run["seed"], f"{run['test_accuracy']:.4f}", f"{run['r2']['2'][1]:.4f}",
-         (formula_of(best_fit(run.get("sparse") or {})) or run["formula"] or "-") if has_learned(run) else "no invariant")
+         (formula_of(best_fit(run["sparse"])) or run["formula"] or "-") if has_learned(run) else "no invariant")
         for run in runs))
 
 

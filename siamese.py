@@ -139,7 +139,10 @@ class SiameseNetwork:
         return cross_entropy(z, y), accuracy(z, y)
 
     def loss_and_gradients(self, x, x_prime, y):
-        """Loss (B1) and accuracy on a batch of pairs (n, d) with labels y (n,); fills `gradients`."""
+        """Loss (B1) and accuracy on a batch of pairs (n, d) with labels y (n,).
+
+        Fills `gradients`: those of the loss, and of the penalty that `decorrelation` adds to it.
+        """
         x, x_prime, y = self.checked_pairs(x, x_prime, y)
         z = self.xp.empty(len(y), self.dtype)
         self.step(self.rows(x, x_prime), self.xp.asarray(y), z)
@@ -158,9 +161,7 @@ class SiameseNetwork:
 
     def rows(self, x, x_prime):
         """Pairs (n, d) as the network takes them in: each x, below it its x', the constant 1 appended."""
-        rows = np.ones((len(x), 2, self.layer_sizes[0] + 1), self.dtype)
-        rows[:, 0, :-1], rows[:, 1, :-1] = [(values - self.centre) / self.scale for values in (x, x_prime)]
-        return self.xp.asarray(rows.reshape(2 * len(x), -1))
+        return self._with_ones(np.stack([x, x_prime], axis=1).reshape(-1, self.layer_sizes[0]))
 
     def step(self, rows, y, z):
         """Forward and backward pass of a training step on `rows` (2n, d + 1) with labels y (n,).
@@ -252,7 +253,7 @@ class SiameseNetwork:
         return delta
 
     def save(self, path):
-        """Write the network to one .npz file."""
+        """Write the network, all but `decorrelation`, which only training needs, to one .npz file."""
         save_arrays(path, {"layer_sizes": self.layer_sizes, "activation": self.activation, "label": self.label,
                            "centre": self.centre, "scale": self.scale, "parameters": on_host(self.parameters)})
 

@@ -308,6 +308,12 @@ def test_a_lock_whose_file_is_removed_meanwhile_holds_nothing_and_a_file_system_
         assert (tmp_path / "in-use").exists()
 
 
+def test_where_python_has_no_fcntl_a_run_goes_on_without_locks(tmp_path, whole):
+    without = "import sys; sys.modules['fcntl'] = None; import train; sys.exit(train.main(sys.argv[1:]))"       # as on Windows
+    subprocess.run([sys.executable, "-c", without, *TINY, "--out", str(tmp_path)], cwd=ROOT, check=True, capture_output=True, timeout=60)
+    assert outcome(tmp_path) == whole
+
+
 # -------------------------------------------------------------------------- what cannot be written
 
 @pytest.mark.parametrize("limit", [1_500, 5_000, 12_000])              # below the first checkpoint, a later one, a figure

@@ -22,7 +22,8 @@ def canned(system="sr", seed=0, schedule="quick", accuracy=0.95, r2=0.997):
             "test_accuracy": accuracy, "r2": {"1": [0.001, 0.0], "2": [r2, r2 - 0.001], "3": [r2, r2], "4": [r2, r2]},
             "optimal_order": 2, "polynomial": {"terms": {"t^2": -9.0}, "intercept": 0.5, "text": "-9.00t² + 0.50"},
             "formula": "f ≈ -9.00 t² + 0.50", "formula_spread": 0.0, "formula_dropped": ["x", 0.01],
-            "correlations": {name: 0.99 for name in physics.SYSTEMS[system].invariants}}
+            "correlations": {name: 0.99 for name in physics.SYSTEMS[system].invariants},
+            "alignment": None, "sparse": {}, "on_invariants": {}}
 
 
 def saved(folder, **numbers):
@@ -166,6 +167,12 @@ def test_the_report_shows_alignment_short_formulas_and_known_invariants():
     text = report.report(beyond(3, 0.98))
     assert ["2", "0.0100", "0.5000", "50.0"] in rows(text) and "f is a function of 0.500 (-t² + x²)" in text
     assert ["polynomial", "0.9800", "0.9990", "f ≈ 3 t²"] in rows(text) and ["s²", "0.9800", "0.9810", "0.3000"] in rows(text)
+
+
+def test_where_one_eigenvalue_is_left_there_is_no_gap():
+    alone = {"eigenvalues": {"1": [0.5], "2": [0.01, 0.5]}, "order": 2, "terms": {}, "coefficient_errors": {}, "formula": None}
+    table = rows(report.report({**canned(), "alignment": alone}))
+    assert ["1", "0.5000", "-", "-"] in table and ["2", "0.0100", "0.5000", "50.0"] in table
 
 
 def test_the_page_lists_every_seed_and_the_range_of_what_goes_beyond_the_paper():
