@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from features import Expression
+import regression
+from features import Expression, polynomial
 from files import load_arrays
 from physics import System
 
@@ -26,6 +27,7 @@ GROUP_COLUMNS = ("event", "orbit", "experiment", "group")
 TEST_SHARE = 0.1                        # of the groups; they take no part in the training
 FEWEST_PAIRS, FEW_PAIRS = 10, 1000
 MOST_PAIRS = 50_000
+STILL = 0.01                            # share of its variance within groups below which a column tells groups apart by itself
 
 
 def load_system(path, group_column=None, known=()):
@@ -48,15 +50,70 @@ def load_system(path, group_column=None, known=()):
     if min(pairs) < FEWEST_PAIRS:
         raise ValueError(f"{path} has {pairs[0]} pairs of observations that belong together to learn from, and "
                          f"{pairs[1]} in other groups to test on, too few; give {FEWEST_PAIRS} of each or more, {FEW_PAIRS} are advisable")
-    known = [Expression(text, names) for text in known]
+    try:
+        known = [Expression(text, names) for text in known]
+        for expression in known:
+            expression(observations.astype(np.float32))                 # as the run sees them
+    except ValueError as error:                         # here, not after the training
+        raise ValueError(f"{path} with these --known: {error}") from error
     invariants = {expression.name: lambda x, expression=expression: expression(x)[0] for expression in known}
-    for invariant in invariants.values():
-        invariant(observations.astype(np.float32))      # as the run sees them: ValueError here, not after the training
     centre, scale = observations.mean(axis=0), observations.std(axis=0)
+    surface, bound = surface_of(observations, names, centre, scale)
     return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, sample_test=PairsOf(*test), centre=centre, scale=scale,
                   fingerprint=hashlib.sha256(path.read_bytes()).hexdigest(),
                   features=("polynomial", "rational") if has_radius(observations, names) else ("polynomial",),
-                  train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]))
+                  train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]),
+                  surface=surface, notes=tuple(notes(observations, groups, names, pairs[0], bound)))
+
+
+def notes(observations, groups, names, pairs, bound):
+    """What a reader of results on these data should know, a sentence each.
+
+    pairs: how many there are to train on; bound: names of the columns that a relation binds.
+    """
+    if pairs < FEW_PAIRS:
+        yield f"There are only {pairs} pairs to train on; what is found may not be reliable."
+    counts = np.bincount(groups)[:, None]
+    means = np.stack([np.bincount(groups, column) for column in observations.T], axis=1) / counts
+    variance = observations.var(axis=0)
+    within = 1 - np.sum(counts * (means - observations.mean(axis=0))**2, axis=0) / (variance * len(groups))
+    far = [name for name, mean, deviation in zip(names, observations.mean(axis=0), np.sqrt(variance)) if abs(mean) > 10 * deviation]
+    if far:
+        yield (f"Varying by less than a tenth of its size: {', '.join(far)}. Formulas are found better with the mean, or a number near "
+               "it, subtracted.")
+    still = [name for name, share in zip(names, within) if share < STILL]
+    if still:
+        yield (f"Hardly changing within a group, beside what it does from group to group: {', '.join(still)}. This is an invariant by "
+               "itself. Leave out time stamps and running numbers; other columns may be observed too briefly.")
+    if bound:
+        yield (f"Bound by a relation that all observations satisfy: {', '.join(bound)}. Only changes that keep to it count. A column "
+               "that was computed from others is better left out.")
+
+
+def surface_of(observations, names, centre, scale):
+    """The surface on which all observations (N, d) lie, if there are quadratic relations that all satisfy.
+
+    Returns its normals, as a function x (n, d) -> list of (n, d), and the names of the columns that are bound;
+    None and [] if there is no such relation.
+    """
+    library = polynomial(names, 2)
+    some = (observations[::-(-len(observations) // 20_000)] - centre) / scale
+    relations = regression.constant_combinations(library, some) if len(library.names) <= 300 else np.zeros((1, 0))
+    if not relations.size:
+        return None, []
+
+    def normals_and_lengths(z):
+        return np.linalg.svd(np.einsum("npd,pm->ndm", library.gradients(z), relations), full_matrices=False)[:2]
+
+    normals, lengths = normals_and_lengths(some[:1000])
+    count = int(np.median(np.sum(lengths > 0.1 * lengths[:, :1], axis=1)))      # many relations may follow from few
+    involved = np.sqrt(np.mean(normals[:, :, :count]**2, axis=0).max(axis=1)) > 0.1
+
+    def surface(x):
+        blocks = [normals_and_lengths((x[start:start + regression.BLOCK] - centre) / scale)[0][:, :, :count]
+                  for start in range(0, len(x), regression.BLOCK)]
+        return [*np.moveaxis(np.concatenate(blocks) / scale[:, None], 2, 0)]
+    return surface, [name for name, part in zip(names, involved) if part]
 
 
 def has_radius(observations, names):
@@ -128,7 +185,10 @@ def read_csv(path, group_column=None):
     candidates = [name for name in head if name == group_column or group_column is None and name.lower() in GROUP_COLUMNS]
     if len(candidates) != 1:
         raise ValueError(f"{path} must have one column that tells which observations belong together, named "
-                         f"{group_column or ', '.join(GROUP_COLUMNS)}; its columns are {', '.join(head) or 'missing'}; --group NAME names another")
+                         f"{group_column or ', '.join(GROUP_COLUMNS)}; its columns are {', '.join(head) or 'missing'}; "
+                         + ("--group NAME names another" if len(head) != 1 else "there must be commas between them"))
+    if not all(head):
+        raise ValueError(f"{path}: column {head.index('') + 1} has no name; give it one, or leave it out")
     at = head.index(candidates[0])
     names = head[:at] + head[at + 1:]
     observations, groups = np.empty((len(rows), len(names))), []

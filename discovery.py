@@ -26,12 +26,13 @@ class Step:
     independence: float                 # see `independence`; 1 for the first
 
 
-def search(sets, learn, most):
+def search(sets, learn, most, normals=lambda x: []):
     """Steps of the search for all invariants of the system that these pairs are of.
 
     sets: training and test set, each two arrays (n, d) of equivalent observations, and maybe their groups (n,).
     learn: (number of the step, train, test) -> a trained network, from sets (x, x_prime, y) of labelled pairs.
     most: the search ends after so many steps, whatever they find.
+    normals: x (n, d) -> gradients (n, d) of what has one value in all observations.
 
     Each Step but the last has found one more invariant. At the last nothing was left: its test accuracy
     is below LEARNED, or its independence of the ones before below INDEPENDENT.
@@ -41,7 +42,8 @@ def search(sets, learn, most):
         train, test = [with_negatives(*pairs, networks=networks, seed=number) for pairs in sets]
         network = learn(number, train, test)
         x = sets[1][0]
-        step = Step(network, network.evaluate(*train)[1], network.evaluate(*test)[1], independence([*networks, network], x))
+        step = Step(network, network.evaluate(*train)[1], network.evaluate(*test)[1],
+                    independence([*networks, network], x, normals(x)))
         yield step
         if not is_invariant(step):
             return
@@ -93,20 +95,26 @@ def indistinguishable(known, groups, rng):
     return near[np.arange(len(near)), np.argmax(rank >= wanted[:, None], axis=1)]
 
 
-def independence(networks, x):
+def independence(networks, x, normals=()):
     """How independent the last network's f is of the others, at observations x (n, d): from 0 to 1.
 
     The part of the unit gradient of the last that is at right angles to the gradients of all others: the
     median over the observations of its length. Gradients are those by x / scale, as the networks see x, so that
     units have no part in it. Zero means that the rank of the Jacobian is not full, and the last f is a function
     of the others.
+    normals: gradients (n, d) of what has one value in all observations. Only changes of f along the surface on
+        which the observations lie count.
     """
     *others, last = [network.input_gradient(x)[:, 0].astype(float) * network.scale for network in networks]
-    if others:
-        along = np.linalg.qr(np.stack(others, axis=2))[0]
-        across = last - np.einsum("nde,ne->nd", along, np.einsum("nde,nd->ne", along, last))
-    else:
-        across = last
-    length = np.linalg.norm(last, axis=1)
+    normals = [normal * networks[-1].scale for normal in normals]
+    length = np.linalg.norm(across(last, normals), axis=1)
     some = length > 1e-6 * max(length.max(), 1e-300)
-    return float(np.median(np.linalg.norm(across[some], axis=1) / length[some])) if some.any() else 0.0
+    return float(np.median(np.linalg.norm(across(last, [*normals, *others]), axis=1)[some] / length[some])) if some.any() else 0.0
+
+
+def across(vectors, directions):
+    """The part of each vector (n, d) that is at right angles to all directions, each (n, d)."""
+    if not directions:
+        return vectors
+    along = np.linalg.qr(np.stack(directions, axis=2))[0]
+    return vectors - np.einsum("nde,ne->nd", along, np.einsum("nde,nd->ne", along, vectors))

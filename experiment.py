@@ -139,7 +139,7 @@ def run_discovery(plan, folder):
     sets = [system.sampler(test)(n, np.random.default_rng(stream))
             for n, stream, test in zip((plan.train_pairs, 2 * system.test_pairs), data, (False, True))]
     check_features(system, sets[0][0], sets[1][0])
-    for step in discovery.search(sets, learn, most=len(system.inputs) + 1):
+    for step in discovery.search(sets, learn, most=len(system.inputs) + 1, normals=system.normals):
         steps.append({"train_accuracy": float(step.train_accuracy), "test_accuracy": float(step.test_accuracy),
                       "independence": step.independence, "found": bool(discovery.is_invariant(step)),
                       **read_step(system, step.network, list(networks.values()), sets[0][0], sets[1][0])})
@@ -171,6 +171,7 @@ def heading(plan):
     """What a result says of its run."""
     from importlib.metadata import version              # here, since --help does not need it and it takes long
     return {"system": plan.system.name, "seed": plan.seed, "schedule": plan.schedule_name, "settings": plan.settings,
+            **({"notes": plan.system.notes} if plan.system.notes else {}),
             "versions": {"python": platform.python_version(),
                          **{package: version(package) for package in ("numpy", "scipy", "matplotlib")}}}
 

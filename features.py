@@ -154,7 +154,7 @@ class Expression:
             reason = error if type(error) is ValueError else "it cannot be read as a formula"
             usable = [name for name in inputs if name.isidentifier() and not iskeyword(name)]
             rename = f" (rename {', '.join(sorted(set(inputs) - set(usable)))} to use them)" if len(usable) < len(inputs) else ""
-            raise ValueError(f"the expression {text[:60]!r} is not allowed: {reason}; use numbers, {', '.join(usable)}{rename}, + - * / ^ "
+            raise ValueError(f"the expression {text[:60]!r} is not allowed: {reason}; use numbers, {', '.join(usable) or 'names'}{rename}, + - * / ^ "
                              f"and {', '.join(FUNCTIONS)}") from None
 
     def __call__(self, x):

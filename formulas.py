@@ -16,12 +16,13 @@ from checks import finite_array
 class Formula:
     """The paper's second line: groups of terms of equal magnitude, and what was left out.
 
-    As text it has no intercept below 1 % of the largest coefficient; f is arbitrary up to its offset.
+    As text it has no intercept below 1 % of `unit`; f is arbitrary up to its offset.
     """
     groups: list                                         # (factor, {name: sign}) by falling magnitude
     intercept: float
     spread: float                # largest deviation of a coefficient from its group's, relative to it
     dropped: tuple               # largest term left out: name, its size / that of the largest group
+    unit: float                  # what the intercept is compared with
 
     @property
     def length(self):
@@ -29,19 +30,17 @@ class Formula:
         return sum(len(signs) for _, signs in self.groups)
 
     def __str__(self):
-        largest = abs(self.groups[0][0])
-        parts, decimals = [], decimals_for(largest, digits=3, least=0)
-        offset = number(self.intercept, decimals)       # before smaller factors ask for more decimals
+        parts, decimals = [], decimals_for(abs(self.groups[0][0]), digits=3, least=0)
         for factor, signs in self.groups:
             decimals = max(decimals, decimals_for(abs(factor), digits=2, least=0))
             inside = signed_sum((bracketed(readable(name)), sign) for name, sign in signs.items())
             parts.append((number(factor, decimals) + " " + (inside if len(signs) == 1 else f"({inside})"), factor))
-        if abs(self.intercept) > 0.01 * largest:
-            parts.append((offset, self.intercept))
+        if abs(self.intercept) > 0.01 * self.unit:
+            parts.append((number(self.intercept, decimals_for(self.unit, digits=3, least=0)), self.intercept))
         return "f ≈ " + signed_sum(parts)
 
 
-def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None):
+def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None, unit=None):
     """Group {name: coefficient} into a Formula, with no knowledge of the answer.
 
     Terms below `drop` times the largest are left out. Of the others, by falling magnitude, those
@@ -52,6 +51,8 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None):
         different units. A term then is as large as its coefficient times this, and left out if it is below `drop`
         times the largest, or times the sum where that is smaller: terms that nearly cancel, as in x^2 - 600 x, are
         larger than the sum, and beside them all others would seem small.
+    unit: how much the sum of all terms varies, where the features have different units. An intercept is compared with
+        this; otherwise with the largest factor.
 
     Raises ValueError if there are no terms, only zeros, or one that is not finite.
     """
@@ -80,7 +81,7 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1, sizes=None):
         groups.append((overall * factor, {name: overall * sign for name, sign in signs.items()}))
     rest = max((name for name in magnitudes if name not in kept), key=weights.get, default="")
     share = np.sign(terms[rest]) * weights[rest] / max(np.mean([weights[name] for name in names]) for names in members) if rest else 0
-    return Formula(groups, float(intercept), spread, (rest, float(share)))
+    return Formula(groups, float(intercept), spread, (rest, float(share)), float(unit or abs(groups[0][0])))
 
 
 def readable(name):

@@ -40,11 +40,17 @@ class System:
     sample_test: Callable | None = None                 # the same for the test set, where it is drawn differently
     centre: np.ndarray | None = None                    # (inputs,), the middle and size of each, for data in units of
     scale: np.ndarray | None = None                     # any kind: the network sees (x - centre) / scale
+    surface: Callable | None = None                     # x (n, inputs) -> normals, as `normals` gives them, of a user's data
+    notes: tuple[str, ...] = ()                         # what a reader of results on these data should know
     fingerprint: str = ""                               # of the data file, where the observations come from one
 
     def sampler(self, test):
         """What draws pairs for the training set, or for the test set."""
         return self.sample_test if test and self.sample_test else self.sample
+
+    def normals(self, x):
+        """Gradients at x (n, inputs) of what has one value in all observations, a list of (n, inputs)."""
+        return self.surface(x) if self.surface else [gradient(self.invariants[name], x) for name in self.fixed]
 
 
 def labelled_pairs(system, n, rng, test=False):

@@ -10,7 +10,6 @@ from math import comb
 import numpy as np
 
 import formulas
-import physics
 import regression
 from features import expressions, polynomial, rational
 
@@ -19,6 +18,7 @@ MOST_TERMS = 12                         # a formula of more terms is not one tha
 GRADIENT_SAMPLES = 10_000               # on which gradients are aligned
 LIBRARIES = {"polynomial": polynomial, "rational": rational}
 SPARSE_ORDER = 2                        # of the features that short formulas are made of
+LEAST_NEW = 0.1                         # share of its gradient by which a combination must differ from functions of the f before
 DISCOVERY_ORDER = 3                     # the same for all invariants: A_x = x v_y^2 - y v_x v_y - x/r where L is not fixed
 
 
@@ -42,7 +42,7 @@ def read_off(system, network, train, test):
             formula = formulas.group_terms(fit.terms(), fit.intercept)
         else:                                           # in other units a small coefficient says little: the fewest that explain f
             fewest = regression.sparse_fit(polynomial(system.inputs, order), x, f)
-            formula = formulas.group_terms(fewest.terms, fewest.intercept, drop=0)
+            formula = formulas.group_terms(fewest.terms, fewest.intercept, drop=0, unit=f.std())
         if formula.length > MOST_TERMS:
             formula = None
     return {
@@ -50,14 +50,14 @@ def read_off(system, network, train, test):
         "test_accuracy": test_accuracy,
         "r2": {str(n): each.r2 for n, each in polynomials.items()},
         "optimal_order": order,
-        "polynomial": {"terms": fit.terms(), "intercept": fit.intercept, "text": str(fit)},
+        "polynomial": {"terms": fit.terms(), "intercept": fit.intercept, "text": fit.text(like_sizes=system.scale is None)},
         "formula": str(formula) if formula else None,
         "formula_spread": formula.spread if formula else None,
         "formula_dropped": formula.dropped if formula else None,
         "correlations": {name: regression.correlation(invariant(x_test), f_test)
                          for name, invariant in system.invariants.items()},
         "alignment": aligned(system, network, x[:GRADIENT_SAMPLES], polynomials[2].coefficients,
-                             [physics.gradient(system.invariants[name], x[:GRADIENT_SAMPLES]) for name in system.fixed]),
+                             system.normals(x[:GRADIENT_SAMPLES])),
         "sparse": {name: sparse(system, name, library, x, f, x_test, f_test)
                    for name, library in libraries(system, SPARSE_ORDER).items()},
         "on_invariants": explained(system, x, f, x_test, f_test),
@@ -75,8 +75,8 @@ def read_step(system, network, earlier, x, x_test):
     return {"sparse": {name: sparse(system, name, library, x, f, x_test, f_test)
                        for name, library in libraries(system, order).items()},
             "alignment": aligned(system, network, some, normals=[
-                *(physics.gradient(system.invariants[name], some) for name in system.fixed),
-                *(network.input_gradient(some)[:, 0] for network in earlier)]),
+                *system.normals(some), *(network.input_gradient(some)[:, 0] for network in earlier)],
+                least=LEAST_NEW if earlier else 1e-9),
             "on_invariants": explained(system, x, f, x_test, f_test)}
 
 
@@ -92,7 +92,7 @@ def common(system, networks, x):
     gradients = np.stack([network.input_gradient(x)[:, 0] for network in networks], axis=2)
     library = polynomial(system.inputs, SPARSE_ORDER)
     try:
-        rows, eigenvalues = regression.common_invariants(library, x, gradients, system.scale)
+        rows, eigenvalues = regression.common_invariants(library, x, gradients, system.normals(x), system.scale)
     except ValueError:                                  # too few observations with gradients
         return None
     return {"formulas": [short_formula(row, sizes=relative_sizes(system, library, x, row)) for row in rows],
@@ -104,10 +104,10 @@ def orders_for(width, most=1000):
     return [order for order in regression.ORDERS if order <= 2 or comb(width + order, order) <= most + 1]
 
 
-def aligned(system, network, x, quadratic=None, normals=()):
+def aligned(system, network, x, quadratic=None, normals=(), least=1e-9):
     """Gradient alignment with all monomials: per order the lowest eigenvalues, and the formula at the gap.
 
-    normals: gradients at x (n, d) of what is fixed, or found before.
+    normals, least: gradients at x (n, d) of what is fixed, or found before, as in regression.gradient_alignment.
     quadratic: coefficients of the ridge regression of order 2. Where they are given, and one of the known
         invariants is a quadratic polynomial, the result also says by how far the coefficients of the
         alignment and of the ridge regression are off, each as a vector of length 1.
@@ -115,7 +115,7 @@ def aligned(system, network, x, quadratic=None, normals=()):
     gradients = network.input_gradient(x)[:, 0].astype(float)
     library = polynomial(system.inputs, max(orders_for(len(system.inputs), 300)))
     try:
-        alignments = regression.gradient_alignment(library, x, gradients, normals, system.scale)
+        alignments = regression.gradient_alignment(library, x, gradients, normals, system.scale, least)
     except ValueError:                                  # f is constant nearly everywhere, of the normals' quantities alone, or data are few
         return None
     order = regression.aligned_order(alignments)
@@ -171,14 +171,14 @@ def sparse(system, name, library, x, f, x_test, f_test):
     drop = 0.02 if system.scale is None and name != "typed" else 0
     return {"terms": fit.terms, "intercept": fit.intercept, "r2": [fit.r2, float(regression.r2_score(f_test, prediction))],
             "richest_r2": fit.richest_r2,
-            "formula": short_formula(fit.terms, fit.intercept, drop)}
+            "formula": short_formula(fit.terms, fit.intercept, drop, unit=None if system.scale is None else f.std())}
 
 
-def short_formula(terms, intercept=0.0, drop=0.1, sizes=None):
+def short_formula(terms, intercept=0.0, drop=0.1, sizes=None, unit=None):
     """The terms in grouped form; None where there are none, or more than a person reads."""
     if not any(terms.values()):
         return None
-    formula = formulas.group_terms(terms, intercept, drop=drop, sizes=sizes)
+    formula = formulas.group_terms(terms, intercept, drop=drop, sizes=sizes, unit=unit)
     return str(formula) if formula.length <= MOST_TERMS else None
 
 

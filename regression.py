@@ -113,11 +113,14 @@ class Polynomial:
         """Coefficients by name, e.g. {"t^2": -27.4, "x*y": 0.1}."""
         return {monomial_name(self.inputs, powers): float(c) for powers, c in zip(self.exponents, self.coefficients)}
 
-    def __str__(self):
-        """The paper's first line: terms in the order of their coefficients, of many the first and last, as eq. (11)."""
+    def text(self, like_sizes=True):
+        """The paper's first line: terms in the order of their coefficients, of many the first and last, as eq. (11).
+
+        like_sizes: whether features are of like size, so that a coefficient with fewer decimals says less.
+        """
         ordered = sorted([("", self.intercept), *self.terms().items()], key=lambda term: term[1])
         decimals = decimals_for(max(abs(c) for _, c in ordered), digits=4, least=2)
-        parts = [(f"{abs(c):.{decimals}f}{readable(name)}", c) for name, c in ordered]
+        parts = [((f"{abs(c):.{decimals}f}" if like_sizes else f"{abs(c):.3g}") + readable(name), c) for name, c in ordered]
         if len(parts) > 16:
             parts[8:-8] = [("...", 1)]
         return signed_sum(parts)
@@ -192,7 +195,7 @@ class Alignment:
     """
     names: tuple[str, ...]
     eigenvalues: np.ndarray
-    coefficients: np.ndarray            # (p,) of the first, of length 1
+    coefficients: np.ndarray            # (p,) of the first, of length 1, the largest positive
 
     @property
     def gap(self):
@@ -203,12 +206,14 @@ class Alignment:
         return {name: float(c) for name, c in zip(self.names, self.coefficients)}
 
 
-def gradient_alignment(library, x, gradients, normals=(), scale=None):
+def gradient_alignment(library, x, gradients, normals=(), scale=None, least=1e-9):
     """The combination of a library's features whose gradient is parallel to that of f.
 
     x: samples (n, d); gradients: those of f there (n, d), of any length, since only their direction counts.
     normals: gradients (n, d) of quantities that are constant over the samples, of which f says nothing, or that f
         may depend on besides. Only directions at right angles to all of them count.
+    least: share of its squared gradient that a combination must have left in these directions. One that has less is
+        about a function of the quantities with these normals, and could be added to the best one at no cost.
     scale: sizes (d,) of the inputs, where they have different units: angles are those in x / scale.
 
     Any function of an invariant is as good to the network as the invariant itself, but R^2 wants it on a
@@ -219,28 +224,34 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None):
 
     is least for the first generalised eigenvector of A c = lambda B c. Returns {order: Alignment}, for each
     degree of the library for which the samples with a gradient are SAMPLES_PER_FEATURE or more. Raises ValueError
-    if shapes disagree, if there are too few even for the lowest degree, or if all features are constant.
+    if shapes disagree, if there are too few even for the lowest degree, or if no feature changes in these directions.
     """
     gradients = finite_array("gradients", gradients, "n", len(library.inputs))
     simplest = np.sum(library.degrees == library.degrees[0])
-    a, b, samples = _alignment_matrices(library, x, gradients[:, :, None], normals, scale, simplest)
+    a, b, whole, samples = _alignment_matrices(library, x, gradients[:, :, None], normals, scale, simplest)
     alignments = {}
     for order in np.unique(library.degrees):
         simple = np.flatnonzero(library.degrees <= order)
         if samples < SAMPLES_PER_FEATURE * len(simple):
             break
-        values, vectors = _generalised_eigenvectors(a[np.ix_(simple, simple)], b[np.ix_(simple, simple)])
-        alignments[int(order)] = Alignment(tuple(library.names[i] for i in simple), values,
-                                           vectors[:, 0] / np.linalg.norm(vectors[:, 0]))
+        values, vectors = _generalised_eigenvectors(*(matrix[np.ix_(simple, simple)] for matrix in (a, b, whole)), least)
+        if len(values) == 0:                            # all of these are functions of what has the normals
+            continue
+        first = vectors[:, 0] / np.linalg.norm(vectors[:, 0])
+        first *= np.sign(first[np.argmax(np.abs(first))])       # the sign of an eigenvector is arbitrary
+        alignments[int(order)] = Alignment(tuple(library.names[i] for i in simple), values, first)
+    if not alignments:
+        raise ValueError("the library must hold a feature that is no function of the quantities with these normals")
     return alignments
 
 
-def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.0):
+def common_invariants(library, x, gradients, normals=(), scale=None, most=0.03, least_gap=4.0):
     """All combinations of a library's features that are functions of several f, in their simplest form.
 
     gradients: those of k functions f at samples x (n, d), as (n, d, k). Their combinations span, at each sample,
         the directions in which an invariant may change; the eigenvalues are the mean squared sines of the
         angles between the gradients of combinations and this space.
+    normals, scale: those of gradient_alignment.
 
     Those up to the last one below `most` (angles of ten degrees) that is followed by a gap, a factor of
     `least_gap` or more, count. Any combination of the vectors that belong to them is as good, and Gaussian
@@ -248,8 +259,8 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
     mean square of their features. Returns a list of {name: coefficient}, that of the largest term being 1 or -1,
     and the eigenvalues. Raises ValueError as gradient_alignment does.
     """
-    a, b, _ = _alignment_matrices(library, x, gradients, (), scale, len(library.names))
-    values, vectors = _generalised_eigenvectors(a, b)
+    a, b, whole, _ = _alignment_matrices(library, x, gradients, normals, scale, len(library.names))
+    values, vectors = _generalised_eigenvectors(a, b, whole)
     floored = np.maximum(values, 1e-12)
     last = np.flatnonzero((floored[:-1] < most) & (floored[1:] >= least_gap * floored[:-1]))
     if len(last) == 0:
@@ -269,54 +280,82 @@ def common_invariants(library, x, gradients, scale=None, most=0.03, least_gap=4.
     return [dict(zip(library.names, row.tolist())) for row in rows], values
 
 
+def constant_combinations(library, x, most=1e-6):
+    """Combinations of a library's features that have one value at all samples x (n, d), as columns (p, m).
+
+    These are the eigenvectors of the features' correlation matrix with eigenvalues below `most`. None, that is m = 0,
+    of fewer than SAMPLES_PER_FEATURE samples per feature, on which some are constant by chance.
+    """
+    values = library.values(finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False))
+    if len(values) < SAMPLES_PER_FEATURE * len(library.names):
+        return np.zeros((len(library.names), 0))
+    size = values.std(axis=0)
+    size[size <= 1e-12 * np.abs(values).max(axis=0)] = 1        # constant by itself
+    centred = (values - values.mean(axis=0)) / size
+    eigenvalues, vectors = np.linalg.eigh(centred.T @ centred / len(values))
+    return vectors[:, eigenvalues < most] / size[:, None]
+
+
 def _alignment_matrices(library, x, gradients, normals, scale, least):
     """A and B of gradient_alignment, for gradients (n, d, k) of k functions: u is a basis of what they span.
 
-    And at how many samples all k have a gradient; ValueError if these are too few for `least` features.
+    And what B is without normals, and at how many samples all k have a gradient; ValueError if these are too few
+    for `least` features.
     """
     x = finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False)
     scale = np.ones(x.shape[1]) if scale is None else finite_array("scale", scale, x.shape[1])
     gradients = finite_array("gradients", gradients, *x.shape, "k").astype(float) * scale[:, None]
     normals = np.stack([finite_array("normals", normal, *x.shape) * scale for normal in normals], axis=2) if len(normals) else None
     p = len(library.names)
-    parallel, b, counted = np.zeros((p, p)), np.zeros((p, p)), 0
+    parallel, b, whole, counted = np.zeros((p, p)), np.zeros((p, p)), np.zeros((p, p)), 0
+
+    def products(phi):                                  # sums over samples and directions, for phi (n, p, directions)
+        flat = phi.transpose(0, 2, 1).reshape(-1, p)
+        return flat.T @ flat
     for start in range(0, len(x), GRADIENT_BLOCK):
         block = slice(start, start + GRADIENT_BLOCK)
         phi, g = library.gradients(x[block]) * scale, gradients[block]
         tiny = 1e-6 * max(np.linalg.norm(g, axis=1).max(), 1e-300)      # below it all units of a network are off, or rounding is left
+        along = phi
         if normals is not None:
-            along = np.linalg.qr(normals[block])[0]                     # orthonormal columns (n, d, constants)
-            onto_normals = along @ along.transpose(0, 2, 1)
-            phi, g = phi - phi @ onto_normals, g - onto_normals @ g
+            normal = np.linalg.qr(normals[block])[0]                    # orthonormal columns (n, d, constants)
+            onto_normals = normal @ normal.transpose(0, 2, 1)
+            along, g = phi - phi @ onto_normals, g - onto_normals @ g
         some = np.linalg.norm(g, axis=1).min(axis=1) > tiny
-        phi, u = phi[some], np.linalg.qr(g[some])[0]
-        flat, projected = phi.transpose(0, 2, 1).reshape(-1, p), (phi @ u).transpose(0, 2, 1).reshape(-1, p)
-        b += flat.T @ flat
-        parallel += projected.T @ projected
-        counted += len(phi)
+        u = np.linalg.qr(g[some])[0]
+        whole += products(phi[some])
+        b += products(along[some])
+        parallel += products(along[some] @ u)
+        counted += np.sum(some)
     if counted < SAMPLES_PER_FEATURE * least:
         raise ValueError(f"gradients must be other than zero at {SAMPLES_PER_FEATURE * least} samples or more, {SAMPLES_PER_FEATURE} per "
                          f"feature, got {counted}; a constant f has none")
     if not b.any():
         raise ValueError("the library must hold a feature that is not constant")
-    return b - parallel, b, counted
+    return b - parallel, b, whole, counted
 
 
-def aligned_order(alignments, gap=5.0, most=0.2):
+def aligned_order(alignments, gap=5.0, most=0.2, worse=10.0, good=0.01):
     """The lowest order at which a first eigenvalue below `most` is `gap` times below the second, None if there is none.
 
-    At higher orders it closes again, since the square of an invariant is parallel to it too.
+    At higher orders it closes again, since the square of an invariant is parallel to it too. An order does not count
+    whose first eigenvalue is above `good` (angles of six degrees) and `worse` times that of another order: the truth
+    needs the other, and this is a rough approximation.
     """
+    best = min(alignment.eigenvalues[0] for alignment in alignments.values())
     return next((order for order, alignment in sorted(alignments.items())
-                 if alignment.gap >= gap and alignment.eigenvalues[0] < most), None)
+                 if alignment.gap >= gap and alignment.eigenvalues[0] < min(most, max(good, worse * best))), None)
 
 
-def _generalised_eigenvectors(a, b):
-    """Rising eigenvalues of a c = lambda b c, and vectors in columns; b may be singular, as on a surface."""
-    scale = np.sqrt(np.maximum(b.diagonal(), 1e-300))
-    lengths, directions = np.linalg.eigh(b / np.outer(scale, scale))
-    kept = lengths > 1e-9 * lengths[-1]                 # combinations without a gradient, such as a fixed invariant
-    whitening = directions[:, kept] / np.sqrt(lengths[kept]) / scale[:, None]
+def _generalised_eigenvectors(a, b, whole, least=1e-9):
+    """Rising eigenvalues of a c = lambda b c, and vectors in columns, where c b c is at least `least` of c whole c."""
+    scale = np.sqrt(np.maximum(whole.diagonal(), 1e-300))
+    whitening = np.diag(1 / scale)
+    # First the combinations that have no gradient at all are left out, then those with too little of it in b.
+    for matrix, smallest in ((whole, 1e-9), (b, least)):
+        lengths, directions = np.linalg.eigh(whitening.T @ matrix @ whitening)
+        kept = lengths > smallest
+        whitening = whitening @ directions[:, kept] / np.sqrt(lengths[kept])
     values, vectors = np.linalg.eigh(whitening.T @ a @ whitening)
     return np.clip(values, 0, None), whitening @ vectors
 

@@ -30,7 +30,8 @@ def report(result):
     if "steps" in result:
         return report_of_discovery(system, result)
     paper = system.published
-    lines = [f"# {system.title}: seed {result['seed']}, schedule {result['schedule']}", "", f"**{finding(result)}**", ""]
+    lines = [f"# {system.title}: seed {result['seed']}, schedule {result['schedule']}", "", f"**{finding(result)}**", "",
+             *noted(result)]
     if result["formula"]:
         name, share = result["formula_dropped"]
         lines += [f"Coefficients under a common factor agree within {result['formula_spread']:.1%}"
@@ -51,6 +52,11 @@ def report(result):
     lines += ["", f"Optimal order: {result['optimal_order'] or 'none'}.", "", *equations(result), ""]
     lines += [f"Correlation of f with {readable(name)}: {value:.4f}" for name, value in result["correlations"].items()]
     return "\n".join([*lines, *beyond(result)]) + "\n"
+
+
+def noted(result):
+    """What the data file's columns made a reader of the results should know."""
+    return [line for note in result.get("notes", ()) for line in (note, "")]
 
 
 def beyond(result):
@@ -84,7 +90,9 @@ def report_of_discovery(system, result):
     lines = [f"# {system.title}: all invariants, seed {result['seed']}, schedule {result['schedule']}", "",
              f"**{number_of(result['count'])} found.** The search ends when the test accuracy is below {LEARNED}, although each pair "
              "is compared with one that all invariants before take for the same, or when the new f depends on those before, "
-             f"with an independence below {INDEPENDENT}.", ""]
+             f"with an independence below {INDEPENDENT}.", "", *noted(result)]
+    if "settings" in result and result["count"] >= result["settings"]["layer_sizes"][0]:
+        lines += ["As many invariants as there are columns: all observations of a group are alike. They may cover too little of its motion.", ""]
     lines += table(("step", "accuracy, training", "test", "independence", "found"),
                    *((i + 1, f"{step['train_accuracy']:.3f}", f"{step['test_accuracy']:.3f}", f"{step['independence']:.2f}",
                       "yes" if step["found"] else "no") for i, step in enumerate(result["steps"])))
@@ -94,14 +102,17 @@ def report_of_discovery(system, result):
         lines += [f"    {(formula or 'more terms than a person reads').replace('f ≈ ', '')}" for formula in common["formulas"]]
     for i, step in enumerate(result["steps"]):
         if step["found"]:
-            lines += ["", f"## f_{i + 1}", *beyond(step)]
+            lines += ["", f"## f_{i + 1}"]
+            lines += ["", "The alignment leaves aside what the f before, or functions of them, can explain."] if i else []
+            lines += beyond(step)
     return "\n".join(lines) + "\n"
 
 
 def step_in_words(number, step):
     """One line on one step of a search."""
     if not step["found"]:
-        return f"Step {number}: nothing left, test accuracy {step['test_accuracy']:.3f}, independence {step['independence']:.2f}."
+        what = "nothing new, f depends on those before" if has_learned(step) else "nothing left"
+        return f"Step {number}: {what}; test accuracy {step['test_accuracy']:.3f}, independence {step['independence']:.2f}."
     return f"Step {number}: found, test accuracy {step['test_accuracy']:.3f}; {formula_of(best_fit(step['sparse'])) or 'no short formula'}"
 
 

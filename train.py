@@ -213,13 +213,8 @@ def system_of(options, name=None):
             raise UserError(f"cannot read --data {options.data}: {error.strerror}") from error
         except ValueError as error:
             raise UserError(f"cannot use --data: {error}") from error
-        if system.train_pairs < data.FEW_PAIRS:
-            print(f"train.py: {options.data} has only {system.train_pairs} pairs to train on; what is found may not be reliable",
-                  file=sys.stderr)
-        for column, centre, scale in zip(system.inputs, system.centre, system.scale):
-            if abs(centre) > 10 * scale:
-                print(f"train.py: {options.data}: column {column} varies by less than a tenth of its size; formulas are found "
-                      "better with its mean, or a number near it, subtracted", file=sys.stderr)
+        for note in system.notes:
+            print(f"train.py: {options.data}: {note}", file=sys.stderr)
     if "rational" in options.features:
         if not {"x", "y"} <= set(system.inputs) or "r" in system.inputs:
             raise UserError("--features rational needs inputs named x and y, and none named r, which is their distance from the "
@@ -306,7 +301,7 @@ def read_model(system, options):
     train, test = experiment.sample_sets(system, experiment.seed_streams(options.seed)[0], train_pairs(options, system))
     experiment.check_features(system, train[0], test[0])
     result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}",
-              **reading.read_off(system, network, train, test)}
+              "notes": system.notes, **reading.read_off(system, network, train, test)}
     print(report(result))
 
 

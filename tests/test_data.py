@@ -110,6 +110,36 @@ def test_a_search_on_own_data_ends_with_a_count_and_leaves_no_checkpoints(tmp_pa
     assert train.main(["--report", str(folder)]) == 0 and "| mine.npz | 0 " in capsys.readouterr().out
 
 
+def test_a_column_that_hardly_changes_within_groups_is_named_in_the_notes(tmp_path):
+    orbits = trajectories()
+    stamp, constant = np.arange(240.0).reshape(40, 6, 1) - 120, np.repeat(np.random.default_rng(3).normal(0, 1, (40, 1, 1)), 6, axis=1)
+    system = data.load_system(npz(tmp_path, trajectories=np.concatenate([orbits, stamp, constant], axis=2), names=[*NAMES, "time", "mass"]))
+    assert any("Hardly changing within a group, beside what it does from group to group: time, mass. " in note for note in system.notes)
+    assert not any("Hardly" in note for note in data.load_system(npz(tmp_path, trajectories=orbits)).notes)
+
+
+def test_a_relation_among_columns_is_found_in_any_units_and_only_directions_along_it_count(tmp_path):
+    orbits, units = trajectories(orbits=100), np.array([1e6, 1e6, 1e3, 1e-3, 1])
+    r = np.hypot(orbits[:, :, :1], orbits[:, :, 1:2])
+    system = data.load_system(npz(tmp_path, trajectories=np.concatenate([orbits, r], axis=2) * units, names=["q", "y", "v", "w", "r"]))
+    assert any("Bound by a relation that all observations satisfy: q, y, r. " in note for note in system.notes)
+    x, *_ = system.sample(500, np.random.default_rng(0))
+    expected = np.stack([2 * x[:, 0] / 1e6**2, 2 * x[:, 1] / 1e6**2, *np.zeros((2, 500)), -2 * x[:, 4]], axis=1) * system.scale
+    normal, = [normal * system.scale for normal in system.normals(x)]
+    sines = 1 - np.sum(normal * expected, axis=1)**2 / np.sum(normal**2, axis=1) / np.sum(expected**2, axis=1)
+    assert np.abs(sines).max() < 1e-6
+    free = data.load_system(npz(tmp_path, trajectories=orbits * units[:4]))
+    assert free.normals(x[:, :4]) == [] and not free.notes[1:]
+
+
+def test_of_a_sum_of_two_columns_one_direction_is_left_out(tmp_path):
+    orbits = trajectories(orbits=100)
+    total = orbits[:, :, :1] + orbits[:, :, 2:3]                                # and with it follow its products with all columns
+    five = np.concatenate([orbits, total], axis=2)
+    normal, = data.load_system(npz(tmp_path, trajectories=five)).normals(five[:, 0])
+    assert np.abs(normal / normal[:, :1] - [1, 0, 1, 0, -1]).max() < 1e-6
+
+
 def test_a_column_named_r_leaves_no_features_over_r(tmp_path, capsys):
     orbits = trajectories()
     r = np.hypot(orbits[:, :, :1], orbits[:, :, 1:2])
@@ -170,7 +200,8 @@ def test_npz_files_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, arr
     (["orbit", "x", "y"], [[1, 2]], "line 2 has 2 values, the head has 3"),
     (["orbit", "x", "y"], [[1, 2, 3], [1, 2, "three"]], "line 3 has 'three' in column y, where a number must stand"),
     (["orbit", "x", "y"], [[1, 2, "nan"], [1, 2, 3]], "line 2 has nan in column y; leave"),
-    (["orbit", "x", ""], rows_of(GOOD[:, :, :2]), "different names"),
+    (["orbit", "x", ""], rows_of(GOOD[:, :, :2]), "column 3 has no name; give it one"),
+    (["orbit;x;y"], [["1;2;3"]], "its columns are orbit;x;y; there must be commas between them"),
     (["orbit", "x", "y"], [[1, 2, 3], ["", 1, 2]], "line 3 has nothing in column orbit"),
     (["orbit", "x", "y"], [["lonely", 1, 2], *rows_of(GOOD[:, :, :2])], "1 of 41 groups have a single observation, the first of them lonely"),
 ])
@@ -210,14 +241,15 @@ def test_bad_data_options_end_with_one_sentence_and_status_2(tmp_path, capsys):
 def test_few_pairs_are_warned_of(tmp_path, capsys):
     path = npz(tmp_path, trajectories=GOOD)
     assert train.main(["--data", str(path), "--epochs", "1", "--hidden", "4", "--out", str(tmp_path / "out")]) == 0
-    assert "has only 540 pairs to train on" in capsys.readouterr().err
+    assert "There are only 540 pairs to train on" in capsys.readouterr().err
 
 
 def test_columns_far_from_zero_are_warned_of_and_their_formulas_still_hold(tmp_path, capsys):
     far = np.array([300.0, 0, 0, 0])
     path = npz(tmp_path, trajectories=trajectories(200) * [10, 1, 1, 1] + far, names=NAMES)
     assert train.main(["--data", str(path), "--pairs", "100", "--epochs", "1", "--hidden", "4", "--out", str(tmp_path / "out")]) == 0
-    assert "column x varies by less than a tenth of its size" in capsys.readouterr().err
+    assert "less than a tenth of its size: x. Formulas" in capsys.readouterr().err
+    assert "less than a tenth of its size: x. Formulas" in next((tmp_path / "out").rglob("report.md")).read_text("utf-8")
     system = data.load_system(path)
     sets = experiment.sample_sets(system, experiment.seed_streams(0)[0], 500)
 
@@ -229,7 +261,7 @@ def test_columns_far_from_zero_are_warned_of_and_their_formulas_still_hold(tmp_p
             return 0.0, 1.0
     network = Energy((4, 3, 1), centre=system.centre, scale=system.scale)
     result = reading.read_off(system, network, *sets)
-    assert result["formula"] == "f ≈ -6.00 x + 1.00 (y² + v_x² + v_y²) + 0.0100 x² + 900.00"
+    assert result["formula"] == "f ≈ -6.00 x + 1.00 (y² + v_x² + v_y²) + 0.0100 x² + 900.000"
     rows = network.rows(*[values.astype(float) for values in sets[0][:2]])[:, :-1]
     assert rows.mean(axis=0) == pytest.approx(np.zeros(4), abs=0.2) and rows.std(axis=0) == pytest.approx(np.ones(4), abs=0.2)
 

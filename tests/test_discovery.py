@@ -67,6 +67,9 @@ def test_independence_is_the_part_of_the_gradient_at_right_angles_to_those_befor
     assert discovery.independence([Known(0), Known(1)], x) == pytest.approx(1)
     assert discovery.independence([Known(0), Slanted(0)], x) == pytest.approx(4 / 5)
     assert discovery.independence([Known(0), Known(1), Slanted(0)], x) == pytest.approx(0)
+    flat = np.tile([0.0, 1.0, 0.0], (5, 1))                                  # nothing changes along y: of Slanted, x is left
+    assert discovery.independence([Slanted(0)], x, [flat]) == pytest.approx(1)
+    assert discovery.independence([Known(0), Slanted(0)], x, [flat]) == pytest.approx(0)
     units = (4e6, 3e6, 1)                                                    # 12 parts along x, 12 along y, as the networks see them
     assert discovery.independence([Known(0, scale=units), Slanted(0, scale=units)], x) == pytest.approx(np.sqrt(0.5))
 

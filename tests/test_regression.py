@@ -151,7 +151,9 @@ def test_optimal_order_goes_by_the_test_score():
 def test_eq_05_first_line_lists_all_terms_in_the_order_of_their_coefficients():
     polynomial = regression.Polynomial(("t", "x"), np.array([[1, 0], [2, 0], [1, 1], [0, 2]]),
                                        np.array([2.5, -87.414, 0.1, 88.63]), -60.48, (1, 1))
-    assert str(polynomial) == "-87.41t² - 60.48 + 0.10tx + 2.50t + 88.63x²"
+    assert polynomial.text() == "-87.41t² - 60.48 + 0.10tx + 2.50t + 88.63x²"
+    assert regression.Polynomial(("P", "V"), np.eye(2, dtype=int), np.array([4.27e-5, -3.7e9]), 1.0, (1, 1)).text(like_sizes=False) == (
+        "-3.7e+09V + 4.27e-05P + 1")
 
 
 @pytest.mark.parametrize("terms, intercept, expected", [
@@ -192,6 +194,8 @@ def test_formula_puts_typed_sums_in_brackets():
     for name, printed in (("x*2", "x*2"), ("x/y*z", "x/y*z"), ("x^2^2", "x^2^2"), ("x^12", "x^12"), ("x^2.5", "x^2.5"), ("x^3*v_y/r", "x³ v_y/r")):
         assert formulas.readable(name) == printed
     assert str(formulas.group_terms({"x": 3e7})) == "f ≈ 3.00e+07 x"
+    assert str(formulas.group_terms({"x": 1e6, "y": -1e6}, 300.0)) == "f ≈ 1000000 (x - y)"
+    assert str(formulas.group_terms({"x": 1e6, "y": -1e6}, 3.0, unit=3.9)) == "f ≈ 1000000 (x - y) + 3.00"
 
 
 def test_formula_of_no_terms_is_refused():
@@ -268,6 +272,37 @@ def test_alignment_on_a_surface_counts_only_directions_along_it():
     assert free.eigenvalues[0] > 0.05 and along.eigenvalues[0] < 1e-6 < 0.1 < along.eigenvalues[1]
     (factor, signs), = formulas.group_terms(along.terms()).groups
     assert abs(factor) == pytest.approx(1 / np.sqrt(6)) and len(set(signs[f"E_{i}^2"] for i in "xyz")) == 1 and len(signs) == 6
+
+
+def test_alignment_leaves_out_what_is_about_a_function_of_earlier_quantities():
+    x = np.random.default_rng(14).uniform(-1, 1, (2000, 3))
+    before, gradients = np.tile([1.0, 0.1, 0.0], (2000, 1)), np.c_[np.zeros(2000), 2 * x[:, 1], np.zeros(2000)]     # about x; y^2
+    library = expressions(("x", "y", "z"), ["x", "y^2", "z"])
+    loose, strict = [regression.gradient_alignment(library, x, gradients, (before,), least=least)[1] for least in (1e-9, 0.1)]
+    assert max(loose.eigenvalues[:2]) < 1e-9                                    # x, of which a tenth is left, is as good as y^2
+    assert strict.eigenvalues == pytest.approx([0, 1]) and abs(strict.terms()["x"]) < 0.1 * abs(strict.terms()["y^2"])
+    with pytest.raises(ValueError, match="no function of the quantities with these normals"):
+        regression.gradient_alignment(expressions(("x", "y", "z"), ["x"]), x, gradients, (before,), least=0.1)
+
+
+def test_an_order_at_which_the_alignment_is_rough_is_passed_over_for_one_at_which_it_is_not():
+    def alignment(first, second):
+        return regression.Alignment((), np.array([first, second]), None)
+    assert regression.aligned_order({1: alignment(.12, .7), 2: alignment(.0001, .06), 3: alignment(.0001, .0002)}) == 2
+    assert regression.aligned_order({1: alignment(.12, .7), 2: alignment(.11, .12), 3: alignment(.02, .06)}) == 1
+    assert regression.aligned_order({2: alignment(.07, .6), 4: alignment(.0023, .003)}) is None
+    assert regression.aligned_order({1: alignment(.004, .7), 2: alignment(.0001, .06)}) == 1
+
+
+def test_constant_combinations_of_features_are_found_and_of_few_samples_none():
+    x = np.random.default_rng(15).uniform(-1, 1, (1000, 2))
+    x = np.c_[x, x[:, 0] * x[:, 1] + 5]
+    library = polynomial(("x", "y", "z"), 2)
+    c, = regression.constant_combinations(library, x).T
+    terms = {name: value / c[library.names.index("z")] for name, value in zip(library.names, c)}
+    assert terms == pytest.approx({name: {"z": 1, "x*y": -1}.get(name, 0) for name in library.names}, abs=1e-9)
+    assert regression.constant_combinations(library, x[:89]).size == 0
+    assert regression.constant_combinations(library, np.c_[x[:, :2], x[:, 0]**3]).size == 0
 
 
 def test_alignment_does_not_depend_on_units_when_their_scale_is_given():
