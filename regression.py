@@ -335,7 +335,7 @@ def _alignment_matrices(library, x, gradients, normals, scale, least):
     return b - parallel, b, whole, counted
 
 
-def aligned_order(alignments, gap=5.0, most=0.2, worse=10.0, good=0.01):
+def aligned_order(alignments, gap=5.0, most=0.1, worse=10.0, good=0.01):
     """The lowest order at which a first eigenvalue below `most` is `gap` times below the second, None if there is none.
 
     At higher orders it closes again, since the square of an invariant is parallel to it too. An order does not count

@@ -298,8 +298,8 @@ def beyond_over_seeds(runs):
             for name, found in scores.items()))
     aligned = [run["alignment"] for run in learned if run["alignment"]]
     if aligned:
-        orders = [str(alignment["order"] or "none") for alignment in aligned]
-        lines += ["", "Gradient alignment: the gap opens at order "
+        orders = [f"order {alignment['order']}" if alignment["order"] else "no order" for alignment in aligned]
+        lines += ["", "Gradient alignment: the gap opens at "
                   + ", ".join(f"{order} in {orders.count(order)} of {len(orders)}" for order in sorted(set(orders))) + "."]
         for name in aligned[0]["coefficient_errors"]:
             errors = {method: [alignment["coefficient_errors"][name][method] for alignment in aligned] for method in ("ridge", "alignment")}

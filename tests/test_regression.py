@@ -288,8 +288,9 @@ def test_alignment_leaves_out_what_is_about_a_function_of_earlier_quantities():
 def test_an_order_at_which_the_alignment_is_rough_is_passed_over_for_one_at_which_it_is_not():
     def alignment(first, second):
         return regression.Alignment((), np.array([first, second]), None)
-    assert regression.aligned_order({1: alignment(.12, .7), 2: alignment(.0001, .06), 3: alignment(.0001, .0002)}) == 2
-    assert regression.aligned_order({1: alignment(.12, .7), 2: alignment(.11, .12), 3: alignment(.02, .06)}) == 1
+    assert regression.aligned_order({1: alignment(.09, .7), 2: alignment(.0001, .06), 3: alignment(.0001, .0002)}) == 2
+    assert regression.aligned_order({1: alignment(.09, .7), 2: alignment(.08, .09), 3: alignment(.02, .06)}) == 1
+    assert regression.aligned_order({1: alignment(.11, .7), 2: alignment(.10, .11)}) is None
     assert regression.aligned_order({2: alignment(.07, .6), 4: alignment(.0023, .003)}) is None
     assert regression.aligned_order({1: alignment(.004, .7), 2: alignment(.0001, .06)}) == 1
 
