@@ -83,10 +83,10 @@ def notes(observations, groups, names, pairs, bound):
                "it, subtracted.")
     still = [name for name, share in zip(names, within) if share < STILL]
     if still:
-        yield (f"Hardly changing within a group, beside what it does from group to group: {', '.join(still)}. This is an invariant by "
+        yield (f"Hardly changing within a group, beside what it does from group to group: {', '.join(still)}. Each is an invariant by "
                "itself. Leave out time stamps and running numbers; other columns may be observed too briefly.")
     if bound:
-        yield (f"Bound by a relation that all observations satisfy: {', '.join(bound)}. Only changes that keep to it count. A column "
+        yield (f"Bound by a relation that all observations satisfy, or nearly: {', '.join(bound)}. Only changes that keep to it count. A column "
                "that was computed from others is better left out.")
 
 
@@ -98,12 +98,16 @@ def surface_of(observations, names, centre, scale):
     """
     library = polynomial(names, 2)
     some = (observations[::-(-len(observations) // 20_000)] - centre) / scale
-    relations = regression.constant_combinations(library, some) if len(library.names) <= 300 else np.zeros((1, 0))
+    # Of columns that nearly agree, powers of the difference would all pass for constant: first all directions get one size.
+    variances, axes = np.linalg.eigh(np.cov(some.T))
+    rounding = axes / np.sqrt(np.maximum(variances, 1e-4))
+    relations = regression.constant_combinations(library, some @ rounding) if len(library.names) <= 300 else np.zeros((1, 0))
     if not relations.size:
         return None, []
 
     def normals_and_lengths(z):
-        return np.linalg.svd(np.einsum("npd,pm->ndm", library.gradients(z), relations), full_matrices=False)[:2]
+        gradients = np.einsum("npd,pm->ndm", library.gradients(z @ rounding), relations)
+        return np.linalg.svd(rounding @ gradients, full_matrices=False)[:2]
 
     normals, lengths = normals_and_lengths(some[:1000])
     count = int(np.median(np.sum(lengths > 0.1 * lengths[:, :1], axis=1)))      # many relations may follow from few

@@ -280,17 +280,18 @@ def common_invariants(library, x, gradients, normals=(), scale=None, most=0.03, 
     return [dict(zip(library.names, row.tolist())) for row in rows], values
 
 
-def constant_combinations(library, x, most=1e-6):
-    """Combinations of a library's features that have one value at all samples x (n, d), as columns (p, m).
+def constant_combinations(library, x, most=1e-3):
+    """Combinations of a library's features that have about one value at all samples x (n, d), as columns (p, m).
 
-    These are the eigenvectors of the features' correlation matrix with eigenvalues below `most`. None, that is m = 0,
-    of fewer than SAMPLES_PER_FEATURE samples per feature, on which some are constant by chance.
+    These are the eigenvectors of the features' correlation matrix with eigenvalues below `most`; a feature with a
+    variance below this is constant by itself. So x should be of size one, in uncorrelated columns. None, that is
+    m = 0, of fewer than SAMPLES_PER_FEATURE samples per feature, on which some are constant by chance.
     """
     values = library.values(finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False))
     if len(values) < SAMPLES_PER_FEATURE * len(library.names):
         return np.zeros((len(library.names), 0))
     size = values.std(axis=0)
-    size[size <= 1e-12 * np.abs(values).max(axis=0)] = 1        # constant by itself
+    size[size**2 < most] = 1
     centred = (values - values.mean(axis=0)) / size
     eigenvalues, vectors = np.linalg.eigh(centred.T @ centred / len(values))
     return vectors[:, eigenvalues < most] / size[:, None]

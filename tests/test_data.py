@@ -122,7 +122,7 @@ def test_a_relation_among_columns_is_found_in_any_units_and_only_directions_alon
     orbits, units = trajectories(orbits=100), np.array([1e6, 1e6, 1e3, 1e-3, 1])
     r = np.hypot(orbits[:, :, :1], orbits[:, :, 1:2])
     system = data.load_system(npz(tmp_path, trajectories=np.concatenate([orbits, r], axis=2) * units, names=["q", "y", "v", "w", "r"]))
-    assert any("Bound by a relation that all observations satisfy: q, y, r. " in note for note in system.notes)
+    assert any("Bound by a relation that all observations satisfy, or nearly: q, y, r. " in note for note in system.notes)
     x, *_ = system.sample(500, np.random.default_rng(0))
     expected = np.stack([2 * x[:, 0] / 1e6**2, 2 * x[:, 1] / 1e6**2, *np.zeros((2, 500)), -2 * x[:, 4]], axis=1) * system.scale
     normal, = [normal * system.scale for normal in system.normals(x)]
@@ -130,6 +130,15 @@ def test_a_relation_among_columns_is_found_in_any_units_and_only_directions_alon
     assert np.abs(sines).max() < 1e-6
     free = data.load_system(npz(tmp_path, trajectories=orbits * units[:4]))
     assert free.normals(x[:, :4]) == [] and not free.notes[1:]
+
+
+def test_columns_that_nearly_agree_are_bound_by_no_relation_but_noise_does_not_hide_one(tmp_path):
+    orbits, rng = trajectories(orbits=100), np.random.default_rng(4)
+    twin = orbits[:, :, :1] + 0.05 * rng.standard_normal((100, 6, 1))
+    assert data.load_system(npz(tmp_path, trajectories=np.concatenate([orbits, twin], axis=2))).notes == ()
+    r = np.hypot(orbits[:, :, :1], orbits[:, :, 1:2]) * (1 + 0.01 * rng.standard_normal((100, 6, 1)))
+    note, = data.load_system(npz(tmp_path, trajectories=np.concatenate([orbits, r], axis=2))).notes
+    assert "or nearly: x1, x2, x5. " in note
 
 
 def test_of_a_sum_of_two_columns_one_direction_is_left_out(tmp_path):
