@@ -58,66 +58,63 @@ def load_system(path, group_column=None, known=()):
         raise ValueError(f"{path} with these --known: {error}") from error
     invariants = {expression.name: lambda x, expression=expression: expression(x)[0] for expression in known}
     centre, scale = observations.mean(axis=0), observations.std(axis=0)
-    surface, bound = surface_of(observations, names, centre, scale)
-    return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, sample_test=PairsOf(*test), centre=centre, scale=scale,
+    fixed = tuple(expression.name for expression in known if is_fixed(*expression(observations), scale))
+    return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, fixed=fixed, sample_test=PairsOf(*test), centre=centre, scale=scale,
                   fingerprint=hashlib.sha256(path.read_bytes()).hexdigest(),
                   features=("polynomial", "rational") if has_radius(observations, names) else ("polynomial",),
                   train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]),
-                  surface=surface, notes=tuple(notes(observations, groups, names, pairs[0], bound)))
+                  notes=tuple(notes(observations, groups, names, centre, scale, pairs[0], bool(fixed))))
 
 
-def notes(observations, groups, names, pairs, bound):
+def is_fixed(values, gradients, scale):
+    """Whether an invariant with these values (n,) and gradients (n, d) has one value in all observations, or nearly."""
+    return bool(np.std(values) < 0.01 * np.sqrt(np.mean(np.sum((gradients * scale)**2, axis=1))))
+
+
+def notes(observations, groups, names, centre, scale, pairs, known):
     """What a reader of results on these data should know, a sentence each.
 
-    pairs: how many there are to train on; bound: names of the columns that a relation binds.
+    pairs: how many there are to train on; known: whether the user knows what is fixed.
     """
     if pairs < FEW_PAIRS:
         yield f"There are only {pairs} pairs to train on; what is found may not be reliable."
-    counts = np.bincount(groups)[:, None]
-    means = np.stack([np.bincount(groups, column) for column in observations.T], axis=1) / counts
-    variance = observations.var(axis=0)
-    within = 1 - np.sum(counts * (means - observations.mean(axis=0))**2, axis=0) / (variance * len(groups))
-    far = [name for name, mean, deviation in zip(names, observations.mean(axis=0), np.sqrt(variance)) if abs(mean) > 10 * deviation]
+    far = [name for name, middle, size in zip(names, centre, scale) if abs(middle) > 10 * size]
     if far:
         yield (f"Varying by less than a tenth of its size: {', '.join(far)}. Formulas are found better with the mean, or a number near "
                "it, subtracted.")
-    still = [name for name, share in zip(names, within) if share < STILL]
+    counts = np.bincount(groups)
+    means = np.stack([np.bincount(groups, column) / counts for column in ((observations - centre) / scale).T])
+    still = [name for name, between in zip(names, means**2 @ counts / len(groups)) if 1 - between < STILL]
     if still:
         yield (f"Hardly changing within a group, beside what it does from group to group: {', '.join(still)}. Each is an invariant by "
                "itself. Leave out time stamps and running numbers; other columns may be observed too briefly.")
+    bound = [] if known else bound_columns(observations, groups, names, centre, scale)
     if bound:
-        yield (f"Bound by a relation that all observations satisfy, or nearly: {', '.join(bound)}. Only changes that keep to it count. A column "
-               "that was computed from others is better left out.")
+        yield (f"Bound by a relation that all observations satisfy, or nearly: {', '.join(bound)}. A search may count an invariant too "
+               "many: give the relation by --known, or leave out a column that was computed from others.")
 
 
-def surface_of(observations, names, centre, scale):
-    """The surface on which all observations (N, d) lie, if there are quadratic relations that all satisfy.
+def bound_columns(observations, groups, names, centre, scale):
+    """Names of the columns that a quadratic relation binds which all observations (N, d) satisfy, or nearly.
 
-    Returns its normals, as a function x (n, d) -> list of (n, d), and the names of the columns that are bound;
-    None and [] if there is no such relation.
+    [] if there is none, and where columns are too many, or groups (N,) too few, to tell.
     """
-    library = polynomial(names, 2)
-    some = (observations[::-(-len(observations) // 20_000)] - centre) / scale
+    usable = [i for i, column in enumerate(observations.T) if len(np.unique(column[:1000])) > 2]        # two values satisfy one by themselves
+    library = polynomial([names[i] for i in usable], 2)
+    if not len(library.names) <= min(300, len(np.unique(groups))):
+        return []
+    some = np.random.default_rng(0).permutation(len(observations))[:20_000]
+    z = ((observations - centre) / scale)[np.ix_(some, usable)]
     # Of columns that nearly agree, powers of the difference would all pass for constant: first all directions get one size.
-    variances, axes = np.linalg.eigh(np.cov(some.T))
+    variances, axes = np.linalg.eigh(np.cov(z.T))
     rounding = axes / np.sqrt(np.maximum(variances, 1e-4))
-    relations = regression.constant_combinations(library, some @ rounding) if len(library.names) <= 300 else np.zeros((1, 0))
+    relations = regression.constant_combinations(library, z @ rounding)
     if not relations.size:
-        return None, []
-
-    def normals_and_lengths(z):
-        gradients = np.einsum("npd,pm->ndm", library.gradients(z @ rounding), relations)
-        return np.linalg.svd(rounding @ gradients, full_matrices=False)[:2]
-
-    normals, lengths = normals_and_lengths(some[:1000])
-    count = int(np.median(np.sum(lengths > 0.1 * lengths[:, :1], axis=1)))      # many relations may follow from few
-    involved = np.sqrt(np.mean(normals[:, :, :count]**2, axis=0).max(axis=1)) > 0.1
-
-    def surface(x):
-        blocks = [normals_and_lengths((x[start:start + regression.BLOCK] - centre) / scale)[0][:, :, :count]
-                  for start in range(0, len(x), regression.BLOCK)]
-        return [*np.moveaxis(np.concatenate(blocks) / scale[:, None], 2, 0)]
-    return surface, [name for name, part in zip(names, involved) if part]
+        return []
+    gradients = rounding @ (library.gradients(z[:1000] @ rounding).transpose(0, 2, 1) @ relations)
+    share = np.sum(gradients**2, axis=(0, 2)) / np.sum(gradients**2)
+    bound = [names[i] for i, part in zip(usable, share) if part > 0.01]
+    return bound if len(bound) > 1 else []
 
 
 def has_radius(observations, names):

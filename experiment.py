@@ -54,7 +54,8 @@ class Plan:
         return {**asdict(self.schedule), "layer_sizes": list(self.layer_sizes), "activation": self.activation,
                 "train_pairs": self.train_pairs, "test_pairs": self.system.test_pairs,
                 **({"all_invariants": True} if self.all_invariants else {}),
-                **({"data": self.system.fingerprint, "inputs": list(self.system.inputs), "known": list(self.system.invariants)}
+                **({"data": self.system.fingerprint, "inputs": list(self.system.inputs), "known": list(self.system.invariants),
+                    "fixed": list(self.system.fixed)}
                    if self.system.fingerprint else {}),
                 **({"features": list(self.system.features)} if self.system.features != self.own_features else {})}
 
@@ -171,7 +172,7 @@ def heading(plan):
     """What a result says of its run."""
     from importlib.metadata import version              # here, since --help does not need it and it takes long
     return {"system": plan.system.name, "seed": plan.seed, "schedule": plan.schedule_name, "settings": plan.settings,
-            **({"notes": plan.system.notes} if plan.system.notes else {}),
+            "notes": plan.system.notes,
             "versions": {"python": platform.python_version(),
                          **{package: version(package) for package in ("numpy", "scipy", "matplotlib")}}}
 

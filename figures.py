@@ -136,11 +136,12 @@ def figure_alignment(eigenvalues):
     with rc_context(STYLE):
         figure = Figure(figsize=(7, 5), layout="constrained")
         axes = figure.subplots()
-        for order, (first, *others) in eigenvalues.items():
-            axes.plot([int(order)] * len(others), others, "o", color=BLUE, label="next" if order == "1" else None)
-            axes.plot(int(order), first, "o", color=ORANGE, markersize=9, label="lowest" if order == "1" else None)
+        lowest, others = zip(*((first, rest) for first, *rest in eigenvalues.values()))
+        orders = [int(order) for order in eigenvalues]
+        axes.plot([order for order, rest in zip(orders, others) for _ in rest], sum(others, []), "o", color=BLUE, label="next")
+        axes.plot(orders, lowest, "o", color=ORANGE, markersize=9, label="lowest")
         axes.set(yscale="log", xlabel="order of the polynomial", ylabel="mean squared sine between\nthe gradients",
-                 xticks=[int(order) for order in eigenvalues])
+                 xticks=orders)
         axes.margins(0.15)
         axes.legend()
     return figure

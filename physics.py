@@ -40,7 +40,6 @@ class System:
     sample_test: Callable | None = None                 # the same for the test set, where it is drawn differently
     centre: np.ndarray | None = None                    # (inputs,), the middle and size of each, for data in units of
     scale: np.ndarray | None = None                     # any kind: the network sees (x - centre) / scale
-    surface: Callable | None = None                     # x (n, inputs) -> normals, as `normals` gives them, of a user's data
     notes: tuple[str, ...] = ()                         # what a reader of results on these data should know
     fingerprint: str = ""                               # of the data file, where the observations come from one
 
@@ -50,7 +49,8 @@ class System:
 
     def normals(self, x):
         """Gradients at x (n, inputs) of what has one value in all observations, a list of (n, inputs)."""
-        return self.surface(x) if self.surface else [gradient(self.invariants[name], x) for name in self.fixed]
+        steps = np.full(x.shape[1], 1e-5) * (1 if self.scale is None else self.scale)
+        return [gradient(self.invariants[name], x, steps) for name in self.fixed]
 
 
 def labelled_pairs(system, n, rng, test=False):
@@ -81,9 +81,12 @@ def apart(partner, groups, rng):
     return partner
 
 
-def gradient(function, x, step=1e-5):
-    """Derivatives of a function of observations x (n, d), giving (n,), by central differences, as (n, d)."""
-    return np.stack([(function(x + h) - function(x - h)) / (2 * step) for h in step * np.eye(x.shape[1])], axis=1)
+def gradient(function, x, steps=1e-5):
+    """Derivatives of a function of observations x (n, d), giving (n,), by central differences, as (n, d).
+
+    steps: by how much each input changes, one number or (d,).
+    """
+    return np.stack([(function(x + h) - function(x - h)) / (2 * h.sum()) for h in steps * np.eye(x.shape[1])], axis=1)
 
 
 def derangement(n, rng):

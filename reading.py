@@ -18,7 +18,7 @@ MOST_TERMS = 12                         # a formula of more terms is not one tha
 GRADIENT_SAMPLES = 10_000               # on which gradients are aligned
 LIBRARIES = {"polynomial": polynomial, "rational": rational}
 SPARSE_ORDER = 2                        # of the features that short formulas are made of
-LEAST_NEW = 0.1                         # share of its gradient by which a combination must differ from functions of the f before
+LEAST_NEW = 0.1                         # share of its squared gradient that a combination must have beside those of the f before
 DISCOVERY_ORDER = 3                     # the same for all invariants: A_x = x v_y^2 - y v_x v_y - x/r where L is not fixed
 
 
@@ -86,13 +86,14 @@ def common(system, networks, x):
     Quadratic only: three gradients span three of the four directions of a state, and of many features some
     combination always nearly lies in them.
     """
-    if not networks:
-        return None
     x = x[:GRADIENT_SAMPLES]
+    normals = system.normals(x)
+    if not 0 < len(networks) < len(system.inputs) - len(normals):       # of as many f as directions, everything is a function
+        return None
     gradients = np.stack([network.input_gradient(x)[:, 0] for network in networks], axis=2)
     library = polynomial(system.inputs, SPARSE_ORDER)
     try:
-        rows, eigenvalues = regression.common_invariants(library, x, gradients, system.normals(x), system.scale)
+        rows, eigenvalues = regression.common_invariants(library, x, gradients, normals, system.scale)
     except ValueError:                                  # too few observations with gradients
         return None
     return {"formulas": [short_formula(row, sizes=relative_sizes(system, library, x, row)) for row in rows],
@@ -112,6 +113,8 @@ def aligned(system, network, x, quadratic=None, normals=(), least=1e-9):
         invariants is a quadratic polynomial, the result also says by how far the coefficients of the
         alignment and of the ridge regression are off, each as a vector of length 1.
     """
+    if len(normals) >= len(system.inputs) - 1:          # in the one direction left, all gradients are parallel
+        return None
     gradients = network.input_gradient(x)[:, 0].astype(float)
     library = polynomial(system.inputs, max(orders_for(len(system.inputs), 300)))
     try:

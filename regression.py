@@ -297,11 +297,11 @@ def constant_combinations(library, x, most=1e-3):
     return vectors[:, eigenvalues < most] / size[:, None]
 
 
-def _alignment_matrices(library, x, gradients, normals, scale, least):
+def _alignment_matrices(library, x, gradients, normals, scale, features):
     """A and B of gradient_alignment, for gradients (n, d, k) of k functions: u is a basis of what they span.
 
     And what B is without normals, and at how many samples all k have a gradient; ValueError if these are too few
-    for `least` features.
+    for that many features.
     """
     x = finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False)
     scale = np.ones(x.shape[1]) if scale is None else finite_array("scale", scale, x.shape[1])
@@ -328,8 +328,8 @@ def _alignment_matrices(library, x, gradients, normals, scale, least):
         b += products(along[some])
         parallel += products(along[some] @ u)
         counted += np.sum(some)
-    if counted < SAMPLES_PER_FEATURE * least:
-        raise ValueError(f"gradients must be other than zero at {SAMPLES_PER_FEATURE * least} samples or more, {SAMPLES_PER_FEATURE} per "
+    if counted < SAMPLES_PER_FEATURE * features:
+        raise ValueError(f"gradients must be other than zero at {SAMPLES_PER_FEATURE * features} samples or more, {SAMPLES_PER_FEATURE} per "
                          f"feature, got {counted}; a constant f has none")
     if not b.any():
         raise ValueError("the library must hold a feature that is not constant")

@@ -71,7 +71,8 @@ def beyond(result):
         lines += ["", f"Order at which the gap opens: {alignment['order'] or 'none'}."]
         lines += [f"    {alignment['formula'].replace('f ≈', 'f is a function of')}"] if alignment["formula"] else []
     else:
-        lines += ["", "No gradient alignment: f has a gradient at too few observations."]
+        lines += ["", "No gradient alignment: f has a gradient at too few observations, or beside what is fixed or was found before "
+                      "one direction is left, so that everything is aligned."]
     lines += ["", "Fewest features that explain f (R² is that of the fitted coefficients, which the formula rounds and groups):", ""]
     lines += table(("features", "R², test", "R² of all features, training", "formula"),
                    *((name, f"{fit['r2'][1]:.4f}", f"{fit['richest_r2']:.4f}", fit["formula"] or f"{len(fit['terms'])} terms")
@@ -91,7 +92,8 @@ def report_of_discovery(system, result):
              f"**{number_of(result['count'])} found.** The search ends when the test accuracy is below {LEARNED}, although each pair "
              "is compared with one that all invariants before take for the same, or when the new f depends on those before, "
              f"with an independence below {INDEPENDENT}.", "", *noted(result)]
-    if "settings" in result and result["count"] >= result["settings"]["layer_sizes"][0]:
+    settings = result["settings"]
+    if result["count"] + len(settings.get("fixed", ())) >= settings["layer_sizes"][0]:
         lines += ["As many invariants as there are columns: all observations of a group are alike. They may cover too little of its motion.", ""]
     lines += table(("step", "accuracy, training", "test", "independence", "found"),
                    *((i + 1, f"{step['train_accuracy']:.3f}", f"{step['test_accuracy']:.3f}", f"{step['independence']:.2f}",

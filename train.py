@@ -39,7 +39,7 @@ import physics
 import reading
 import siamese
 from experiment import UserError
-from features import Expression
+from features import Expression, rational
 from files import write
 from jobs import Run, run_all
 from report import load_results, report, summary
@@ -216,9 +216,10 @@ def system_of(options, name=None):
         for note in system.notes:
             print(f"train.py: {options.data}: {note}", file=sys.stderr)
     if "rational" in options.features:
-        if not {"x", "y"} <= set(system.inputs) or "r" in system.inputs:
-            raise UserError("--features rational needs inputs named x and y, and none named r, which is their distance from the "
-                            f"origin; {system.name} has {', '.join(system.inputs)}")
+        try:
+            rational(system.inputs, 1)
+        except ValueError as error:
+            raise UserError(f"--features: {error}") from error
         if options.data and "rational" not in system.features:
             raise UserError(f"--features rational needs positions away from the origin, where 1/r is infinite; {system.name} has one there")
     if not options.features:
@@ -265,9 +266,8 @@ def array_module(device):
 
 def train_pairs(options, system):
     """Training pairs of each label."""
-    if options.pairs or options.schedule != "quick":
-        return options.pairs or system.train_pairs
-    return min(system.train_pairs, SEARCH_PAIRS if options.discover else QUICK_PAIRS)
+    most = system.train_pairs if options.schedule != "quick" else SEARCH_PAIRS if options.discover else QUICK_PAIRS
+    return options.pairs or min(system.train_pairs, most)
 
 
 def run_folder(options, plan):

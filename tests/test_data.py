@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import data
+import discovery
 import experiment
 import physics
 import reading
@@ -118,35 +119,68 @@ def test_a_column_that_hardly_changes_within_groups_is_named_in_the_notes(tmp_pa
     assert not any("Hardly" in note for note in data.load_system(npz(tmp_path, trajectories=orbits)).notes)
 
 
-def test_a_relation_among_columns_is_found_in_any_units_and_only_directions_along_it_count(tmp_path):
-    orbits, units = trajectories(orbits=100), np.array([1e6, 1e6, 1e3, 1e-3, 1])
-    r = np.hypot(orbits[:, :, :1], orbits[:, :, 1:2])
-    system = data.load_system(npz(tmp_path, trajectories=np.concatenate([orbits, r], axis=2) * units, names=["q", "y", "v", "w", "r"]))
-    assert any("Bound by a relation that all observations satisfy, or nearly: q, y, r. " in note for note in system.notes)
-    x, *_ = system.sample(500, np.random.default_rng(0))
-    expected = np.stack([2 * x[:, 0] / 1e6**2, 2 * x[:, 1] / 1e6**2, *np.zeros((2, 500)), -2 * x[:, 4]], axis=1) * system.scale
-    normal, = [normal * system.scale for normal in system.normals(x)]
-    sines = 1 - np.sum(normal * expected, axis=1)**2 / np.sum(normal**2, axis=1) / np.sum(expected**2, axis=1)
-    assert np.abs(sines).max() < 1e-6
-    free = data.load_system(npz(tmp_path, trajectories=orbits * units[:4]))
-    assert free.normals(x[:, :4]) == [] and not free.notes[1:]
+def bound(folder, orbits):
+    """The columns that are said to be bound by a relation."""
+    return [note.split(": ")[1].split(". ")[0] for note in data.load_system(npz(folder, trajectories=orbits)).notes if "Bound" in note]
 
 
-def test_columns_that_nearly_agree_are_bound_by_no_relation_but_noise_does_not_hide_one(tmp_path):
+def test_a_relation_among_columns_is_found_in_any_units_and_under_noise(tmp_path):
     orbits, rng = trajectories(orbits=100), np.random.default_rng(4)
-    twin = orbits[:, :, :1] + 0.05 * rng.standard_normal((100, 6, 1))
-    assert data.load_system(npz(tmp_path, trajectories=np.concatenate([orbits, twin], axis=2))).notes == ()
-    r = np.hypot(orbits[:, :, :1], orbits[:, :, 1:2]) * (1 + 0.01 * rng.standard_normal((100, 6, 1)))
-    note, = data.load_system(npz(tmp_path, trajectories=np.concatenate([orbits, r], axis=2))).notes
-    assert "or nearly: x1, x2, x5. " in note
+    r = np.hypot(orbits[:, :, :1], orbits[:, :, 1:2])
+    for noise in (0, 0.01):
+        five = np.concatenate([orbits, r * (1 + noise * rng.standard_normal(r.shape))], axis=2)
+        assert bound(tmp_path, five) == bound(tmp_path, five * [1e6, 1e-6, 1e3, 1e-3, 1] + [0, 0, 0, 0, 5]) == ["x1, x2, x5"]
+    assert bound(tmp_path, np.concatenate([orbits, orbits[:, :, :1] + orbits[:, :, 2:3]], axis=2)) == ["x1, x3, x5"]
 
 
-def test_of_a_sum_of_two_columns_one_direction_is_left_out(tmp_path):
-    orbits = trajectories(orbits=100)
-    total = orbits[:, :, :1] + orbits[:, :, 2:3]                                # and with it follow its products with all columns
-    five = np.concatenate([orbits, total], axis=2)
-    normal, = data.load_system(npz(tmp_path, trajectories=five)).normals(five[:, 0])
-    assert np.abs(normal / normal[:, :1] - [1, 0, 1, 0, -1]).max() < 1e-6
+def test_no_relation_is_said_to_bind_columns_that_nearly_agree_or_take_two_values_or_of_which_few_or_like_times_are_seen(tmp_path):
+    orbits, rng = trajectories(orbits=100), np.random.default_rng(4)
+    assert bound(tmp_path, orbits) == []
+    assert bound(tmp_path, np.concatenate([orbits, orbits[:, :, :1] + 0.05 * rng.standard_normal((100, 6, 1))], axis=2)) == []
+    assert bound(tmp_path, np.concatenate([orbits, np.sign(orbits[:, :, :1])], axis=2)) == []
+    masses = np.repeat(rng.normal(0, 1, (100, 1, 3)), 6, axis=1)                # in 8 groups, all quadratics of three masses are bound
+    assert bound(tmp_path, np.concatenate([orbits, masses], axis=2)) == bound(tmp_path, np.concatenate([orbits, masses], axis=2)[:8]) == []
+    many = trajectories(orbits=10_000, times=4)
+    many[:, 0, 1] = 0                                                           # all begin at y = 0
+    assert bound(tmp_path, many) == []
+
+
+class Exact:
+    """A network whose f is a given function of the inputs of a system of own data."""
+
+    def __init__(self, system, function):
+        self.centre, self.scale, self.function = system.centre, system.scale, function
+
+    def input_gradient(self, x):
+        steps = 1e-5 * self.scale
+        return physics.gradient(lambda x: self.function(*x.T), x, steps)[:, None]
+
+    def bottleneck(self, x):
+        return self.function(*np.asarray(x, float).T)[:, None]
+
+    def evaluate(self, *pairs):
+        return 0.0, 0.95
+
+
+def test_a_known_relation_is_fixed_and_only_changes_that_keep_to_it_count(tmp_path):
+    orbits = trajectories(orbits=400)
+    five = np.concatenate([orbits, np.hypot(orbits[:, :, :1], orbits[:, :, 1:2])], axis=2)
+    path = npz(tmp_path, trajectories=five * 1000, names=[*NAMES, "r"])
+    system = data.load_system(path, known=["x^2 + y^2 - r^2", "x*v_y - y*v_x"])
+    assert system.fixed == ("x^2 + y^2 - r^2",) and system.notes == ()
+    normal, = system.normals(five[:, 0] * 1000)
+    assert normal == pytest.approx(2000 * five[:, 0] * [1, 1, 0, 0, -1], rel=1e-4, abs=1e-2)
+
+    networks = [Exact(system, lambda x, y, v, w, r: x * w - y * v), Exact(system, lambda x, y, v, w, r: r**2 + v**2 + w**2),
+                Exact(system, lambda x, y, v, w, r: x**2 + v**2)]
+    sets = [(orbits_of[0], orbits_of[1]) for orbits_of in (system.sample(2000, np.random.default_rng(0)), system.sample_test(1000, np.random.default_rng(1)))]
+    again = Exact(system, lambda x, y, v, w, r: x * w - y * v + 300 * (r - np.hypot(x, y)))
+    steps = [*discovery.search(sets, lambda number, train, test: [networks[0], again][number], 2, system.normals)]
+    assert [discovery.is_invariant(step) for step in steps] == [True, False]      # the same on all observations, however its gradient looks
+    assert [discovery.is_invariant(step) for step in discovery.search(sets, lambda number, train, test: [networks[0], again][number], 2)] == [True, True]
+    x, x_test = sets[0][0], sets[1][0]
+    assert reading.read_step(system, networks[2], networks[:2], x, np.repeat(x_test, 5, axis=0))["alignment"]["eigenvalues"]["2"][0] < 1e-6
+    assert len(reading.common(system, networks[:3], x)["formulas"]) == 4
 
 
 def test_a_column_named_r_leaves_no_features_over_r(tmp_path, capsys):
@@ -155,7 +189,7 @@ def test_a_column_named_r_leaves_no_features_over_r(tmp_path, capsys):
     path = npz(tmp_path, trajectories=np.concatenate([orbits, r], axis=2), names=[*NAMES, "r"])
     assert data.load_system(path).features == ("polynomial",)
     assert train.main(["--data", str(path), "--features", "rational"]) == 2
-    assert "none named r, which is their distance" in capsys.readouterr().err
+    assert "rational features need inputs named x and y, for r = sqrt(x^2 + y^2), and none named r" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------------------- bad input
@@ -239,7 +273,7 @@ def test_bad_data_options_end_with_one_sentence_and_status_2(tmp_path, capsys):
                              (["mine.npz", "--group", "orbit"], "that is for .csv files"), (["same.npz"], "are the same observations"),
                              (["mine.npz", "--features", "nothing"], "holds 'nothing'"), (["mine.npz", "--features", "x1", "x1.real"], "is not allowed"),
                              (["mine.npz", "--features", "1/(x1 - x1)"], "not finite"),
-                             (["mine.npz", "--features", "rational"], "needs inputs named x and y"), (["mine.npz", "--system", "sr"], "not allowed with")):
+                             (["mine.npz", "--features", "rational"], "need inputs named x and y"), (["mine.npz", "--system", "sr"], "not allowed with")):
         assert train.main(["--data", str(tmp_path / arguments[0]), *arguments[1:], "--out", str(tmp_path / "out")]) == 2
         printed = capsys.readouterr()
         assert words in printed.err and printed.err.rstrip().splitlines()[-1].startswith("train.py: ") and "Traceback" not in printed.err

@@ -197,7 +197,19 @@ def searched(seed, accuracies):
     steps = [{"train_accuracy": accuracy, "test_accuracy": accuracy, "independence": 0.9, "found": accuracy > 0.7, "alignment": None,
               "sparse": {}, "on_invariants": {"s^2": {"r2": 0.97, "r2_cubic": 0.98, "coefficients": [1.0], "correlation_of_square": 0.0}}} for accuracy in accuracies]
     return {"system": "sr", "seed": seed, "schedule": "quick", "count": sum(step["found"] for step in steps), "steps": steps,
+            "settings": {"layer_sizes": [4, 8, 1]},
             "common": {"formulas": ["f ≈ 1.00 (x² - t²)"], "eigenvalues": [0.01, 0.4]}}
+
+
+def test_a_search_says_what_is_known_of_the_data_and_when_everything_is_conserved():
+    alike, aside = "As many invariants as there are columns", "The alignment leaves aside"
+    assert alike not in report.report(searched(0, [0.9, 0.9, 0.9, 0.5])) and alike in report.report(searched(0, [0.9] * 4))
+    fixed = {**searched(0, [0.9, 0.9, 0.9, 0.5]), "settings": {"layer_sizes": [4, 8, 1], "fixed": ["x*y"]}, "notes": ["Column q."]}
+    assert alike in report.report(fixed) and "\nColumn q.\n" in report.report(fixed) and "\nColumn q.\n" in report.report({**canned(), "notes": ["Column q."]})
+    assert report.report(fixed).count(aside) == 2 and aside not in report.report(searched(0, [0.9, 0.5]))
+    step = {"found": False, "test_accuracy": 0.9, "independence": 0.04}
+    assert report.step_in_words(3, step) == "Step 3: nothing new, f depends on those before; test accuracy 0.900, independence 0.04."
+    assert report.step_in_words(3, {**step, "test_accuracy": 0.6}).startswith("Step 3: nothing left; test accuracy 0.600")
 
 
 def test_of_short_formulas_the_last_that_fits_about_as_well_as_the_best_is_shown():

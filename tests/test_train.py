@@ -196,7 +196,7 @@ def test_progress_elsewhere_is_a_plain_line_every_ten_seconds_and_the_last_epoch
     (["--learning-rate", "fast"], "positive"), (["--learning-rate", "inf"], "positive"),
     (["--activation", "swish"], "--activation: invalid choice: 'swish'"),
     (["--features", "log(t)"], "not finite"), (["--features", "t", "__import__('os')"], "is not allowed"),
-    (["--system", "all", "--features", "rational"], "rational needs inputs named x and y"),
+    (["--system", "all", "--features", "rational"], "rational features need inputs named x and y"),
     (["--model", "absent.npz"], "--model absent.npz: No such file"),
     (["--model", "absent.npz", "--epochs", "7", "--learning-rate", "9"], "leave out --epochs, --learning-rate"),
     (["--report", "runs", "--system", "cp"], "leave out --system"), (["--jobs", "4"], "goes with --seeds or --system all"),
