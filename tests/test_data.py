@@ -305,6 +305,7 @@ def test_columns_far_from_zero_are_warned_of_and_their_formulas_still_hold(tmp_p
     network = Energy((4, 3, 1), centre=system.centre, scale=system.scale)
     result = reading.read_off(system, network, *sets)
     assert result["formula"] == "f ≈ -6.00 x + 1.00 (y² + v_x² + v_y²) + 0.0100 x² + 900.000"
+    assert result["sparse"]["polynomial"]["formula"] == result["formula"] and "0.01x²" in result["polynomial"]["text"]
     rows = network.rows(*[values.astype(float) for values in sets[0][:2]])[:, :-1]
     assert rows.mean(axis=0) == pytest.approx(np.zeros(4), abs=0.2) and rows.std(axis=0) == pytest.approx(np.ones(4), abs=0.2)
 

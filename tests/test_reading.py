@@ -71,6 +71,18 @@ def test_a_step_is_read_without_what_the_steps_before_it_found():
     assert squares == pytest.approx([squares[0]] * 6, rel=1e-4) and squares[0] > 0.1
 
 
+def test_off_the_surface_on_which_something_is_fixed_the_gradient_of_f_does_not_count():
+    fixed = physics.SYSTEMS["em-fixed"]
+    off = Known(fixed, lambda x: physics.b_squared_minus_e_squared(x) + np.sin(5 * x[:, 0]) * (physics.e_dot_b(x) - 0.3))
+    sets = [physics.labelled_pairs(fixed, 3000, np.random.default_rng(seed)) for seed in (8, 9)]
+    assert reading.read_off(fixed, off, *sets)["alignment"]["eigenvalues"]["2"][0] < 1e-4
+    assert reading.read_off(replace(fixed, fixed=()), off, *sets)["alignment"]["eigenvalues"]["2"][0] > 0.01
+    plane, other = [replace(fixed, inputs=fixed.inputs[:2], fixed=fixed.fixed[:n]) for n in (0, 1)]
+    x = sets[0][0][:, :2]
+    assert reading.common(plane, [Known(plane, lambda x: x[:, 0])], x) and reading.common(plane, [Known(plane, lambda x: x[:, 0])] * 2, x) is None
+    assert reading.aligned(other, Known(other, lambda x: x[:, 0]), x, normals=[x]) is None        # one direction is left
+
+
 def test_common_invariants_come_with_their_eigenvalues_and_the_first_that_does_not_count():
     x, _ = EM.sample(3000, np.random.default_rng(5))
     networks = [Known(EM, physics.e_dot_b), Known(EM, physics.b_squared_minus_e_squared)]
