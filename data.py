@@ -99,19 +99,20 @@ def bound_columns(observations, groups, names, centre, scale):
 
     [] if there is none, and where columns are too many, or groups (N,) too few, to tell.
     """
-    usable = [i for i, column in enumerate(observations.T) if len(np.unique(column[:1000])) > 2]        # two values satisfy one by themselves
-    library = polynomial([names[i] for i in usable], 2)
-    if not len(library.names) <= min(300, len(np.unique(groups))):
-        return []
     some = np.random.default_rng(0).permutation(len(observations))[:20_000]
-    z = ((observations - centre) / scale)[np.ix_(some, usable)]
+    z = (observations[some] - centre) / scale
+    usable = [i for i, column in enumerate(z.T) if len(np.unique(column)) > 2]      # two values satisfy a relation by themselves
+    library = polynomial([names[i] for i in usable], 2) if len(usable) > 1 else None
+    if library is None or len(library.names) > min(300, len(np.unique(groups))):
+        return []
     # Of columns that nearly agree, powers of the difference would all pass for constant: first all directions get one size.
-    variances, axes = np.linalg.eigh(np.cov(z.T))
-    rounding = axes / np.sqrt(np.maximum(variances, 1e-4))
-    relations = regression.constant_combinations(library, z @ rounding)
+    variances, axes = np.linalg.eigh(np.cov(z[:, usable].T))
+    whitening = axes / np.sqrt(np.maximum(variances, 1e-4))
+    white = z[:, usable] @ whitening
+    relations = regression.constant_combinations(library, white)
     if not relations.size:
         return []
-    gradients = rounding @ (library.gradients(z[:1000] @ rounding).transpose(0, 2, 1) @ relations)
+    gradients = whitening @ (library.gradients(white[:1000]).transpose(0, 2, 1) @ relations)
     share = np.sum(gradients**2, axis=(0, 2)) / np.sum(gradients**2)
     bound = [names[i] for i, part in zip(usable, share) if part > 0.01]
     return bound if len(bound) > 1 else []

@@ -138,6 +138,7 @@ def test_no_relation_is_said_to_bind_columns_that_nearly_agree_or_take_two_value
     assert bound(tmp_path, orbits) == []
     assert bound(tmp_path, np.concatenate([orbits, orbits[:, :, :1] + 0.05 * rng.standard_normal((100, 6, 1))], axis=2)) == []
     assert bound(tmp_path, np.concatenate([orbits, np.sign(orbits[:, :, :1])], axis=2)) == []
+    assert bound(tmp_path, np.sign(orbits[:, :, :2])) == bound(tmp_path, np.concatenate([orbits[:, :, :1], np.sign(orbits[:, :, 1:2])], axis=2)) == []
     masses = np.repeat(rng.normal(0, 1, (100, 1, 3)), 6, axis=1)                # in 8 groups, all quadratics of three masses are bound
     assert bound(tmp_path, np.concatenate([orbits, masses], axis=2)) == bound(tmp_path, np.concatenate([orbits, masses], axis=2)[:8]) == []
     many = trajectories(orbits=10_000, times=4)
