@@ -34,8 +34,8 @@ def search(sets, learn, most, normals=lambda x: []):
     most: the search ends after so many steps, whatever they find.
     normals: x (n, d) -> gradients (n, d) of what has one value in all observations.
 
-    Each Step but the last has found one more invariant. At the last nothing was left: its test accuracy
-    is below LEARNED, or its independence of the ones before below INDEPENDENT.
+    Each Step but the last has found one more invariant. At the last, unless it is the one numbered `most`, nothing
+    was left: its test accuracy is below LEARNED, or its independence of the ones before below INDEPENDENT.
     """
     networks = []
     for number in range(most):
