@@ -6,7 +6,8 @@
 #     python train.py --report runs                       # when all have ended
 #
 # Task n is system n % 6 with seed n / 6. A task that is pre-empted or requeued goes on where it was. Submit the
-# array again after a time limit or a lost node: what is finished only shows its report.
+# array again after a time limit or a lost node: what is finished only shows its report. Where nodes have processors
+# of several kinds, `export OPENBLAS_CORETYPE=Haswell` before sbatch gives the same bits on all that have AVX2.
 #
 # Tried with Slurm 22.05.8 (Debian's slurm-wlm) on one node of two cores, with the options
 # --array=0-7 and --schedule paper --epochs 800 --pairs 2000 --hidden 20:
