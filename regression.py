@@ -234,7 +234,7 @@ def gradient_alignment(library, x, gradients, normals=(), scale=None, least=1e-9
         simple = np.flatnonzero(library.degrees <= order)
         if samples < SAMPLES_PER_FEATURE * len(simple):
             break
-        values, vectors = _generalised_eigenvectors(*(matrix[np.ix_(simple, simple)] for matrix in (a, b, whole)), least)
+        values, vectors, _ = _generalised_eigenvectors(*(matrix[np.ix_(simple, simple)] for matrix in (a, b, whole)), least)
         if len(values) == 0:                            # all of these are functions of what has the normals
             continue
         first = vectors[:, 0] / np.linalg.norm(vectors[:, 0])
@@ -255,25 +255,28 @@ def common_invariants(library, x, gradients, normals=(), scale=None, most=0.03, 
 
     Those up to the last one below `most` (angles of ten degrees) that is followed by a gap, a factor of
     `least_gap` or more, count. Any combination of the vectors that belong to them is as good, and Gaussian
-    elimination finds one with as many zeros as possible; with `scale` it compares coefficients times the root
-    mean square of their features. Returns a list of {name: coefficient}, that of the largest term being 1 or -1,
-    and the eigenvalues. Raises ValueError as gradient_alignment does.
+    elimination finds one with as many zeros as possible, also by adding functions of the quantities with the normals;
+    with `scale` it compares coefficients times the root mean square of their features. Returns a list of
+    {name: coefficient}, that of the largest term being 1 or -1, and the eigenvalues. Raises ValueError as
+    gradient_alignment does.
     """
     a, b, whole, _ = _alignment_matrices(library, x, gradients, normals, scale, len(library.names))
-    values, vectors = _generalised_eigenvectors(a, b, whole)
+    values, vectors, fixed = _generalised_eigenvectors(a, b, whole)
     floored = np.maximum(values, 1e-12)
     last = np.flatnonzero((floored[:-1] < most) & (floored[1:] >= least_gap * floored[:-1]))
     if len(last) == 0:
         return [], values
     sizes = np.ones(len(library.names)) if scale is None else np.sqrt(np.mean(library.values(x)**2, axis=0))
-    rows = vectors[:, :last[-1] + 1].T * sizes
+    first = fixed.shape[1]                              # the rows below are those of the invariants
+    rows = np.vstack([fixed.T, vectors[:, :last[-1] + 1].T]) * sizes
     for i in range(len(rows)):                          # reduced echelon form, always by the largest coefficient left
-        pivot = i + np.argmax(np.abs(rows[i:]).max(axis=1))
+        pivot = i + np.argmax(np.abs(rows[i:first] if i < first else rows[i:]).max(axis=1))
         rows[[i, pivot]] = rows[[pivot, i]]
         column = np.argmax(np.abs(rows[i]))
         rows[i] /= rows[i, column]
         others = np.arange(len(rows)) != i
         rows[others] -= np.outer(rows[others, column], rows[i])
+    rows = rows[first:]
     largest = np.argmax(np.abs(rows), axis=1)[:, None]
     rows = rows / sizes
     rows /= np.abs(np.take_along_axis(rows, largest, axis=1))
@@ -349,16 +352,20 @@ def aligned_order(alignments, gap=5.0, most=0.1, worse=10.0, good=0.01):
 
 
 def _generalised_eigenvectors(a, b, whole, least=1e-9):
-    """Rising eigenvalues of a c = lambda b c, and vectors in columns, where c b c is at least `least` of c whole c."""
+    """Rising eigenvalues of a c = lambda b c, and vectors in columns, where c b c is at least `least` of c whole c.
+
+    And, in columns, the combinations where it is less.
+    """
     scale = np.sqrt(np.maximum(whole.diagonal(), 1e-300))
     whitening = np.diag(1 / scale)
     # First the combinations that have no gradient at all are left out, then those with too little of it in b.
     for matrix, smallest in ((whole, 1e-9), (b, least)):
         lengths, directions = np.linalg.eigh(whitening.T @ matrix @ whitening)
         kept = lengths > smallest
+        less = whitening @ directions[:, ~kept]
         whitening = whitening @ directions[:, kept] / np.sqrt(lengths[kept])
     values, vectors = np.linalg.eigh(whitening.T @ a @ whitening)
-    return np.clip(values, 0, None), whitening @ vectors
+    return np.clip(values, 0, None), whitening @ vectors, less
 
 
 # ------------------------------------------------------------------------------------------ sparse

@@ -437,6 +437,18 @@ def test_common_invariants_do_not_depend_on_units_when_their_scale_is_given():
     assert len(plain) == 4 and sorted(map(sorted, scaled)) == sorted(map(sorted, plain))       # the same terms in each
 
 
+def test_common_invariants_hold_no_multiple_of_what_is_fixed():
+    x = np.random.default_rng(20).uniform(-1, 1, (2000, 4))
+    x = np.column_stack([x, np.hypot(x[:, 0], x[:, 1])])                                    # a column r, bound to x and y
+    invariants = [lambda x: x[:, 0]**2 + x[:, 2]**2, lambda x: x[:, 1]**2 + x[:, 3]**2, lambda x: x[:, 0] * x[:, 3] - x[:, 1] * x[:, 2]]
+    relation = physics.gradient(lambda x: x[:, 0]**2 + x[:, 1]**2 - x[:, 4]**2, x)
+    # Functions of the three, and off the surface anything.
+    gradients = np.stack([physics.gradient(a, x) + i * x[:, :1] * relation for i, a in enumerate(invariants)], axis=2)
+    rows, _ = regression.common_invariants(polynomial((*ORBITS, "r"), 2), x, gradients, normals=[relation])
+    assert sorted(sorted(terms) for terms in terms_of(rows)) == [
+        ["v_x*v_y", "x*y"], ["v_x^2", "x^2"], ["v_y^2", "y^2"], ["x*v_y", "y*v_x"]]
+
+
 def test_common_invariants_of_functions_that_no_feature_follows_are_none():
     x = np.random.default_rng(17).uniform(-1, 1, (1000, 3))
     gradients = np.random.default_rng(18).standard_normal((1000, 3, 1))
