@@ -117,10 +117,12 @@ def earlier(path, machine):
 
 
 def processor():
+    """Its name, family and model: a name such as "AMD EPYC" stands for several."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+        said = dict(line.replace("\t", "").split(": ") for line in first.splitlines() if ": " in line)
+        return f"{said['model name']}, family {said['cpu family']}, model {said['model']}"
+    except (OSError, KeyError):
         return platform.processor() or platform.machine()
 
 
