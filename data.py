@@ -13,19 +13,18 @@ known, the invariants are not.
 """
 
 import csv
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
 import regression
 from features import Expression, polynomial
-from files import load_arrays
+from files import digest, load_arrays
 from physics import System
 
 GROUP_COLUMNS = ("event", "orbit", "experiment", "group")
 TEST_SHARE = 0.1                        # of the groups; they take no part in the training
-FEWEST_PAIRS, FEW_PAIRS = 10, 1000
+FEWEST_PAIRS, FEW_PAIRS = 10, 1000      # with fewer than the first a file is refused, than the second there is a note
 MOST_PAIRS = 50_000
 STILL = 0.01                            # share of its variance within groups below which a column tells groups apart by itself
 
@@ -51,16 +50,19 @@ def load_system(path, group_column=None, known=()):
         raise ValueError(f"{path} has {pairs[0]} pairs of observations that belong together to learn from, and "
                          f"{pairs[1]} in other groups to test on, too few; give {FEWEST_PAIRS} of each or more, {FEW_PAIRS} are advisable")
     try:
-        known = [Expression(text, names) for text in known]
-        for expression in known:
+        known = {expression.name: expression for expression in (Expression(text, names) for text in known)}
+        for expression in known.values():
             expression(observations.astype(np.float32))                 # as the run sees them
     except ValueError as error:                         # here, not after the training
         raise ValueError(f"{path} with these --known: {error}") from error
-    invariants = {expression.name: lambda x, expression=expression: expression(x)[0] for expression in known}
+    invariants = {name: lambda x, expression=expression: expression(x)[0] for name, expression in known.items()}
+    gradients = {name: lambda x, expression=expression: expression(x)[1] for name, expression in known.items()}
     centre, scale = observations.mean(axis=0), observations.std(axis=0)
-    fixed = tuple(expression.name for expression in known if is_fixed(*expression(observations), scale))
-    return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, fixed=fixed, sample_test=PairsOf(*test), centre=centre, scale=scale,
-                  fingerprint=hashlib.sha256(path.read_bytes()).hexdigest(),
+    fixed = tuple(name for name, expression in known.items() if is_fixed(*expression(observations), scale))
+    if not are_independent([gradients[name](observations[:1000]) * scale for name in fixed]):
+        raise ValueError(f"{path} with these --known: {', '.join(fixed)} fix one thing twice; leave out one of them")
+    return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, gradients=gradients, fixed=fixed,
+                  sample_test=PairsOf(*test), centre=centre, scale=scale, fingerprint=digest(path.read_bytes()),
                   features=("polynomial", "rational") if has_radius(observations, names) else ("polynomial",),
                   train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]),
                   notes=tuple(notes(observations, groups, names, centre, scale, pairs[0], bool(fixed))))
@@ -71,10 +73,18 @@ def is_fixed(values, gradients, scale):
     return bool(np.std(values) < 0.01 * np.sqrt(np.mean(np.sum((gradients * scale)**2, axis=1))))
 
 
-def notes(observations, groups, names, centre, scale, pairs, known):
+def are_independent(normals):
+    """Whether no linear relation holds between these vectors, each (n, d), at most of the n samples."""
+    if len(normals) < 2:
+        return True
+    unit = np.stack([normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-300) for normal in normals], axis=2)
+    return bool(np.median(np.linalg.eigvalsh(unit.transpose(0, 2, 1) @ unit)[:, 0]) > 1e-6)
+
+
+def notes(observations, groups, names, centre, scale, pairs, fixed):
     """What a reader of results on these data should know, a sentence each.
 
-    pairs: how many there are to train on; known: whether the user knows what is fixed.
+    pairs: how many there are to train on; fixed: whether the user gave what is fixed.
     """
     if pairs < FEW_PAIRS:
         yield f"There are only {pairs} pairs to train on; what is found may not be reliable."
@@ -88,7 +98,7 @@ def notes(observations, groups, names, centre, scale, pairs, known):
     if still:
         yield (f"Hardly changing within a group, beside what it does from group to group: {', '.join(still)}. Each is an invariant by "
                "itself. Leave out time stamps and running numbers; other columns may be observed too briefly.")
-    bound = [] if known else bound_columns(observations, groups, names, centre, scale)
+    bound = [] if fixed else bound_columns(observations, groups, names, centre, scale)
     if bound:
         yield (f"Bound by a relation that all observations satisfy, or nearly: {', '.join(bound)}. A search may count an invariant too "
                "many: give the relation by --known, or leave out a column that was computed from others.")

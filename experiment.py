@@ -1,8 +1,9 @@
 """One run, the experiment of section III: sample pairs, train, read the bottleneck off, write it all down.
 
 A run's folder is complete when it holds result.json; until then it holds a checkpoint, from which the same
-command goes on. Everything random follows from the run's seed, but for two choices that are the same for
-all seeds: which groups of a data file are for testing, and the partners in a search (discovery.py).
+command goes on. Everything random follows from the run's seed, but for three choices that are the same for
+all seeds: which groups of a data file are for testing, on which observations its columns are checked for a
+relation, and the partners in a search (discovery.py).
 """
 
 import csv
@@ -155,9 +156,9 @@ def run_discovery(plan, folder):
 def check_features(system, *samples):
     """UserError, before the training, if a typed feature is not finite on samples (n, d)."""
     try:
-        for x in samples:
-            if typed := libraries(system, 1).get("typed"):
-                typed.values(x)
+        typed = libraries(system, 1).get("typed")
+        for x in samples if typed else ():
+            typed.values(x)
     except ValueError as error:
         raise UserError(f"cannot use --features: {error}") from error
 

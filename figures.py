@@ -14,7 +14,7 @@ from regression import ridge
 BLUE, ORANGE = "#0072B2", "#D55E00"
 OUTPUT = "bottleneck output  f"
 STYLE = {"font.size": 15, "axes.labelsize": 17, "axes.spines.top": False, "axes.spines.right": False,
-         "lines.linewidth": 2, "legend.frameon": False, "savefig.dpi": 120}
+         "lines.linewidth": 2, "legend.frameon": False}
 
 
 def figure_1(layer_sizes, activation="relu"):

@@ -33,6 +33,7 @@ class System:
     sample: Callable                                    # (n, rng) -> x, x_prime, each (n, inputs), and maybe groups (n,)
     invariants: dict[str, Callable]                     # name -> function of (n, inputs), giving (n,)
     published: Published = Published()
+    gradients: dict[str, Callable] = field(default_factory=dict)        # of invariants, where they are known: name -> (n, inputs)
     fixed: tuple[str, ...] = ()                         # of the invariants, those with one value in all observations
     features: tuple[str, ...] = ("polynomial",)         # libraries (features.py) that short formulas are made of
     train_pairs: int = 50_000                           # of each label
@@ -49,8 +50,7 @@ class System:
 
     def normals(self, x):
         """Gradients at x (n, inputs) of what has one value in all observations, a list of (n, inputs)."""
-        steps = np.full(x.shape[1], 1e-5) * (1 if self.scale is None else self.scale)
-        return [gradient(self.invariants[name], x, steps) for name in self.fixed]
+        return [self.gradients[name](x) if name in self.gradients else gradient(self.invariants[name], x) for name in self.fixed]
 
 
 def labelled_pairs(system, n, rng, test=False):

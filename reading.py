@@ -18,7 +18,7 @@ MOST_TERMS = 12                         # a formula of more terms is not one tha
 GRADIENT_SAMPLES = 10_000               # on which gradients are aligned
 LIBRARIES = {"polynomial": polynomial, "rational": rational}
 SPARSE_ORDER = 2                        # of the features that short formulas are made of
-LEAST_NEW = 0.1                         # share of its squared gradient that a combination must have beside those of the f before
+LEAST_NEW = 0.1                         # share of its squared gradient that must be at right angles to those of the f before
 DISCOVERY_ORDER = 3                     # the same for all invariants: A_x = x v_y^2 - y v_x v_y - x/r where L is not fixed
 
 
@@ -39,7 +39,7 @@ def read_off(system, network, train, test):
     formula = None
     if order and test_accuracy >= LEARNED:
         if system.scale is None:
-            formula = formulas.group_terms(fit.terms(), fit.intercept)
+            formula = formulas.group_terms(fit.terms, fit.intercept)
         else:                                           # in other units a small coefficient says little: the fewest that explain f
             fewest = regression.sparse_fit(polynomial(system.inputs, order), x, f)
             formula = formulas.group_terms(fewest.terms, fewest.intercept, drop=0, unit=f.std())
@@ -50,7 +50,7 @@ def read_off(system, network, train, test):
         "test_accuracy": test_accuracy,
         "r2": {str(n): each.r2 for n, each in polynomials.items()},
         "optimal_order": order,
-        "polynomial": {"terms": fit.terms(), "intercept": fit.intercept, "text": fit.text(like_sizes=system.scale is None)},
+        "polynomial": {"terms": fit.terms, "intercept": fit.intercept, "text": fit.text(like_sizes=system.scale is None)},
         "formula": str(formula) if formula else None,
         "formula_spread": formula.spread if formula else None,
         "formula_dropped": formula.dropped if formula else None,
@@ -133,9 +133,9 @@ def aligned(system, network, x, quadratic=None, normals=(), least=1e-9):
                 errors[name] = {method: distance_of_directions(found, true)
                                 for method, found in (("ridge", quadratic), ("alignment", alignments[2].coefficients))}
     return {"eigenvalues": {str(n): alignment.eigenvalues[:4].tolist() for n, alignment in alignments.items()},
-            "order": order, "terms": best.terms(), "coefficient_errors": errors,
-            "formula": short_formula(best.terms(), sizes=relative_sizes(
-                system, polynomial(system.inputs, order), x, best.terms())) if order else None}
+            "order": order, "terms": best.terms, "coefficient_errors": errors,
+            "formula": short_formula(best.terms, sizes=relative_sizes(
+                system, polynomial(system.inputs, order), x, best.terms)) if order else None}
 
 
 def distance_of_directions(a, b):
@@ -167,9 +167,7 @@ def sparse(system, name, library, x, f, x_test, f_test):
     """The fewest features of a library that explain f, and their test score."""
     fit = regression.sparse_fit(library, x, f)
     values = library.values(x_test)
-    prediction = np.full(len(x_test), fit.intercept)
-    for feature, coefficient in fit.terms.items():
-        prediction += coefficient * values[:, library.names.index(feature)]
+    prediction = fit.intercept + values[:, [library.names.index(feature) for feature in fit.terms]] @ list(fit.terms.values())
     # Where features are of like size, a term with a coefficient of 2 % of the largest is not worth its place.
     drop = 0.02 if system.scale is None and name != "typed" else 0
     return {"terms": fit.terms, "intercept": fit.intercept, "r2": [fit.r2, float(regression.r2_score(f_test, prediction))],

@@ -109,6 +109,7 @@ class Polynomial:
     intercept: float
     r2: tuple[float, float]
 
+    @property
     def terms(self):
         """Coefficients by name, e.g. {"t^2": -27.4, "x*y": 0.1}."""
         return {monomial_name(self.inputs, powers): float(c) for powers, c in zip(self.exponents, self.coefficients)}
@@ -118,7 +119,7 @@ class Polynomial:
 
         like_sizes: whether features are of like size, so that a coefficient with fewer decimals says less.
         """
-        ordered = sorted([("", self.intercept), *self.terms().items()], key=lambda term: term[1])
+        ordered = sorted([("", self.intercept), *self.terms.items()], key=lambda term: term[1])
         decimals = decimals_for(max(abs(c) for _, c in ordered), digits=4, least=2)
         parts = [((f"{abs(c):.{decimals}f}" if like_sizes else f"{abs(c):.3g}") + readable(name), c) for name, c in ordered]
         if len(parts) > 16:
@@ -202,6 +203,7 @@ class Alignment:
         """The second eigenvalue over the first."""
         return self.eigenvalues[1] / max(self.eigenvalues[0], 1e-12) if len(self.eigenvalues) > 1 else 1.0
 
+    @property
     def terms(self):
         return {name: float(c) for name, c in zip(self.names, self.coefficients)}
 
@@ -287,8 +289,8 @@ def constant_combinations(library, x, most=1e-3):
     """Combinations of a library's features that have about one value at all samples x (n, d), as columns (p, m).
 
     These are the eigenvectors of the features' correlation matrix with eigenvalues below `most`; a feature with a
-    variance below this is constant by itself. So x should be of size one, in uncorrelated columns. None, that is
-    m = 0, of fewer than SAMPLES_PER_FEATURE samples per feature, on which some are constant by chance.
+    variance below this is constant by itself. So x should be of size one, in uncorrelated columns. With fewer than
+    SAMPLES_PER_FEATURE samples per feature, on which some would be constant by chance, none are returned (m = 0).
     """
     values = library.values(finite_array("x", x, "n", len(library.inputs)).astype(float, copy=False))
     if len(values) < SAMPLES_PER_FEATURE * len(library.names):

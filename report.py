@@ -19,14 +19,15 @@ ON_INVARIANTS = ("How much of f is explained by the known invariants that vary. 
 
 # ----------------------------------------------------------------------------------------- one run
 
-def system_of(name, results):
-    """The system of these results: the paper's, or one that is known by its results only, from a user's data."""
-    return SYSTEMS.get(name) or System(name, name, (), None, dict.fromkeys(results[0].get("correlations", ())))
+def system_of(result):
+    """The system of a result: the paper's, or one that is known by its results only, from a user's data."""
+    name = result["system"]
+    return SYSTEMS.get(name) or System(name, name, (), None, dict.fromkeys(result.get("correlations", ())))
 
 
 def report(result):
     """Markdown of one result beside the paper's numbers; it also reads well on a terminal."""
-    system = system_of(result["system"], [result])
+    system = system_of(result)
     if "steps" in result:
         return report_of_discovery(system, result)
     paper = system.published
@@ -146,7 +147,7 @@ def finding(result):
 
 def equations(result):
     """Both lines of the equation for f, ours and the paper's, where the paper has one."""
-    paper = system_of(result["system"], [result]).published
+    paper = system_of(result).published
     ours = [f"    f ≈ {result['polynomial']['text']}"] + ([f"    {result['formula']}"] if result["formula"] else [])
     if not paper.equation:
         none = "; the paper has no equation here" if paper.accuracy else ""
@@ -211,7 +212,7 @@ def summary(results):
     if "steps" in results[0]:
         return summary_of_discoveries(results)
     found = {result["system"]: [r for r in results if r["system"] == result["system"]] for result in results}
-    systems = {name: system_of(name, runs) for name, runs in found.items()}
+    systems = {name: system_of(runs[0]) for name, runs in found.items()}
     lines = [f"# The paper and this code, schedule {results[0]['schedule']}", "",
              "Ours are means over the seeds, with standard deviation and lowest value where there are several; seeds that learned "
              "nothing, where others did, count for the lowest alone. "
@@ -303,8 +304,9 @@ def beyond_over_seeds(runs):
         orders = [f"order {alignment['order']}" if alignment["order"] else "no order" for alignment in aligned]
         lines += ["", "Gradient alignment: the gap opens at "
                   + ", ".join(f"{order} in {orders.count(order)} of {len(orders)}" for order in sorted(set(orders))) + "."]
-        for name in aligned[0]["coefficient_errors"]:
-            errors = {method: [alignment["coefficient_errors"][name][method] for alignment in aligned] for method in ("ridge", "alignment")}
+        known = [alignment["coefficient_errors"] for alignment in aligned]              # empty where data are few, and aligned at order 1 only
+        for name in dict.fromkeys(name for each in known for name in each):
+            errors = {method: [each[name][method] for each in known if name in each] for method in ("ridge", "alignment")}
             if median(errors["ridge"]) < 0.5:           # else f is not of this invariant
                 lines += [f"Error of the coefficients of {readable(name)}, all as a vector of length 1: " + ", ".join(
                     f"{method} median {median(values):.4f}, worst {max(values):.4f}" for method, values in errors.items()) + "."]

@@ -152,7 +152,7 @@ def parse(arguments):
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        leading = " (of one that starts with a minus, a space comes first)" if message.endswith("at least one argument") else ""
+        leading = " (put a space before one that starts with a minus)" if message.endswith("at least one argument") else ""
         raise UserError(f"{message}{leading}; see python train.py --help")
 
 

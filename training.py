@@ -18,7 +18,7 @@ class Schedule:
     reduce_patience: int = 50
     reduce_factor: float = 2.0
     stop_patience: int = 200
-    decay: float = 1.0                  # of the learning rate, at each epoch; the paper has none
+    decay: float = 1.0                  # factor on the learning rate after each epoch; the paper has none
 
     def __post_init__(self):
         for name, value in vars(self).items():

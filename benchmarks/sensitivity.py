@@ -91,7 +91,7 @@ def measure(choices, seed, pairs, epochs):
     regressions = {}
     for alpha in RIDGE_STRENGTHS:
         quadratic = regression.hierarchy(x, f, x_test, f_test, physics.EVENT, orders=(2,), alpha=alpha)[2]
-        terms = quadratic.terms()
+        terms = quadratic.terms
         squares = np.array([-terms["t^2"], terms["x^2"], terms["y^2"], terms["z^2"]])
         # Relative to their mean; where f is not s² at all, the mean is near zero and this is large.
         regressions[f"{alpha:g}"] = {"r2": quadratic.r2[1], "worst": float(np.abs(squares / squares.mean() - 1).max())}

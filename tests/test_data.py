@@ -163,6 +163,25 @@ class Exact:
         return 0.0, 0.95
 
 
+def test_a_known_relation_needs_no_values_beyond_the_observations(tmp_path):
+    u = np.random.default_rng(2).uniform(0.01, 1, (300, 8, 1))
+    u[0, 0] = 1e-8
+    path = npz(tmp_path, trajectories=np.concatenate([u**2, u, trajectories(300, 8)], axis=2), names=["u", "v", *NAMES])
+    system = data.load_system(path, known=["sqrt(u) - v"])
+    x = system.sample.observations
+    assert system.fixed == ("sqrt(u) - v",)
+    assert system.normals(x)[0][:, :2] == pytest.approx(np.stack([0.5 / np.sqrt(x[:, 0]), -np.ones(len(x))], axis=1))
+
+
+@pytest.mark.parametrize("again", ["2*x^2 + 2*y^2 - 2*r^2", "sqrt(x^2 + y^2) - r"])
+def test_a_relation_that_is_given_twice_is_refused_and_the_same_text_counts_once(again, tmp_path):
+    orbits = trajectories(300, 8)
+    path = npz(tmp_path, trajectories=np.concatenate([orbits, np.hypot(orbits[..., :1], orbits[..., 1:2])], axis=2), names=[*NAMES, "r"])
+    assert data.load_system(path, known=["x^2 + y^2 - r^2", "x^2+y^2-r^2"]).fixed == ("x^2 + y^2 - r^2",)
+    with pytest.raises(ValueError, match="fix one thing twice"):
+        data.load_system(path, known=["x^2 + y^2 - r^2", again])
+
+
 def test_a_known_relation_is_fixed_and_only_changes_that_keep_to_it_count(tmp_path):
     orbits = trajectories(orbits=400)
     five = np.concatenate([orbits, np.hypot(orbits[:, :, :1], orbits[:, :, 1:2])], axis=2)

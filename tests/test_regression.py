@@ -235,7 +235,7 @@ def test_alignment_finds_the_same_coefficients_whatever_function_of_the_invarian
     alignments = regression.gradient_alignment(polynomial(("t", "x", "y", "z"), 3), x, slope[:, None] * 2 * x * [-1, 1, 1, 1])
     assert all(max(alignment.coefficients, key=abs) > 0 for alignment in alignments.values())
     best = alignments[2]
-    terms = best.terms()
+    terms = best.terms
     assert {name: round(c / terms["x^2"], 6) for name, c in terms.items() if abs(c) > 1e-6} == {"t^2": -1, "x^2": 1, "y^2": 1, "z^2": 1}
     assert best.eigenvalues[0] < 1e-9 < 0.3 < best.eigenvalues[1] and alignments[1].eigenvalues[0] > 0.5
     assert regression.aligned_order(alignments) == 2
@@ -271,7 +271,7 @@ def test_alignment_on_a_surface_counts_only_directions_along_it():
     inputs = ("E_x", "E_y", "E_z", "B_x", "B_y", "B_z")
     free, along = [regression.gradient_alignment(polynomial(inputs, 2), x, gradients, normals)[2] for normals in ((), (normal,))]
     assert free.eigenvalues[0] > 0.05 and along.eigenvalues[0] < 1e-6 < 0.1 < along.eigenvalues[1]
-    (factor, signs), = formulas.group_terms(along.terms()).groups
+    (factor, signs), = formulas.group_terms(along.terms).groups
     assert abs(factor) == pytest.approx(1 / np.sqrt(6)) and len(set(signs[f"E_{i}^2"] for i in "xyz")) == 1 and len(signs) == 6
 
 
@@ -281,7 +281,7 @@ def test_alignment_leaves_out_what_is_about_a_function_of_earlier_quantities():
     library = expressions(("x", "y", "z"), ["x", "y^2", "z"])
     loose, strict = [regression.gradient_alignment(library, x, gradients, (before,), least=least)[1] for least in (1e-9, 0.1)]
     assert max(loose.eigenvalues[:2]) < 1e-9                                    # x, of which a tenth is left, is as good as y^2
-    assert strict.eigenvalues == pytest.approx([0, 1]) and abs(strict.terms()["x"]) < 0.1 * abs(strict.terms()["y^2"])
+    assert strict.eigenvalues == pytest.approx([0, 1]) and abs(strict.terms["x"]) < 0.1 * abs(strict.terms["y^2"])
     with pytest.raises(ValueError, match="no function of the quantities with these normals"):
         regression.gradient_alignment(expressions(("x", "y", "z"), ["x"]), x, gradients, (before,), least=0.1)
 

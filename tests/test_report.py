@@ -183,6 +183,13 @@ def test_the_page_lists_every_seed_and_the_range_of_what_goes_beyond_the_paper()
     assert [["0", "0.9500", "0.9960", "f ≈ 0 t²"], ["2", "0.9500", "0.9960", "f ≈ 2 t²"]] == [row for row in rows(text) if "t²" in row[-1] and row[0] in "02" and len(row) == 4]
 
 
+def test_a_run_that_is_aligned_at_order_1_only_has_no_part_in_the_errors_of_coefficients():
+    runs = [beyond(seed, 0.99) for seed in range(3)]
+    runs[0]["alignment"] = {**runs[0]["alignment"], "eigenvalues": {"1": [0.7, 0.8]}, "order": None, "coefficient_errors": {}}
+    assert "ridge median 0.0200, worst 0.0200, alignment median 0.0100, worst 0.0100." in report.summary(runs)
+    assert report.summary(runs[::-1]).count("Error of the coefficients") == 1
+
+
 def test_the_page_says_which_seeds_learned_nothing_and_shows_the_equation_of_one_that_did():
     lost = {**beyond(0, 0.0), "test_accuracy": 0.5, "formula": None}
     text = report.summary([lost, beyond(1, 0.99)])

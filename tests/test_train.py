@@ -200,7 +200,7 @@ def test_progress_elsewhere_is_a_plain_line_every_ten_seconds_and_the_last_epoch
     (["--model", "absent.npz"], "--model absent.npz: No such file"),
     (["--model", "absent.npz", "--epochs", "7", "--learning-rate", "9"], "leave out --epochs, --learning-rate"),
     (["--report", "runs", "--system", "cp"], "leave out --system"), (["--jobs", "4"], "goes with --seeds or --system all"),
-    (["--out", ""], "must be a path"), (["--features", "-t"], "a space comes first"),
+    (["--out", ""], "must be a path"), (["--features", "-t"], "put a space before"),
 ])
 def test_bad_options_end_with_one_sentence_and_status_2(arguments, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
