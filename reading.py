@@ -159,7 +159,7 @@ def relative_sizes(system, library, x, terms):
     if system.scale is None:
         return None
     values = library.values(x[:1000])
-    whole = (values @ [terms[name] for name in library.names]).std()
+    whole = (values @ [terms.get(name, 0.0) for name in library.names]).std()
     return dict(zip(library.names, (values.std(axis=0) / max(whole, 1e-300)).tolist()))
 
 
@@ -179,6 +179,8 @@ def short_formula(terms, intercept=0.0, drop=0.1, sizes=None, unit=None):
     """The terms in grouped form; None where there are none, or more than a person reads."""
     if not any(terms.values()):
         return None
+    if sizes and not any(c * sizes[name] for name, c in terms.items()):     # of constants, as x*y where that is 1 throughout
+        sizes = None
     formula = formulas.group_terms(terms, intercept, drop=drop, sizes=sizes, unit=unit)
     return str(formula) if formula.length <= MOST_TERMS else None
 

@@ -263,12 +263,14 @@ def common_invariants(library, x, gradients, normals=(), scale=None, most=0.03, 
     gradient_alignment does.
     """
     a, b, whole, _ = _alignment_matrices(library, x, gradients, normals, scale, len(library.names))
-    values, vectors, fixed = _generalised_eigenvectors(a, b, whole)
+    features = library.values(x)
+    some = np.flatnonzero(features.any(axis=0))         # a product that is zero at all samples is no invariant
+    values, vectors, fixed = _generalised_eigenvectors(*(matrix[np.ix_(some, some)] for matrix in (a, b, whole)))
     floored = np.maximum(values, 1e-12)
     last = np.flatnonzero((floored[:-1] < most) & (floored[1:] >= least_gap * floored[:-1]))
     if len(last) == 0:
         return [], values
-    sizes = np.ones(len(library.names)) if scale is None else np.sqrt(np.mean(library.values(x)**2, axis=0))
+    sizes = np.ones(len(some)) if scale is None else np.sqrt(np.mean(features[:, some]**2, axis=0))
     first = fixed.shape[1]                              # the rows below are those of the invariants
     rows = np.vstack([fixed.T, vectors[:, :last[-1] + 1].T]) * sizes
     for i in range(len(rows)):                          # reduced echelon form, always by the largest coefficient left
@@ -282,7 +284,7 @@ def common_invariants(library, x, gradients, normals=(), scale=None, most=0.03, 
     largest = np.argmax(np.abs(rows), axis=1)[:, None]
     rows = rows / sizes
     rows /= np.abs(np.take_along_axis(rows, largest, axis=1))
-    return [dict(zip(library.names, row.tolist())) for row in rows], values
+    return [dict(zip([library.names[i] for i in some], row.tolist())) for row in rows], values
 
 
 def constant_combinations(library, x, most=1e-3):

@@ -132,3 +132,7 @@ def test_of_too_few_observations_no_common_invariants_are_read():
     x = np.random.default_rng(7).uniform(1, 2, (140, 4))                                 # order 2 has 14 features
     assert reading.common(system, [network], x[:139]) is None and reading.common(system, [network], x)
     assert reading.aligned(system, network, x[:39]) is None and list(reading.aligned(system, network, x[:40])["eigenvalues"]) == ["1"]
+
+
+def test_a_formula_of_constants_only_is_written_by_its_coefficients():
+    assert reading.short_formula({"x*y": 1.0, "x": 0.001}, sizes={"x*y": 0.0, "x": 0.0}) == "f ≈ 1.00 xy"

@@ -449,6 +449,14 @@ def test_common_invariants_hold_no_multiple_of_what_is_fixed():
         ["v_x*v_y", "x*y"], ["v_x^2", "x^2"], ["v_y^2", "y^2"], ["x*v_y", "y*v_x"]]
 
 
+def test_common_invariants_leave_out_a_product_that_is_zero_at_all_samples():
+    x = np.random.default_rng(21).uniform(-1, 1, (2000, 4))
+    x[::2, 0], x[1::2, 1] = 0, 0                                                            # x or y is zero, always
+    gradients = physics.gradient(lambda x: x[:, 2]**2 + x[:, 3]**2, x)[:, :, None]
+    rows, _ = regression.common_invariants(polynomial(ORBITS, 2), x, gradients, scale=x.std(axis=0))
+    assert terms_of(rows) == [{"v_x^2": 1, "v_y^2": 1}] and "x*y" not in rows[0]
+
+
 def test_common_invariants_of_functions_that_no_feature_follows_are_none():
     x = np.random.default_rng(17).uniform(-1, 1, (1000, 3))
     gradients = np.random.default_rng(18).standard_normal((1000, 3, 1))
