@@ -1,12 +1,14 @@
-"""The tables of benchmarks/sensitivity.py and benchmarks/bottleneck.py, with trainings that are quick."""
+"""The tables of benchmarks/, with trainings that are quick, and what is measured; no time is."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import physics
+import siamese
 
 ROOT = Path(__file__).parent.parent
 
@@ -87,3 +89,40 @@ def test_outputs_that_are_the_invariants_score_1_and_equal_ones_correlate(monkey
         result = bottleneck.measure(physics.SYSTEMS["em"], 2, 0.0, 0, 500, 1)
         assert list(result["r2"].values()) == pytest.approx(scores, abs=0.05)
         assert result["correlation"] == pytest.approx(correlation, abs=0.05) and sum(result["shares"]) == pytest.approx(1)
+
+
+def test_the_kept_tables_are_what_the_code_makes_of_the_kept_numbers(tmp_path, monkeypatch, capsys):
+    run = load("run")
+    kept = json.loads((ROOT / "results" / "benchmarks.json").read_text("utf-8"))
+    assert run.page(kept["machine"], kept["parts"], run.judged(kept["parts"])) == (ROOT / "results" / "benchmarks.md").read_text("utf-8")
+    for module, name in ((sensitivity, "sensitivity"), (bottleneck, "bottleneck")):
+        monkeypatch.setattr(module, "measure", None)                                    # nothing is trained
+        (tmp_path / f"{name}.json").write_bytes((ROOT / "results" / f"{name}.json").read_bytes())
+        text = (ROOT / "results" / f"{name}.md").read_text("utf-8")
+        module.main([*text.split("`")[1].split()[2:], "--out", str(tmp_path)])
+        assert (tmp_path / f"{name}.md").read_text("utf-8") == text
+
+
+def test_a_goal_is_met_on_its_own_side_and_one_without_numbers_is_not_measured(monkeypatch):
+    run = load("run")
+    monkeypatch.setattr(run, "GOALS", [
+        *[(f"{sense} {bound}", sense, bound, lambda m: m("p", "c", "us", "s")) for sense in ("at most", "at least") for bound in (1, 3)],
+        ("other", "at most", 1, lambda m: m("p", "c", "them") / m("p", "c", "us"))])
+    lines = run.judged({"p": [{"case": "c", "who": who, "unit": "s", "median": median} for who, median in (("us", 2.0), ("them", None))]}).splitlines()
+    assert [[cell.strip() for cell in line.strip("|").split("|")][2:] for line in lines[2:]] == [
+        ["2", "no"], ["2", "yes"], ["2", "yes"], ["2", "no"], ["not measured", ""]]
+
+
+def test_the_step_that_is_measured_is_that_of_the_training():
+    rng = np.random.default_rng(0)
+    x, x_prime = rng.uniform(-1, 1, (2, 40, 4)).astype(np.float32)
+    y, batches = rng.integers(0, 2, 40).astype(np.float32), rng.permutation(40).reshape(5, 8)
+    measured, network = [siamese.SiameseNetwork((4, 7, 6, 1)) for _ in range(2)]
+    run, parameters = load("competitors").this_code(measured, (x, x_prime, y), batches)
+    run()
+    optimizer = siamese.Adadelta(network.parameters.size, 1.0)
+    for chosen in batches:
+        network.loss_and_gradients(x[chosen], x_prime[chosen], y[chosen])
+        optimizer.step(network.parameters, network.gradients)
+        np.abs(network.w, out=network.w)
+    assert np.array_equal(parameters(), network.parameters)

@@ -12,6 +12,7 @@ import discovery
 import experiment
 import physics
 import reading
+import siamese
 import train
 
 NAMES = ["x", "y", "v_x", "v_y"]
@@ -373,3 +374,46 @@ def test_positions_at_the_origin_have_no_features_over_r(tmp_path, capsys):
 
 def test_polynomials_in_many_inputs_are_kept_to_orders_that_can_be_solved():
     assert reading.orders_for(6) == reading.orders_for(10) == [1, 2, 3, 4] and reading.orders_for(30) == [1, 2]
+
+
+def test_a_csv_file_may_begin_with_a_byte_order_mark_and_have_spaces_and_capitals_in_its_head(tmp_path):
+    path = table(tmp_path, ["Orbit ", *(f" {name}" for name in NAMES)], rows_of(GOOD))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert data.load_system(path).inputs == tuple(NAMES)
+
+
+# ------------------------------------------------------------------------------------- a run on them
+
+@pytest.mark.parametrize("search", [[], ["--discover"]])
+def test_a_run_on_own_data_is_the_same_bit_for_bit_in_any_units_and_its_network_is_read_again(tmp_path, search, capsys):
+    # Units that are powers of two scale mean and deviation without rounding, so that the network sees the same bits.
+    found = []
+    for name, units in (("one", np.ones(4)), ("other", 2.0**np.array([20, -20, 10, 0]))):
+        (tmp_path / name).mkdir()
+        path = npz(tmp_path / name, trajectories=(trajectories(60) + 2) * units, names=NAMES)
+        arguments = ["--data", str(path), "--known", "x*v_y - y*v_x"]
+        assert train.main([*arguments, *search, "--epochs", "2", "--hidden", "8", "--out", str(tmp_path / name / "out")]) == 0
+        folder = tmp_path / name / "out" / ("mine.npz-discover" if search else "mine.npz") / "seed-0"
+        network = siamese.SiameseNetwork.load(folder / ("f_1.npz" if search else "model.npz"))
+        found.append((network.parameters.tobytes(), network.bottleneck(trajectories(5)[:, 0] * units).tobytes()))
+        if not search:
+            text = (folder / "report.md").read_text("utf-8")
+            capsys.readouterr()
+            assert train.main([*arguments, "--model", str(folder / "model.npz"), "--features", "x^2"]) == 0
+            again = capsys.readouterr().out
+            assert text[text.index("| accuracy"):text.index("Optimal order")] in again and "\n| typed " in again
+    assert found[0] == found[1]
+
+
+def test_runs_and_searches_on_own_data_are_tested_on_groups_that_they_did_not_learn_from(tmp_path, monkeypatch):
+    orbits = trajectories()
+    path = npz(tmp_path, trajectories=orbits)
+    of_orbit = {tuple(state): i for i, orbit in enumerate(orbits.astype(np.float32).tolist()) for state in orbit}
+    given = []
+    monkeypatch.setattr(experiment, "Training", lambda network, train, test, *_: given.append((train, test)) or 1 / 0)
+    monkeypatch.setattr(discovery, "search", lambda sets, *_, **__: given.append(sets) or 1 / 0)
+    for search in ([], ["--discover"]):
+        with pytest.raises(ZeroDivisionError):
+            train.main(["--data", str(path), *search, "--out", str(tmp_path / "out")])
+        learned, tested = [{of_orbit[tuple(state)] for x in sets[:2] for state in x.astype(np.float32).tolist()} for sets in given.pop()]
+        assert len(learned) == 36 and len(tested) == 4 and not learned & tested

@@ -21,6 +21,7 @@ README, AUDIT, COURSE = [(ROOT / f"{name}.md").read_text("utf-8") for name in ("
 DOCUMENTS = README + AUDIT + COURSE
 MODULES = "|".join(path.stem for path in ROOT.glob("*.py"))
 TESTS = set(re.findall(r"^def (test_\w+)", "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py")), re.M))
+KEPT = [(path, json.loads(path.read_text("utf-8"))) for path in sorted((ROOT / "results").rglob("result.json"))]
 VERDICTS = ("as printed", "corrected", "left open, chosen")
 
 
@@ -130,7 +131,7 @@ def test_the_oscillator_of_the_course_keeps_the_four_quadratic_invariants_named_
     names = {}
     block, = [block for block in python_blocks(COURSE) if "def oscillator" in block]
     exec(block.split("train, test")[0], names)
-    pair = names["system"].sample(200, np.random.default_rng(0))
+    pair = names["system"].sample(physics.BLOCK // 2 + 1, np.random.default_rng(0))     # more states than one block of `evolve`
     assert not np.allclose(*pair, atol=0.1)
     kept = [np.array([x * x + v_x * v_x, y * y + v_y * v_y, x * y + v_x * v_y, x * v_y - y * v_x]) for x, y, v_x, v_y in (z.T for z in pair)]
     assert kept[0] == pytest.approx(kept[1], abs=1e-9)
@@ -166,3 +167,40 @@ def test_goals_in_the_readme_are_those_of_the_kept_benchmarks():
     readme, kept = (ROOT / "README.md").read_text("utf-8"), ROOT / "results" / "benchmarks.md"
     shown = re.search(r"<!-- goals: from results/benchmarks.md -->\n(.*)<!-- end of goals -->", readme, re.S).group(1)
     assert shown in (kept.read_text("utf-8") if kept.exists() else "")
+
+
+@pytest.mark.parametrize("folder, options", [("quick", []), ("paper", ["--schedule", "paper"]), ("discover", ["--discover"])])
+def test_the_settings_of_kept_runs_are_those_that_their_commands_have_today(folder, options):
+    runs = [result for path, result in KEPT if path.is_relative_to(ROOT / "results" / folder)]
+    assert runs
+    for result in runs:                                 # some runs of `paper` are older than `decay`
+        words = ["--system", result["system"], "--seed", str(result["seed"]), *options]
+        plan = train.plan_of(train.parse(words), physics.SYSTEMS[result["system"]], result["seed"])
+        assert json.loads(json.dumps(plan.identity)) == {"system": result["system"], "seed": result["seed"], "decay": 1.0, **result["settings"]}
+
+
+def headings(name):
+    """The headings of a document as its links name them."""
+    heads = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", (ROOT / name).read_text("utf-8"), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def test_links_to_headings_in_the_documents_lead_to_one():
+    links = []
+    for name in ("README.md", "AUDIT.md", "COURSE.md", "RESULTS.md", "results/README.md"):
+        for target, head in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", (ROOT / name).read_text("utf-8")):
+            links.append(head)
+            assert head in headings((Path(name).parent / target) if target else name), (name, target, head)
+    assert len(links) > 10
+
+
+def test_numbers_and_formulas_of_the_readme_are_those_of_the_kept_runs():
+    kept = {path.parent.relative_to(ROOT / "results").as_posix(): result for path, result in KEPT}
+    run, cells = kept["quick/sr/seed-0"], dict(re.findall(r"^\| (\S.*?) +\| (\S.*?) +\|", README, re.M))
+    assert [cells["accuracy, training set"], cells["accuracy, test set"]] == [f"{run[f'{which}_accuracy']:.3f}" for which in ("train", "test")]
+    for order, (_, score) in run["r2"].items():
+        assert cells[f"R² of order {order}, test set (Table I)"] == f"{abs(score):.4f}"
+    assert "f ≈ " + cells["f, eq. (5)"] == run["formula"] and f"\n    {run['formula']}\n" in README
+    assert kept["quick/cp-fixed/seed-0"]["sparse"]["rational"]["formula"] in README
+    for number, step in enumerate(kept["discover/cp/seed-0"]["steps"][:3], 1):
+        assert report.formula_of(report.best_fit(step["sparse"])).replace("f ", f"f_{number} ", 1) in README

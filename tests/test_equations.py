@@ -167,6 +167,7 @@ def test_eq_06_with_the_sign_as_printed_has_no_bound_orbit():
     x = np.random.default_rng(9).uniform(-2, 2, (1000, 4))
     printed = 0.5 * (x[:, 2]**2 + x[:, 3]**2) + 1 / np.hypot(x[:, 0], x[:, 1])
     assert printed.min() > 0                    # a particle at rest at infinity has 0: every particle can escape
+    assert physics.energy(x).min() < 0          # with the sign of gravity some are bound
 
 
 def test_eq_07_orbits_follow_the_analytic_kepler_ellipse():

@@ -1,9 +1,11 @@
 """What may happen to a run: killed, told to end, disk full, files damaged, clocks that jump. Nothing is lost."""
 
 import csv
+import dataclasses
 import errno
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -15,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import discovery
 import experiment
 import files
 import physics
@@ -122,6 +125,44 @@ def test_a_run_that_is_told_to_end_saves_its_state_and_goes_on_to_the_same_bits(
     assert train.main(command) == 0
     assert "Going on after epoch 33." in capsys.readouterr().out                        # 100 steps of three an epoch
     assert outcome(tmp_path) == whole
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_told_to_end_in_its_first_epoch_leaves_no_file(tmp_path, number, status):
+    code = TOLD_TO_END.format(number=int(number)).replace("== 100", "== 1")             # the second of three steps
+    ended = subprocess.run([sys.executable, "-c", code, *TINY, "--out", str(tmp_path)], cwd=ROOT, capture_output=True, text=True,
+                           encoding="utf-8", timeout=60)
+    assert (ended.returncode, ended.stderr) == (status, "") and ended.stdout.startswith("Special relativity")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_an_interrupted_search_goes_on_in_the_step_it_was_in_to_the_same_bits(tmp_path, every_epoch, capsys, monkeypatch):
+    monkeypatch.setattr(physics, "SYSTEMS", {"sr": dataclasses.replace(physics.SYSTEMS["sr"], test_pairs=200)})
+    monkeypatch.setattr(discovery, "LEARNED", 0)                                        # every step counts: five of them
+    monkeypatch.setattr(discovery, "INDEPENDENT", 0)
+    command = ["--discover", "--pairs", "300", "--hidden", "8", "--epochs", "4", "--out"]
+    epoch, begun = training.Training.epoch, []
+
+    def told_to_end(run):
+        begun.append(run)
+        if len(begun) == 7:                                                             # the third epoch of the second step
+            raise KeyboardInterrupt
+        epoch(run)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training.Training, "epoch", told_to_end)
+        train.main([*command, str(tmp_path / "broken")])
+    capsys.readouterr()
+    found = []
+    for name in ("broken", "whole"):
+        assert train.main([*command, str(tmp_path / name)]) == 0
+        folder = tmp_path / name / "sr-discover" / "seed-0"
+        networks = [siamese.SiameseNetwork.load(folder / f"f_{step}.npz").parameters.tobytes() for step in range(1, 6)]
+        result = json.loads((folder / "result.json").read_text("utf-8"))
+        history = [row[:-1] for row in csv.reader((folder / "history.csv").read_text().splitlines())]
+        found.append((networks, result["steps"], history))
+        said = re.findall("Going on after epoch (.*)\\.", capsys.readouterr().out)
+        assert said == (["4", "2"] if name == "broken" else []) and len(set(networks)) == 5
+    assert found[0] == found[1] and len(found[0][2]) == 1 + 5 * 4
 
 
 @pytest.mark.parametrize("decay, plateaus", [(1.0, True), (0.96, True), (0.96, False)])

@@ -10,6 +10,7 @@ import pytest
 import experiment
 import physics
 import train
+from test_data import NAMES, npz, rows_of, table, trajectories
 from test_faults import Picture, outcome
 
 SMALL = ["--pairs", "9", "--epochs", "3", "--hidden", "3"]
@@ -46,14 +47,18 @@ WORDS = ["", " ", "-", "--", "-1", "0", "1", "2", "3", "007", "+1", "1.5", "1e3"
          "9" * 12, "9" * 5000, "0-2", "2-0", "0,0", "0,2-3", "0-99999999", ",", "x", "ümläut and space", "\udcff", "🙂", "%s", "{}", "a\nb",
          "long" * 100, "/dev/null", "/dev/null/x", ".", "runs", "runs/sr", "sr", "em-fixed", "all", "paper", "quick", "relu", "tanh", "--help"]
 OPTIONS = ["--system", "--schedule", "--seed", "--seeds", "--jobs", "--report", "--out", "--fresh", "--pairs", "--epochs", "--learning-rate",
-           "--hidden", "--activation", "--model", "--speed"]
+           "--hidden", "--activation", "--model", "--speed", "--data", "--group", "--known", "--discover", "--features", "--device"]
 SUITABLE = {"--system": [*physics.SYSTEMS, "all"], "--schedule": ["paper", "quick"], "--seed": ["0", "7"], "--seeds": ["0-2", "1,5"], "--jobs": ["2"],
             "--report": ["runs"], "--out": ["runs", "ü b"], "--fresh": [], "--pairs": ["5"], "--epochs": ["1"], "--learning-rate": ["0.1", "100"],
-            "--hidden": ["3"], "--activation": ["relu", "tanh"], "--model": ["runs/sr/seed-0/model.npz"], "--speed": ["1"]}
+            "--hidden": ["3"], "--activation": ["relu", "tanh"], "--model": ["runs/sr/seed-0/model.npz"], "--speed": ["1"],
+            "--data": ["mine.npz", "mine.csv"], "--group": ["orbit"], "--known": ["x1*x4 - x2*x3", "x", "x^2 + v_x^2"], "--discover": [],
+            "--features": ["polynomial", "rational", "x^2", "sin(t)"], "--device": ["cpu", "gpu"]}
 
 
 @pytest.mark.parametrize("seed", range(300))
 def test_a_random_command_line_is_carried_out_or_refused(seed, capsys, tmp_path):
+    orbits = trajectories(times=10)                     # more pairs than there is a note for
+    npz(tmp_path, trajectories=orbits), table(tmp_path, ["orbit", *NAMES], rows_of(orbits))
     rng = np.random.default_rng(seed)
     strange, command = rng.random() * 0.5, []
     for _ in range(rng.integers(1, 6)):

@@ -136,3 +136,11 @@ def test_of_too_few_observations_no_common_invariants_are_read():
 
 def test_a_formula_of_constants_only_is_written_by_its_coefficients():
     assert reading.short_formula({"x*y": 1.0, "x": 0.001}, sizes={"x*y": 0.0, "x": 0.0}) == "f ≈ 1.00 xy"
+
+
+def test_a_network_that_tells_no_pairs_apart_has_no_formula_even_where_a_polynomial_is_its_f(monkeypatch):
+    network, sets = Known(SR, physics.interval), [physics.labelled_pairs(SR, 2000, np.random.default_rng(seed)) for seed in (10, 11)]
+    for accuracy, learned in ((0.71, True), (0.69, False)):
+        monkeypatch.setattr(network, "evaluate", lambda *_: (0.0, accuracy))
+        result = reading.read_off(SR, network, *sets)
+        assert result["optimal_order"] == 2 and bool(result["formula"]) == learned

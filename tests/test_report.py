@@ -5,13 +5,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import jobs
 import physics
 import report
 import train
+from test_data import GOOD, NAMES, rows_of, table
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,8 +76,8 @@ def test_systems_are_in_the_order_of_the_paper_and_seeds_rise(tmp_path):
 def test_reports_on_nothing_on_damaged_on_mixed_and_on_repeated_results_are_refused_by_file(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     good = saved(tmp_path / "good")
-    mixed = saved(tmp_path / "mixed", schedule="paper", seed=1)
-    repeated = saved(tmp_path / "repeated")
+    saved(tmp_path / "mixed", schedule="paper", seed=1)
+    saved(tmp_path / "repeated")
     damaged = {"cut": good.read_text()[:100], "list": "[1, 2]", "other": '{"system": "mars", "seed": 0}',
                "partial": '{"system": "sr", "seed": 5}', "binary": "\x00\xff",
                "orders": json.dumps({**canned(seed=6), "r2": {}}), "text": json.dumps({**canned(seed=7), "test_accuracy": "x"})}
@@ -88,7 +91,6 @@ def test_reports_on_nothing_on_damaged_on_mixed_and_on_repeated_results_are_refu
         printed = capsys.readouterr()
         assert words in printed.err and str(tmp_path / folder) in printed.err and printed.err.count("\n") == 1
         assert printed.out == ""
-    assert mixed.exists() and repeated.exists()
 
 
 def test_seeds_with_other_settings_are_not_averaged(tmp_path):
@@ -103,14 +105,66 @@ def test_seeds_are_given_as_ranges_and_lists(text, seeds):
     assert train.parse(["--seeds", text]).seeds == seeds
 
 
-@pytest.mark.parametrize("arguments", [
-    ["--seeds", "5-2"], ["--seeds", "1,1"], ["--seeds", "0-3,2"], ["--seeds", "a"], ["--seeds", ""], ["--seeds", "-3"], ["--seeds", "2-"],
-    ["--seeds", "0-99999999"], ["--jobs", "0"], ["--jobs", "two"], ["--report"], ["--system", "all", "--model", "m.npz"],
-    ["--jobs", "2"], ["--report", "results", "--seeds", "0-3"], ["--model", "m.npz", "--discover", "--seeds", "0-1"]])
-def test_bad_lists_of_seeds_and_jobs_are_refused(arguments, capsys):
+@pytest.mark.parametrize("arguments, words", [
+    (["--seeds", "5-2"], "must be rising"), (["--seeds", "1,1"], "must be rising"), (["--seeds", "0-3,2"], "must be rising"),
+    (["--seeds", "a"], "whole numbers as in 0-9"), (["--seeds", ""], "whole numbers as in 0-9"), (["--seeds", "-3"], "whole numbers as in 0-9"),
+    (["--seeds", "2-"], "whole numbers as in 0-9"), (["--seeds", "0-99999999"], "too many seeds"), (["--seeds", "0-3", "--seed", "1"], "not allowed with"),
+    (["--jobs", "0"], "--jobs: must be a whole number from 1"), (["--jobs", "two"], "--jobs: must be a whole number"),
+    (["--report"], "--report: expected at least one"), (["--system", "all", "--model", "m.npz"], "give its one --system"),
+    (["--report", "results", "--seeds", "0-3"], "leave out --seeds"),
+    (["--model", "m.npz", "--discover", "--seeds", "0-1"], "leave out --discover, --seeds")])
+def test_bad_lists_of_seeds_and_jobs_are_refused(arguments, words, capsys):
     assert train.main(arguments) == 2
     printed = capsys.readouterr()
-    assert printed.err.count("\n") == 1 and printed.out == ""
+    assert words in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+
+
+@pytest.mark.parametrize("words", [
+    ["--system", "cp", "--discover", "--fresh", "--pairs", "9", "--epochs", "3", "--learning-rate", "1e-05", "--hidden", "7", "5",
+     "--activation", "tanh", "--schedule", "paper", "--device", "gpu", "--features", "rational", " -v_x^2 + y"],
+    ["--data", "mine.csv", "--group", "star", "--known", "x*v_y - y*v_x", " -x", "--features", "polynomial", "--hidden", "4"]])
+def test_each_of_many_runs_is_told_every_option_of_the_command(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train, "array_module", lambda device: np)
+    table(tmp_path, ["star", *NAMES], rows_of(GOOD))
+    options = train.parse([*words, "--seeds", "5-7", "--jobs", "2"])
+    run = train.run_of(options, train.system_of(options), 6)
+    assert run.command[:2] == [sys.executable, train.__file__]
+    assert vars(train.parse(run.command[2:])) == {**vars(options), "seeds": None, "seed": 6, "jobs": 1}
+    assert run.environment == dict.fromkeys(train.THREADS, "1") and run.folder.is_dir()
+
+
+def test_as_many_jobs_run_at_a_time_as_asked_for_and_all_of_them_do(monkeypatch, capsys):
+    monkeypatch.setattr(jobs.time, "sleep", lambda _: None)
+    running, most, started = set(), [], []
+
+    class Job:                                                                          # ends when asked for the third time
+        progress, log, returncode, asked = "epoch", SimpleNamespace(close=lambda: None), None, 0
+
+        def __init__(self, name):
+            self.name, self.process = name, None
+
+        def start(self):
+            self.process = self
+            running.add(self)
+            started.append(self.name)
+            most.append(len(running))
+
+        def poll(self):
+            self.asked += 1
+            if self.asked == 3:
+                running.discard(self)
+                self.returncode = int(self.name == "c")
+            return self.returncode
+
+        def read(self):
+            pass
+
+        def outcome(self):
+            return "ended"
+    finished, failed = jobs.run_all([Job(name) for name in "abcdefg"], 3)
+    assert started == list("abcdefg") and max(most) == 3
+    assert sorted(job.name for job in finished) == list("abdefg") and [job.name for job in failed] == ["c"]
 
 
 def run(*arguments):

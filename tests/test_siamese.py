@@ -101,6 +101,22 @@ def test_learning_rate_halves_after_patience_epochs_without_improvement_and_agai
     assert rates == [8, 8, 8, 4, 4, 4, 2, 2, 1, 1]
 
 
+def test_a_decrease_by_less_than_1e_4_counts_for_stopping_but_not_for_the_learning_rate():
+    reduce, stop, rate, rates, waited = siamese.ReduceLearningRateOnPlateau(1), siamese.EarlyStopping(9), 8.0, [], []
+    for loss in (1, 1 - 0.6e-4, 1 - 1.2e-4, 1 - 1.8e-4):        # the third is 1.2e-4 below the best that counted
+        rate = reduce.update(loss, rate)
+        stop.update(loss)
+        rates.append(rate)
+        waited.append(stop.waited)
+    assert rates == [8, 4, 4, 2] and waited == [0, 0, 0, 0]
+
+
+def test_the_learning_rate_falls_by_the_factor_decay_at_every_epoch():
+    schedule = training.Schedule(1.0, epochs=5, decay=0.5)
+    history = training.fit(siamese.SiameseNetwork((4, 5, 1)), pairs(20, 0), pairs(20, 1), schedule)
+    assert history["learning_rate"] == [1, 0.5, 0.25, 0.125, 0.0625]
+
+
 def test_training_stops_after_patience_epochs_without_improvement():
     callback = siamese.EarlyStopping(patience=3)
     assert [callback.update(loss) for loss in (5, 6, 7, 4, 4, 5, 4)] == [False] * 6 + [True]

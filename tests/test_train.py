@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,10 +56,8 @@ def test_eq_05_a_small_run_finds_the_interval(run):
     assert result["test_accuracy"] > 0.8
 
 
-def test_result_holds_what_later_readers_rely_on(run):
+def test_a_result_names_its_run_and_the_versions_it_was_made_with(run):
     _, result, _ = run
-    assert {"system", "seed", "schedule", "epochs", "train_accuracy", "test_accuracy", "r2", "optimal_order", "polynomial",
-            "formula", "correlations", "seconds", "versions"} <= set(result)
     assert (result["system"], result["seed"], result["schedule"], result["epochs"]) == ("sr", 0, "quick", 20)
     assert set(result["r2"]) == {"1", "2", "3", "4"} and set(result["polynomial"]) >= {"terms", "intercept"}
     assert set(result["versions"]) == {"python", "numpy", "scipy", "matplotlib"}
@@ -302,15 +301,23 @@ def test_an_interrupted_set_of_runs_ends_its_processes_and_leaves_nothing_half_w
     assert {path: path.stat().st_size for path in logs} == logs
 
 
-def test_ctrl_c_ends_quietly_with_status_130(tmp_path):
-    process = subprocess.Popen([sys.executable, "train.py", "--out", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
-    process.stdout.readline()                                                       # training has begun
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130 and errors == b""
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+@pytest.mark.parametrize("error, words", [
+    (MemoryError(), "there is not enough memory; give fewer --pairs"), (ImportError("No module named 'matplotlib'"), "pip install -r requirements.txt"),
+    (OSError(28, "No space left on device"), "cannot write the output: No space left on device")])
+def test_missing_memory_packages_or_room_end_the_command_with_one_sentence(error, words, tmp_path, capsys, monkeypatch):
+    def failing(*_):
+        raise error
+    monkeypatch.setattr(experiment, "carry_out", failing)
+    assert train.main(["--out", str(tmp_path)]) == 2
+    assert words in (said := capsys.readouterr().err) and said.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_output_ends_the_command_with_one_sentence():
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([sys.executable, "train.py", "--report", "results/quick/sr/seed-0"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE,
+                               encoding="utf-8", timeout=60)
+    assert ended.returncode == 2 and ended.stderr == "train.py: cannot write the output: No space left on device\n"
 
 
 # ------------------------------------------------------------------------------ as a user's session
@@ -326,8 +333,8 @@ def test_importing_the_modules_neither_loads_matplotlib_nor_sets_threads():
 def test_help_lists_every_system_and_option():
     shown = command("--help")
     assert shown.returncode == 0 and shown.stderr == ""
-    for word in (*physics.SYSTEMS, *training.SCHEDULES, "--seed", "--out", "--epochs", "--model"):
-        assert word in shown.stdout
+    for word in (*physics.SYSTEMS, *training.SCHEDULES, *("--" + name.replace("_", "-") for name in vars(train.parse([])))):
+        assert re.search(rf"(?<![\w-]){word}(?![\w-])", shown.stdout), word
 
 
 def test_a_terminal_without_superscripts_still_gets_the_report(tmp_path):
@@ -344,12 +351,20 @@ def test_the_figures_of_a_system_show_f_over_its_invariants(name):
     number, figure = figures.OF_SYSTEM[name]
     x, _ = system.sample(200, np.random.default_rng(0))
     invariants = {known: invariant(x) for known, invariant in system.invariants.items()}
-    f = 2 * list(invariants.values())[-1] + 1                    # s², A_y or |B|² - |E|², the panel drawn last
+    f = 2 * list(invariants.values())[-1] + 1                    # of s², A_y or |B|² - |E|²
+    expected = {3: [("s^2", f)], 4: [("L", f), ("E", f)], 5: [("E", f**2), ("A_y", f)], 6: [("E·B", f), ("|B|^2 - |E|^2", f)],
+                7: [("|B|^2 - |E|^2", f)]}[number]
     panels = figure(x, f, system.invariants).axes
-    assert len(panels) == {3: 1, 4: 2, 5: 2, 6: 2, 7: 1}[number]
-    shown, outputs = panels[-1].collections[0].get_offsets().T
-    assert outputs.data == pytest.approx(f) and panels[-1].get_xlabel() and panels[-1].get_ylabel()
-    assert shown.data == pytest.approx(invariants["E"] if number == 4 else (f - 1) / 2)
+    assert len(panels) == len(expected)
+    for panel, (known, output) in zip(panels, expected):
+        assert panel.collections[0].get_offsets().data == pytest.approx(np.column_stack([invariants[known], output]))
+        assert panel.get_xlabel() and ("squared" in panel.get_ylabel()) == (output is not f)
+
+
+def test_the_figure_of_the_alignment_shows_the_lowest_eigenvalue_of_each_order_apart_from_the_next():
+    axes, = figures.figure_alignment({"1": [0.7], "2": [0.01, 0.5, 0.6]}).axes
+    shown = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert shown == {"lowest": [[1, 0.7], [2, 0.01]], "next": [[2, 0.5], [2, 0.6]]} and axes.get_yscale() == "log"
 
 
 def words(figure):
