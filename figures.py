@@ -155,6 +155,7 @@ def figure_9(history):
             axes.plot(history["epoch"], history[name], color=BLUE, label="training", zorder=3)
             axes.plot(history["epoch"], history["test_" + name], color=ORANGE, linewidth=1, label="test")
             axes.set(xlabel="epoch", ylabel="cross-entropy loss" if name == "loss" else name)
+            axes.locator_params(axis="x", nbins=6)          # numbers of four digits run into each other otherwise
             axes.legend()
         if max(history["loss"]) > 20 * min(history["loss"]):
             figure.axes[0].set_yscale("log")            # at a high learning rate single epochs are far off
