@@ -551,8 +551,9 @@ def test_appendix_B_learning_rate_of_100_is_not_needed_every_kept_run_that_start
 
 
 def test_appendix_B_the_schedule_that_starts_at_100_reaches_the_paper_only_after_its_rate_has_come_down():
-    best = {}
-    history = np.genfromtxt(RESULTS / "paper" / "sr" / "seed-0" / "history.csv", delimiter=",", names=True)
-    for rate, accuracy in zip(history["learning_rate"], history["test_accuracy"]):
-        best[rate] = max(accuracy, best.get(rate, 0))
-    assert best[100] < 0.9 and best[50] < 0.92 and best[25] > 0.92
+    runs = list((RESULTS / "paper" / "sr").glob("*/history.csv"))
+    assert runs
+    for path in runs:
+        history = np.genfromtxt(path, delimiter=",", names=True)
+        rate, accuracy, published = history["learning_rate"], history["test_accuracy"], physics.SYSTEMS["sr"].published.accuracy[1]
+        assert accuracy[rate == 100].max() < 0.9 and accuracy[rate == 50].max() < published <= accuracy[rate <= 25].max()
