@@ -158,11 +158,11 @@ def read_npz(path):
             continue
         if array.dtype.kind not in "iuf":
             raise ValueError(f"{path}: {name} must hold numbers, not {array.dtype}")
+        if not array.size:
+            raise ValueError(f"{path} holds no observations: {name} is empty")
         if not np.isfinite(array).all():
             where = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
             raise ValueError(f"{path}: {name}{list(where)} is {array[where]}; leave such observations out")
-    if not all(array.size for array in arrays.values()):
-        raise ValueError(f"{path} holds no observations: {next(name for name, array in arrays.items() if not array.size)} is empty")
     if "trajectories" in arrays and not {"x", "x_prime"} & set(arrays):
         trajectories = arrays["trajectories"]
         if trajectories.ndim != 3:
@@ -228,9 +228,10 @@ def checked(path, observations, groups, names):
         raise ValueError(f"{path} holds no observations")
     if len(names) != columns or len(set(names)) != columns or not all(names):
         raise ValueError(f"{path}: {columns} columns need as many different names, got {', '.join(names)}")
-    odd = [name for name in names if set(name) & set("*^/")]
+    odd = [name for name in names if set(name) & set("*^/|") or not name.isprintable()]
     if odd:
-        raise ValueError(f"{path}: the column name {odd[0]} reads like a formula; leave *, ^ and / out of names")
+        raise ValueError(f"{path}: the column name {odd[0]!r} would make a formula or a table unreadable; leave *, ^, / and | and line "
+                         "breaks out of names")
     if columns < 2:
         raise ValueError(f"{path} has the one column {names[0]}; an invariant needs two or more")
     still = [name for name, column in zip(names, observations.T) if np.ptp(column) <= 1e-12 * np.abs(column).max()]

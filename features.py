@@ -126,6 +126,7 @@ def monomial_name(inputs, powers):
 
 # --------------------------------------------------------------------------------- typed expressions
 
+LARGEST = 1e100                         # of a value or derivative; its square is still a number
 FUNCTIONS = {                           # each with its derivative
     "sqrt": (np.sqrt, lambda v: 0.5 / np.sqrt(v)), "exp": (np.exp, np.exp), "log": (np.log, lambda v: 1 / v),
     "sin": (np.sin, np.cos), "cos": (np.cos, lambda v: -np.sin(v)), "tan": (np.tan, lambda v: 1 / np.cos(v)**2),
@@ -138,7 +139,7 @@ class Expression:
 
     Numbers, the inputs' names, + - * / ^ (or **), brackets and FUNCTIONS; `name` is the text as it is written
     here, however it was spaced. Raises ValueError on anything else, and, when called, where a value or
-    derivative is not finite.
+    derivative is not finite, or beyond LARGEST.
     """
 
     def __init__(self, text, inputs):
@@ -162,10 +163,12 @@ class Expression:
         with np.errstate(all="ignore"):
             value, gradient = self._walk(self.tree, x)
         value, gradient = np.broadcast_to(value, len(x)), np.broadcast_to(gradient, x.shape)
-        bad = ~(np.isfinite(value) & np.isfinite(gradient).all(axis=1))
+        bad = ~((np.abs(value) < LARGEST) & (np.abs(gradient) < LARGEST).all(axis=1))
         if bad.any():
-            where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(self.inputs, x[np.argmax(bad)]))
-            raise ValueError(f"the expression {self.name!r} or a derivative of it is not finite at {where}; "
+            first = np.argmax(bad)
+            where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(self.inputs, x[first]))
+            what = f"beyond {LARGEST:g}" if np.isfinite([value[first], *gradient[first]]).all() else "not finite"
+            raise ValueError(f"the expression {self.name!r} or a derivative of it is {what} at {where}; "
                              "give one that is finite on all observations")
         return value, gradient
 

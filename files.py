@@ -47,7 +47,10 @@ def load_arrays(path, what):
     """
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:      # np.load leaves a damaged file open
-            return {name: saved[name] for name in saved.files}
+            arrays = {name: saved[name] for name in saved.files}
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):      # other files in the archive, as bytes
+                raise ValueError("it holds other things than arrays")
+            return arrays
     except OSError as error:
         if error.errno is not None:                     # NumPy's own, of a damaged file, has none
             raise

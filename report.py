@@ -35,8 +35,9 @@ def report(result):
              *noted(result)]
     if result["formula"]:
         name, share = result["formula_dropped"]
-        lines += [f"Coefficients under a common factor agree within {result['formula_spread']:.1%}"
-                  + (f"; the largest term left out, {readable(name)}, is {abs(share):.1%} of the first factor." if name else "."), ""]
+        said = [f"coefficients under a common factor agree within {result['formula_spread']:.1%}"] if result["formula_spread"] else []
+        said += [f"the largest term left out, {readable(name)}, is {abs(share):.1%} of the first factor"] if name else []
+        lines += [f"{text[0].upper()}{text[1:]}.", ""] if (text := "; ".join(said)) else []
     if "settings" in result:
         settings = result["settings"]
         lines += [f"Network {'-'.join(map(str, settings['layer_sizes']))}, {settings['train_pairs']} training pairs "

@@ -3,7 +3,7 @@
 Each function takes the same network, pairs and batches, and returns run, which takes one step for each
 batch, and parameters, which gives the flat vector of what those steps made of the network's. A step
 gathers its batch, goes forward and backward through both branches, updates by Adadelta and folds w.
-What is not installed gives None.
+What is not installed raises ImportError.
 """
 
 import numpy as np
@@ -53,10 +53,7 @@ def matrix_products(network, data, batches):
 
 def torch_eager(network, data, batches, compiled=False):
     """PyTorch as its manual has it: nn.Linear, autograd, torch.optim.Adadelta."""
-    try:
-        import torch
-    except ImportError:
-        return None
+    import torch
     torch.set_num_threads(1)
     layers = [torch.nn.Linear(weights.shape[0] - 1, weights.shape[1]) for weights in network.layers]
     with torch.no_grad():
@@ -98,10 +95,7 @@ def torch_compiled(network, data, batches):
 
 def jax_scan(network, data, batches):
     """JAX: all steps in one jit-compiled lax.scan."""
-    try:
-        import jax
-    except ImportError:
-        return None
+    import jax
     from jax import numpy as jnp
     x, x_prime, y = [jnp.asarray(array) for array in data]
     batches = jnp.asarray(batches)

@@ -25,6 +25,7 @@ class Kept:
     """Results in a .json file, by key, each measured only once: a command that is interrupted goes on."""
 
     def __init__(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.done = path, json.loads(path.read_text("utf-8")) if path.exists() else {}
 
     def __call__(self, key, measure):

@@ -4,7 +4,7 @@ Competitors run interleaved in one process, on one thread of one core, and the t
 quartiles; ratios within a part count, not times. PyTorch, JAX and scikit-learn are measured where they are
 installed (pip install -r benchmarks/requirements.txt). Each part is a process of its own, so that none sees
 the threads and the memory of another's packages. What was measured before on this processor with these
-versions is kept, part by part: --only adds to it. Writes benchmarks.json, .md and .png to results/.
+versions is kept, part by part: --only adds to it. Writes benchmarks.json, .md and .png to runs/benchmarks/.
 """
 
 import os
@@ -72,9 +72,9 @@ def main():
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", default=[part for part in PARTS if part not in LONG],
                         help=f"only these parts, of {', '.join(PARTS)} (default: all but {', '.join(LONG)}, which takes many minutes)")
     parser.add_argument("--quick", action="store_true", help="smaller and with few repeats, to try it; the numbers mean little")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default results, with --quick runs)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default runs/benchmarks, with --quick runs/benchmarks-quick)")
     options = parser.parse_args()
-    folder = options.out or ROOT / ("runs" if options.quick else "results")
+    folder = options.out or ROOT / "runs" / ("benchmarks-quick" if options.quick else "benchmarks")
     folder.mkdir(parents=True, exist_ok=True)
     machine = {"processor": processor(), "python": platform.python_version(), **{
         package: installed(package) for package in ("numpy", "scipy", "torch", "jax", "scikit-learn")}}
@@ -93,7 +93,7 @@ def main():
     write(folder / "benchmarks.md", lambda file: file.write(page(machine, parts, goals)))
     if "step" in parts:
         write(folder / "benchmarks.png", plot(parts["step"]).savefig, binary=True)
-    print(f"\nWritten to {folder}: benchmarks.json, benchmarks.md and benchmarks.png.")
+    print(f"\nWritten to {folder}: benchmarks.json, benchmarks.md{', benchmarks.png' if 'step' in parts else ''}.")
 
 
 def one_core(part):

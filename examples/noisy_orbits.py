@@ -15,6 +15,8 @@ import physics
 parser = argparse.ArgumentParser()
 parser.add_argument("noise", type=float, help="e.g. 0.01, one per cent")
 noise, rng = parser.parse_args().noise, np.random.default_rng(0)
+if not 0 <= noise < np.inf:
+    parser.error(f"the noise must be zero or more, got {noise}")
 x, x_prime = [pair + noise * np.sqrt(np.mean(pair**2, axis=0)) * rng.standard_normal(pair.shape)
               for pair in physics.sample_orbits_of_fixed_angular_momentum(30_000, rng)]
 np.savez("noisy_orbits.npz", x=x, x_prime=x_prime, names=physics.STATE)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,20 @@ def test_the_step_that_is_measured_is_that_of_the_training():
         optimizer.step(network.parameters, network.gradients)
         np.abs(network.w, out=network.w)
     assert np.array_equal(parameters(), network.parameters)
+
+
+def test_the_step_is_measured_without_the_packages_that_are_not_installed(monkeypatch):
+    for package in ("torch", "jax"):
+        monkeypatch.setitem(sys.modules, package, None)                                 # importing it raises ImportError
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    parts = load("parts")
+    monkeypatch.setattr(parts, "interleaved", lambda runs, repeats: {name: [1.0] for name in runs})     # no time is taken
+    notes = {(row["case"], row["who"]): row["note"] for row in parts.step(quick=True)}
+    assert {note for (_, who), note in notes.items() if who in ("bare matrix products", parts.OURS)} == {""}
+    assert {note for (_, who), note in notes.items() if who not in ("bare matrix products", parts.OURS)} == {parts.MISSING}
+
+
+def test_a_table_makes_the_folder_that_it_goes_to(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sensitivity, "measure", lambda *_: None)
+    sensitivity.main(["--seeds", "1", "--out", str(tmp_path / "new" / "folder")])
+    assert (tmp_path / "new" / "folder" / "sensitivity.md").exists()
