@@ -26,6 +26,7 @@ GROUP_COLUMNS = ("event", "orbit", "experiment", "group")
 TEST_SHARE = 0.1                        # of the groups; they take no part in the training
 FEWEST_PAIRS, FEW_PAIRS = 10, 1000      # with fewer than the first a file is refused, than the second there is a note
 MOST_PAIRS = 50_000
+MOST_COLUMNS = 40                       # a polynomial of order 2 in them has 860 terms, whose gradients take a gigabyte
 STILL = 0.01                            # share of its variance within groups below which a column tells groups apart by itself
 
 
@@ -234,6 +235,8 @@ def checked(path, observations, groups, names):
                          "breaks out of names")
     if columns < 2:
         raise ValueError(f"{path} has the one column {names[0]}; an invariant needs two or more")
+    if columns > MOST_COLUMNS:
+        raise ValueError(f"{path} has {columns} columns; give {MOST_COLUMNS} or fewer, those that an invariant may be made of")
     still = [name for name, column in zip(names, observations.T) if np.ptp(column) <= 1e-12 * np.abs(column).max()]
     if still:
         raise ValueError(f"{path}: column {still[0]} has one value throughout, from which nothing can be learned; leave it out")

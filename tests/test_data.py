@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -235,6 +236,9 @@ def changed(value):
     ({"x": GOOD[:, 0], "x_prime": changed(np.nan)[:, 2]}, r"x_prime\[3, 1\] is nan; leave"),
     ({"trajectories": GOOD[:, :, :1]}, "has the one column x1"),
     ({"trajectories": GOOD[:, :, :0]}, "holds no observations"),
+    ({"trajectories": np.tile(GOOD, 11)}, "has 44 columns; give 40 or fewer"),
+    ({"trajectories": GOOD, "names": ["x", "y\n", "y", "z"]}, r"the column name 'y.n' would make"),
+    ({"trajectories": GOOD, "names": ["x", "a|b", "y", "z"]}, r"the column name 'a.b' would make"),
     ({"trajectories": GOOD[:0]}, "holds no observations"),
     ({"trajectories": GOOD * [1, 1, 0, 1]}, "column x3 has one value throughout"),
     ({"trajectories": GOOD, "names": NAMES[:3]}, "4 columns need as many different names"),
@@ -254,6 +258,15 @@ def changed(value):
 def test_npz_files_that_cannot_be_used_are_refused_in_one_sentence(tmp_path, arrays, words):
     with pytest.raises(ValueError, match=words):
         data.load_system(npz(tmp_path, **arrays))
+
+
+def test_other_arrays_in_an_npz_file_may_be_empty_and_other_files_in_it_are_refused(tmp_path):
+    data.load_system(npz(tmp_path, trajectories=GOOD, remarks=np.array([])))
+    path = tmp_path / "archive.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "no array")
+    with pytest.raises(ValueError, match="archive.npz is not a .npz file"):
+        data.load_system(path)
 
 
 @pytest.mark.parametrize("head, rows, words", [

@@ -89,5 +89,7 @@ def test_what_is_not_arithmetic_is_refused_and_never_evaluated(text):
 def test_an_expression_that_is_not_finite_names_the_sample():
     with pytest.raises(ValueError, match=r"'1/x'.*not finite at x = 0;"):
         features.Expression("1/x", ("x",))(np.array([[1.0], [0.0]]))
+    with pytest.raises(ValueError, match=r"'x\^200'.*beyond 1e\+100 at x = 10;"):
+        features.Expression("x^200", ("x",))(np.array([[1.0], [10.0]]))
     with pytest.raises(ValueError, match="not finite"):
         features.Expression("9**9**9**9", ("x",))(np.ones((1, 1)))

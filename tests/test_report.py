@@ -223,6 +223,13 @@ def test_the_report_shows_alignment_short_formulas_and_known_invariants():
     assert ["polynomial", "0.9800", "0.9990", "f ≈ 3 t²"] in rows(text) and ["s²", "0.9800", "0.9810", "0.3000"] in rows(text)
 
 
+def test_the_report_speaks_of_a_common_factor_only_where_terms_share_one():
+    assert "\nThe largest term left out, x, is 1.0% of the first factor.\n" in report.report(canned())
+    shared = report.report({**canned(), "formula_spread": 0.02, "formula_dropped": [None, 0.0]})
+    assert "\nCoefficients under a common factor agree within 2.0%.\n" in shared
+    assert "factor" not in report.report({**canned(), "formula_dropped": [None, 0.0]})
+
+
 def test_where_one_eigenvalue_is_left_there_is_no_gap():
     alone = {"eigenvalues": {"1": [0.5], "2": [0.01, 0.5]}, "order": 2, "terms": {}, "coefficient_errors": {}, "formula": None}
     table = rows(report.report({**canned(), "alignment": alone}))
