@@ -48,15 +48,15 @@ def load_arrays(path, what):
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:      # np.load leaves a damaged file open
             arrays = {name: saved[name] for name in saved.files}
-            if not all(isinstance(array, np.ndarray) for array in arrays.values()):      # other files in the archive, as bytes
-                raise ValueError("it holds other things than arrays")
-            return arrays
     except OSError as error:
         if error.errno is not None:                     # NumPy's own, of a damaged file, has none
             raise
         raise ValueError(f"{path} is not {what} ({error})") from error
     except Exception as error:                          # a damaged archive raises almost anything
         raise ValueError(f"{path} is not {what} ({type(error).__name__})") from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):             # but bytes, of other files in the archive
+        raise ValueError(f"{path} is not {what}")
+    return arrays
 
 
 def digest(content):
