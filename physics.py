@@ -1,7 +1,7 @@
 """The physical systems of section III: what is observed, how pairs are sampled, what is conserved.
 
-A system is data (class System, collected in SYSTEMS at the end); the program that learns it is the
-same for all. Observations are sampled as float64 of shape (n, inputs); units are c = 1, m = 1 and G m M = 1.
+A system is data (class System, collected in SYSTEMS at the end); one program learns all of them.
+Observations are sampled as float64 of shape (n, inputs); units are c = 1, m = 1 and G m M = 1.
 All randomness comes from the numpy.random.Generator that is passed in.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from checks import finite_array
+from support.checks import finite_array
 
 
 @dataclass(frozen=True)
@@ -26,73 +26,57 @@ class Published:
 
 @dataclass(frozen=True)
 class System:
-    """One experiment: its observations, its pairs of equivalent ones, and what is known about it."""
+    """One experiment: its observations, its equivalent pairs, and what is known about it."""
     name: str
     title: str
     inputs: tuple[str, ...]                             # names of the columns of an observation
-    sample: Callable                                    # (n, rng) -> x, x_prime, each (n, inputs), and maybe groups (n,)
-    invariants: dict[str, Callable]                     # name -> function of (n, inputs), giving (n,)
+    sample: Callable                                    # (n, rng) -> x, x_prime, each (n, inputs)
+    invariants: dict[str, Callable]                     # name -> function: (n, inputs) to (n,)
     published: Published = Published()
-    gradients: dict[str, Callable] = field(default_factory=dict)        # of invariants, where they are known: name -> (n, inputs)
-    fixed: tuple[str, ...] = ()                         # of the invariants, those with one value in all observations
-    features: tuple[str, ...] = ("polynomial",)         # libraries (features.py) that short formulas are made of
+    fixed: tuple[str, ...] = ()                         # invariants with one value everywhere
     train_pairs: int = 50_000                           # of each label
     test_pairs: int = 5_000
-    sample_test: Callable | None = None                 # the same for the test set, where it is drawn differently
-    centre: np.ndarray | None = None                    # (inputs,), the middle and size of each, for data in units of
-    scale: np.ndarray | None = None                     # any kind: the network sees (x - centre) / scale
-    notes: tuple[str, ...] = ()                         # what a reader of results on these data should know
-    fingerprint: str = ""                               # of the data file, where the observations come from one
 
-    def sampler(self, test):
-        """What draws pairs for the training set, or for the test set."""
-        return self.sample_test if test and self.sample_test else self.sample
+    def pairs(self, n, rng, test=False):
+        """n equivalent pairs x, x_prime (n, inputs), and for each the number (n,) of another pair.
 
-    def normals(self, x):
-        """Gradients at x (n, inputs) of what has one value in all observations, a list of (n, inputs)."""
-        return [self.gradients[name](x) if name in self.gradients else gradient(self.invariants[name], x) for name in self.fixed]
+        test: whether they are for the test set, which some systems draw elsewhere.
+        """
+        partner = derangement(n, rng)
+        return *self.sample(n, rng), partner
 
+
+# -------------------------------------------------------------------------------- pairs and seeds
 
 def labelled_pairs(system, n, rng, test=False):
-    """Training or test set of n equivalent and n different pairs: x, x_prime (2n, d), labels (2n,).
+    """n equivalent and n different pairs x, x_prime (2n, inputs), with labels y (2n,).
 
-    The first n are equivalent, y = 0 (section II). The others, y = 1, have their second members
-    exchanged among themselves; where the sample tells groups, partners are of different ones. Raises
-    ValueError if n < 2.
+    The first n are equivalent, y = 0 (section II). In the others, y = 1, the second members are
+    exchanged among the pairs. Raises ValueError if n < 2.
     """
-    partner = derangement(n, rng)
-    x, x_prime, *groups = system.sampler(test)(n, rng)
-    if groups:
-        partner = apart(partner, groups[0], rng)
+    x, x_prime, partner = system.pairs(n, rng, test)
     y = np.repeat([0.0, 1.0], n)
     return np.concatenate([x, x]), np.concatenate([x_prime, x_prime[partner]]), y
 
 
-def apart(partner, groups, rng):
-    """Partners (n,), each one of the same group (groups: (n,)) replaced by a random one of another.
-
-    Raises ValueError if one group holds everything.
-    """
-    if np.ptp(groups) == 0:
-        raise ValueError("there must be two groups or more to make different pairs")
-    partner = partner.copy()
-    while len(same := np.flatnonzero(groups[partner] == groups)):
-        partner[same] = rng.integers(0, len(groups), len(same))
-    return partner
+def seed_streams(seed):
+    """Independent streams of random numbers for the data, the initial weights and the batches."""
+    return np.random.SeedSequence(seed).spawn(3)
 
 
-def gradient(function, x, steps=1e-5):
-    """Derivatives of a function of observations x (n, d), giving (n,), by central differences, as (n, d).
-
-    steps: by how much each input changes, one number or (d,).
-    """
-    return np.stack([(function(x + h) - function(x - h)) / (2 * h.sum()) for h in steps * np.eye(x.shape[1])], axis=1)
+def sample_sets(system, stream, train_pairs):
+    """Training and test set (x, x_prime, y), independent of each other, in single precision."""
+    for_training, for_test = map(np.random.default_rng, stream.spawn(2))
+    train = labelled_pairs(system, train_pairs, for_training)
+    test = labelled_pairs(system, system.test_pairs, for_test, test=True)
+    return [tuple(array.astype(np.float32) for array in pairs) for pairs in (train, test)]
 
 
 def derangement(n, rng):
-    """Random permutation of 0..n-1 (one single cycle) that leaves no element in its place.
+    """Random permutation of 0..n-1 (one single cycle) that leaves no element in its place, (n,).
 
-    The paper permutes freely, which leaves on average one equivalent pair labelled as different.
+    The paper permutes freely: on average one equivalent pair is then labelled as different.
+    Raises ValueError if n < 2.
     """
     if n < 2:
         raise ValueError(f"n must be at least 2 to exchange partners, got {n}")
@@ -102,26 +86,28 @@ def derangement(n, rng):
     return partner
 
 
-# --------------------------------------------------------------- Lorentz transformations, Appendix A
+# ------------------------------------------------------------- Lorentz transformations, Appendix A
 
-METRIC = np.diag([-1.0, 1.0, 1.0, 1.0])                                                     # eq. (2)
+METRIC = np.diag([-1.0, 1.0, 1.0, 1.0])                                                 # eq. (2)
 
 
 def lorentz_transformations(n, rng, max_speed=0.9, full_group=True):
     """Random Lorentz transformations D1 Λ_v D2, eq. (A1), as (n, 4, 4).
 
-    max_speed: boosts have β uniform in (-max_speed, max_speed), in units of c; 0 <= max_speed < 1.
-    full_group: draw from all four components of O(3,1), eq. (4), that is with and without reflection
-        and time reversal; otherwise rotations and boosts only, the proper orthochronous part.
+    max_speed: β of the boosts is uniform in (-max_speed, max_speed); 0 <= max_speed < 1, c = 1.
+    full_group: draw from all four components of O(3,1), eq. (4), with and without reflection and
+        time reversal; otherwise rotations and boosts only, the proper orthochronous part.
     Raises ValueError if max_speed is outside its range.
 
-    Appendix A has reflections, R in O(3), but keeps the direction of time, which (4) does not: under
-    (A4) as printed sign(t) of time-like events would be invariant too. So D1 carries a time reversal as
-    well (AUDIT.md); it carries the reflections for both, which leaves the distribution of Λ the same.
+    Appendix A has reflections, R in O(3), but keeps the direction of time. Eq. (4) does not, and
+    under (A4) as printed sign(t) of time-like events would be invariant too. So D1 may also reverse
+    time (docs/audit.md). D1 alone has the reflections: in D2 too, they would leave the distribution
+    of Λ unchanged.
     """
     if not 0 <= max_speed < 1:
-        raise ValueError(f"max_speed must be at least 0 and below 1, the speed of light; got {max_speed}")
-    d1, d2 = np.zeros((2, n, 4, 4))                                                         # (A4)
+        raise ValueError("max_speed must be at least 0 and below 1, the speed of light; "
+                         f"got {max_speed}")
+    d1, d2 = np.zeros((2, n, 4, 4))                                                     # (A4)
     for d in (d1, d2):
         d[:, 0, 0] = 1
         d[:, 1:, 1:] = rotations(n, rng)
@@ -129,7 +115,7 @@ def lorentz_transformations(n, rng, max_speed=0.9, full_group=True):
         d1[:, 0, 0] = rng.choice([-1.0, 1.0], n)
         # In three dimensions -1 is a reflection, and O(3) consists of the rotations times ±1.
         d1[:, 1:, 1:] *= rng.choice([-1.0, 1.0], n)[:, None, None]
-    return d1 @ boosts(rng.uniform(-max_speed, max_speed, n)) @ d2                          # (A1)
+    return d1 @ boosts(rng.uniform(-max_speed, max_speed, n)) @ d2                      # (A1)
 
 
 def boosts(beta):
@@ -140,8 +126,8 @@ def boosts(beta):
     beta = finite_array("beta", beta, "n")
     if np.any(np.abs(beta) >= 1):
         raise ValueError("beta must lie between -1 and 1, the speed of light, both excluded")
-    gamma = 1 / np.sqrt(1 - beta**2)                                                        # (A3)
-    boost = np.zeros((len(beta), 4, 4))                                                     # (A2)
+    gamma = 1 / np.sqrt(1 - beta**2)                                                    # (A3)
+    boost = np.zeros((len(beta), 4, 4))                                                 # (A2)
     boost[:, 0, 0] = boost[:, 1, 1] = gamma
     boost[:, 0, 1] = boost[:, 1, 0] = -gamma * beta
     boost[:, 2, 2] = boost[:, 3, 3] = 1
@@ -151,8 +137,8 @@ def boosts(beta):
 def rotations(n, rng):
     """Rotations distributed uniformly over SO(3) (Haar measure), as (n, 3, 3).
 
-    A unit quaternion a + bi + cj + dk, uniform on the sphere in four dimensions, is a uniform rotation
-    (Shoemake 1992); normalised Gaussian vectors are uniform on the sphere.
+    A unit quaternion a + bi + cj + dk that is uniform on the sphere in four dimensions is a uniform
+    rotation (Shoemake 1992); normalised Gaussian vectors are uniform on the sphere.
     """
     q = rng.standard_normal((4, n))
     a, b, c, d = q / np.linalg.norm(q, axis=0)
@@ -163,26 +149,30 @@ def rotations(n, rng):
     ]).transpose(2, 0, 1)
 
 
-# ------------------------------------------------------------------- special relativity, section III.A
+# ------------------------------------------------------------- special relativity, section III.A
 
 def scalar_product(x, y):
-    """Minkowski product <x, y> = -t t' + x x' + y y' + z z' of four-vectors (n, 4), eq. (2), as (n,)."""
+    """Product <x, y> = -t t' + x x' + y y' + z z' of four-vectors (n, 4), eq. (2), as (n,)."""
     x = finite_array("x", x, "n", 4)
-    return np.einsum("ni,ij,nj->n", x, METRIC, finite_array("y", y, *x.shape))
+    y = finite_array("y", y, *x.shape)
+    return np.einsum("ni,ij,nj->n", x, METRIC, y)
 
 
 def interval(x):
-    """Spacetime interval s^2 = <x, x> of events (t, x, y, z) of shape (n, 4), eq. (3), as (n,)."""
+    """Spacetime interval s^2 = <x, x> of events (t, x, y, z), (n, 4), eq. (3), as (n,); c = 1."""
     return scalar_product(x, x)
 
 
 def sample_events(n, rng):
-    """Events seen by two observers: x uniform in the box [-1, 1]^4, and Λ x; each (n, 4), c = 1."""
+    """Events seen by two observers: x uniform in [-1, 1]^4, and Λ x; each (n, 4), c = 1."""
     return _seen_by_another(rng.uniform(-1, 1, (n, 4)), rng)
 
 
 def sample_events_of_fixed_interval(n, rng):
-    """The same for events with s^2 = -1: x, y, z uniform in [-1, 1], t on either sheet of the hyperboloid."""
+    """Events with s^2 = -1 seen by two observers: x and Λ x, each (n, 4), c = 1.
+
+    Of x, the position is uniform in [-1, 1]^3, and t lies on either sheet of the hyperboloid.
+    """
     position = rng.uniform(-1, 1, (n, 3))
     t = rng.choice([-1.0, 1.0], n) * np.sqrt(1 + np.sum(position**2, axis=1))
     return _seen_by_another(np.column_stack([t, position]), rng)
@@ -192,12 +182,12 @@ def _seen_by_another(x, rng):
     return x, np.einsum("nij,nj->ni", lorentz_transformations(len(x), rng), x)
 
 
-# ------------------------------------------------------------------------ central potential, section III.B
+# -------------------------------------------------------------- central potential, section III.B
 
 def energy(x):
-    """Energy E = v^2 / 2 - 1 / r of states (x, y, v_x, v_y) of shape (n, 4), as (n,); m = G m M = 1.
+    """Energy E = v^2 / 2 - 1 / r of states (x, y, v_x, v_y), (n, 4), as (n,); m = G m M = 1.
 
-    Eq. (6) as printed has + 1 / r, a repulsion without bound orbits (AUDIT.md).
+    Eq. (6) as printed has + 1 / r, a repulsion without bound orbits (docs/audit.md).
     """
     x = finite_array("x", x, "n", 4)
     return 0.5 * (x[:, 2]**2 + x[:, 3]**2) - 1 / np.hypot(x[:, 0], x[:, 1])
@@ -217,71 +207,103 @@ def laplace_runge_lenz(x):
     x = finite_array("x", x, "n", 4)
     position, velocity = x[:, :2], x[:, 2:]
     turned = np.column_stack([velocity[:, 1], -velocity[:, 0]])
-    return angular_momentum(x)[:, None] * turned - position / np.linalg.norm(position, axis=1, keepdims=True)
+    r = np.linalg.norm(position, axis=1, keepdims=True)
+    return angular_momentum(x)[:, None] * turned - position / r
 
 
 def hamiltons_equations(state):
-    """Eq. (7) for H = v^2 / 2 - 1 / r, as derivative by s with dt = r ds, of states (4, n), as (4, n).
+    """Derivatives (4, n) of states (4, n) by s, with dt = r ds: eq. (7) for H = v^2 / 2 - 1 / r.
 
-    In time itself the closest encounter of all would set everybody's step. In s (Sundman 1912) each
-    orbit slows down where it is close, and all need about the same step.
+    In time itself, the closest encounter of all orbits would set the step for all. In s (Sundman
+    1912) each orbit slows down where it is close, and all need about the same step.
     """
-    x, y, v_x, v_y = state
+    # Numbers that are not finite pass: the solver takes back a trial step that leads to them.
+    x, y, v_x, v_y = np.asarray(state, dtype=float)
     r = np.sqrt(x * x + y * y)
     return np.array([r * v_x, r * v_y, -x / r**2, -y / r**2])
 
 
-BLOCK = 4096                # orbits that solve_ivp follows together; its sixteen stages of them fit the cache
+BLOCK = 4096            # orbits that solve_ivp follows together; its sixteen stages fit the cache
 
 
 def evolve(state, duration, equations=hamiltons_equations):
-    """States (n, d) after each its own duration (n,), by eq. (7), many in one call of solve_ivp, as (n, d).
+    """States (n, d) by eq. (7), each after its own of the durations (n,), as (n, d).
 
-    equations: derivative of states (d, n) by the variable in which durations are given: for the default this is
-    not time but s, with dt = r ds. Another potential is a function of its own (COURSE.md, session 4). Raises
-    RuntimeError if the solver gives up.
+    equations: the derivatives (d, n) of states (d, n) by the variable in which durations are given.
+    For the default, this is not time but s, with dt = r ds. Another potential is a function of its
+    own (docs/course.md, session 4).
+    Raises ValueError if a derivative is not finite at the start, and RuntimeError if the solver
+    gives up later.
     """
     state = finite_array("state", state, "n", "d")
     duration = finite_array("duration", duration, len(state))
-    if len(state) > BLOCK:
-        return np.concatenate([evolve(state[i:i + BLOCK], duration[i:i + BLOCK], equations)
-                               for i in range(0, len(state), BLOCK)])
-    from scipy.integrate import solve_ivp               # here, since only orbits need it and it takes long
+    # From such a start solve_ivp would look for its first step forever (scipy/scipy#17846).
+    with np.errstate(all="ignore"):
+        finite_array("the derivative at the start", equations(state.T), *state.T.shape)
+    blocks = [slice(i, i + BLOCK) for i in range(0, max(len(state), 1), BLOCK)]
+    return np.concatenate([_evolve(state[block], duration[block], equations) for block in blocks])
+
+
+def _evolve(state, duration, equations):
+    """One block of evolve, in one call of solve_ivp."""
+    from scipy.integrate import solve_ivp           # here, since only orbits need it and it is slow
     start = np.ascontiguousarray(state.T)
 
-    def derivative(_, flat):                            # everybody's duration is stretched to 1
+    def derivative(_, flat):                        # every duration is stretched to 1
         return (duration * equations(flat.reshape(start.shape))).ravel()
-    # The solver's error is a mean over all orbits; so tight a tolerance keeps the worst one to 1e-8.
-    solution = solve_ivp(derivative, (0, 1), start.ravel(), method="DOP853", rtol=1e-12, atol=1e-12, t_eval=[1.0])
+
+    # The solver's error is a mean over all orbits; so low a tolerance keeps the worst one to 1e-8.
+    solution = solve_ivp(derivative, (0, 1), start.ravel(), method="DOP853", t_eval=[1.0],
+                         rtol=1e-12, atol=1e-12)
     if not solution.success:
         raise RuntimeError(f"the orbits could not be integrated: {solution.message}")
+    if not np.isfinite(solution.y).all():
+        raise RuntimeError("the orbits could not be integrated: a derivative is not finite")
     return solution.y[:, -1].reshape(start.shape).T.copy()
 
 
+ROUNDS = 1000           # of draws, after which too few of them are bound for a sample
+
+
 def bound_states(n, rng, draw):
-    """Of states drawn by draw(m, rng), (m, 4), the first n on moderate orbits: 0.1 < r < 3 all the way."""
-    kept, found = [], 0
-    while found < n:
+    """First n states (n, 4) on moderate orbits, 0.1 < r < 3 all along, of those from draw(n, rng).
+
+    Raises RuntimeError if ROUNDS draws of n states hold fewer than n on such orbits.
+    """
+    kept = np.empty((0, 4))
+    for _ in range(ROUNDS):
         x = draw(n, rng)
         x = x[energy(x) < 0]
-        semi_major_axis, eccentricity = -0.5 / energy(x), np.linalg.norm(laplace_runge_lenz(x), axis=1)
-        x = x[(semi_major_axis * (1 - eccentricity) > 0.1) & (semi_major_axis * (1 + eccentricity) < 3)]
-        kept.append(x)
-        found += len(x)
-    return np.concatenate(kept)[:n]
+        semi_major_axis = -0.5 / energy(x)
+        eccentricity = np.linalg.norm(laplace_runge_lenz(x), axis=1)
+        pericentre = semi_major_axis * (1 - eccentricity)
+        apocentre = semi_major_axis * (1 + eccentricity)
+        kept = np.concatenate([kept, x[(pericentre > 0.1) & (apocentre < 3)]])
+        if len(kept) >= n:
+            return kept[:n]
+    raise RuntimeError(f"of {ROUNDS * n} drawn states, {len(kept)} are on orbits with 0.1 < r < 3; "
+                       f"{n} are needed")
 
 
 def sample_orbits(n, rng):
-    """Particles seen twice on orbits through a point with x, y in [-2, 2], v in [-1.5, 1.5]; each (n, 4)."""
+    """Particles seen at two times on their orbits: x and x_prime, each (n, 4); m = G m M = 1.
+
+    An orbit goes through a point drawn with x, y in [-2, 2] and v_x, v_y in [-1.5, 1.5].
+    """
     def draw(m, rng):
         return rng.uniform(-1, 1, (m, 4)) * [2, 2, 1.5, 1.5]
     return _seen_twice(bound_states(n, rng, draw), rng)
 
 
 def sample_orbits_of_fixed_angular_momentum(n, rng):
-    """The same at L = 1: the position as before, v_r in [-1.5, 1.5], and the tangential velocity L / r."""
+    """Particles with L = 1 seen at two times: x and x_prime, each (n, 4); m = G m M = 1.
+
+    An orbit goes through a point drawn with x, y in [-2, 2] and radial velocity in [-1.5, 1.5]; the
+    tangential velocity is L / r.
+    """
     def draw(m, rng):
-        position, radial = rng.uniform(-2, 2, (m, 2)), rng.uniform(-1.5, 1.5, (m, 1))
+        position = rng.uniform(-2, 2, (m, 2))
+        radial = rng.uniform(-1.5, 1.5, (m, 1))
         r = np.linalg.norm(position, axis=1, keepdims=True)
         outward = position / r
         tangential = np.column_stack([-outward[:, 1], outward[:, 0]])
@@ -292,31 +314,44 @@ def sample_orbits_of_fixed_angular_momentum(n, rng):
 def _seen_twice(x, rng):
     """States after two random parts of a turn, which in s takes 2 π sqrt(semi-major axis)."""
     turn = 2 * np.pi * np.sqrt(-0.5 / energy(x))
-    states = evolve(np.concatenate([x, x]), np.concatenate([turn, turn]) * rng.uniform(0, 1, 2 * len(x)))
+    duration = np.concatenate([turn, turn]) * rng.uniform(0, 1, 2 * len(x))
+    states = evolve(np.concatenate([x, x]), duration)
     return states[:len(x)], states[len(x):]
 
 
-# -------------------------------------------------------------------------- electromagnetism, section III.C
+# --------------------------------------------------------------- electromagnetism, section III.C
 
 def field_tensor(x):
-    """Field strength tensor F_{μν}, eq. (9), of fields (E_x, E_y, E_z, B_x, B_y, B_z), (n, 6), as (n, 4, 4)."""
+    """Field strength tensors F_{μν} of fields (E_x, E_y, E_z, B_x, B_y, B_z), eq. (9).
+
+    x has shape (n, 6), the result (n, 4, 4).
+    """
     x = finite_array("x", x, "n", 6)
-    tensor = np.zeros((len(x), 4, 4))
     e_x, e_y, e_z, b_x, b_y, b_z = x.T
-    for (mu, nu), component in {(0, 1): e_x, (0, 2): e_y, (0, 3): e_z, (1, 2): -b_z, (1, 3): b_y, (2, 3): -b_x}.items():
-        tensor[:, mu, nu], tensor[:, nu, mu] = component, -component
-    return tensor
+    zero = np.zeros(len(x))
+    tensor = np.array([
+        [zero, e_x, e_y, e_z],
+        [-e_x, zero, -b_z, b_y],
+        [-e_y, b_z, zero, -b_x],
+        [-e_z, -b_y, b_x, zero],
+    ])
+    return np.ascontiguousarray(tensor.transpose(2, 0, 1))
 
 
 def fields(tensor):
-    """Fields (n, 6) of field strength tensors (n, 4, 4): the inverse of eq. (9)."""
+    """Fields (n, 6) of field strength tensors (n, 4, 4), the inverse of eq. (9)."""
     tensor = finite_array("tensor", tensor, "n", 4, 4)
-    return np.stack([tensor[:, 0, 1], tensor[:, 0, 2], tensor[:, 0, 3],
-                     -tensor[:, 2, 3], tensor[:, 1, 3], -tensor[:, 1, 2]], axis=1)
+    e_x, e_y, e_z = tensor[:, 0, 1:].T
+    b_x, b_y, b_z = -tensor[:, 2, 3], tensor[:, 1, 3], -tensor[:, 1, 2]
+    return np.stack([e_x, e_y, e_z, b_x, b_y, b_z], axis=1)
 
 
 def transform_fields(x, transformations):
-    """Fields (n, 6) under transformations (n, 4, 4): F'_{μν} = F_{αβ} Λ^α_μ Λ^β_ν, eq. (10), as (n, 6)."""
+    """Fields (n, 6) under transformations Λ (n, 4, 4), as (n, 6).
+
+    F'_{μν} = F_{αβ} Λ^α_μ Λ^β_ν, eq. (10).
+    """
+    x = finite_array("x", x, "n", 6)
     transformations = finite_array("transformations", transformations, len(x), 4, 4)
     return fields(transformations.transpose(0, 2, 1) @ field_tensor(x) @ transformations)
 
@@ -334,20 +369,25 @@ def b_squared_minus_e_squared(x):
 
 
 def sample_fields(n, rng):
-    """Fields seen by two observers: every component uniform in [-1, 1], and its transform; each (n, 6).
+    """Fields seen by two observers: x uniform in [-1, 1]^6, and its transform; each (n, 6).
 
-    Rotations and boosts only: a reflection, which Appendix A has, would flip the sign of E·B (AUDIT.md).
+    Rotations and boosts only: Appendix A has reflections as well, but they would flip the sign of
+    E·B (docs/audit.md).
     """
     return _fields_seen_by_another(rng.uniform(-1, 1, (n, 6)), rng)
 
 
 def sample_fields_of_fixed_e_dot_b(n, rng):
-    """The same with E·B = 0.3: B is moved along E until it fits, and kept if inside the box."""
+    """Fields with E·B = 0.3 seen by two observers: x in [-1, 1]^6, and its transform; each (n, 6).
+
+    B is drawn uniformly and moved along E until E·B fits; fields that leave the box are dropped.
+    """
     kept, found = [], 0
     while found < n:
         x = rng.uniform(-1, 1, (n, 6))
         e, b = x[:, :3], x[:, 3:]                       # views: to move b is to move x
-        b += ((0.3 - e_dot_b(x)) / np.sum(e * e, axis=1))[:, None] * e
+        shift = (0.3 - e_dot_b(x)) / np.sum(e * e, axis=1)
+        b += shift[:, None] * e
         x = x[np.abs(b).max(axis=1) <= 1]
         kept.append(x)
         found += len(x)
@@ -358,48 +398,70 @@ def _fields_seen_by_another(x, rng):
     return x, transform_fields(x, lorentz_transformations(len(x), rng, full_group=False))
 
 
-# --------------------------------------------------------------------------------------- the systems
+# ------------------------------------------------------------------------------------ the systems
 
-EVENT, STATE, FIELD = ("t", "x", "y", "z"), ("x", "y", "v_x", "v_y"), ("E_x", "E_y", "E_z", "B_x", "B_y", "B_z")
+EVENT = ("t", "x", "y", "z")
+STATE = ("x", "y", "v_x", "v_y")
+FIELD = ("E_x", "E_y", "E_z", "B_x", "B_y", "B_z")
+
 OF_EVENTS = {"s^2": interval}
-OF_ORBITS = {"L": angular_momentum, "E": energy,
-             "A_x": lambda x: laplace_runge_lenz(x)[:, 0], "A_y": lambda x: laplace_runge_lenz(x)[:, 1]}
-FORMULAS_OF_ORBITS = ("polynomial", "rational")
+OF_ORBITS = {
+    "L": angular_momentum,
+    "E": energy,
+    "A_x": lambda x: laplace_runge_lenz(x)[:, 0],
+    "A_y": lambda x: laplace_runge_lenz(x)[:, 1],
+}
 OF_FIELDS = {"E·B": e_dot_b, "|B|^2 - |E|^2": b_squared_minus_e_squared}
 
 SYSTEMS = {system.name: system for system in [
-    System("sr", "Special relativity", EVENT, sample_events, OF_EVENTS, Published(
-        accuracy=(0.94, 0.92), table="I",
-        r2={1: (0.0013, 0.0005), 2: (0.9894, 0.9893), 3: (0.9900, 0.9899), 4: (0.9907, 0.9906)},
-        equation="5",
-        polynomial="-87.41t² - 60.48 - 0.11x - 0.10yz + 0.04ty + 0.06z + 0.07y + 0.10tx + 0.12tz"
-                   " + 0.15xz + 0.21xy + 2.50t + 88.10z² + 88.61y² + 88.63x²",
-        formula="88 (-t² + x² + y² + z²) - 60")),
-    System("sr-fixed", "Special relativity, interval fixed", EVENT, sample_events_of_fixed_interval, OF_EVENTS,
-           Published(accuracy=(0.58, 0.57)), fixed=("s^2",)),
-    System("cp", "Central potential", STATE, sample_orbits, OF_ORBITS, Published(
-        accuracy=(0.98, 0.97), table="II",
-        r2={1: (0.0003, -0.0003), 2: (0.9936, 0.9939), 3: (0.9937, 0.9940), 4: (0.9952, 0.9858)},
-        equation="8",
-        polynomial="-403.71x v_y - 4.85x - 0.58xy - 0.17x v_x - 0.02v_y² - 0.01v_x v_y + 0.00v_y² + 0.01v_y"
-                   " + 0.02v_x + 0.45x² + 0.66y² + 0.74 + 0.99y v_y + 1.24y + 402.44y v_x",
-        formula="-403 (x v_y - y v_x)"), features=FORMULAS_OF_ORBITS),
-    System("cp-fixed", "Central potential, angular momentum fixed", STATE, sample_orbits_of_fixed_angular_momentum,
-           OF_ORBITS, Published(
-        accuracy=(0.99, 0.99), table="III",
-        r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729), 3: (0.9938, 0.9940), 4: (0.9982, 0.9982)}),
-        fixed=("L",), features=FORMULAS_OF_ORBITS),
-    System("em", "Electromagnetism", FIELD, sample_fields, OF_FIELDS, Published(
-        accuracy=(0.95, 0.94), table="IV",
-        r2={1: (0.0000, 0.0000), 2: (0.9902, 0.9902), 3: (0.9902, 0.9902), 4: (0.9946, 0.9946)},
-        equation="11",
-        polynomial="-170.53E_2 B_2 - 170.22E_1 B_1 - 170.20E_3 B_3 - 4.13B_3² + ... + 4.92E_2² + 53.43",
-        formula="-170 (E_1 B_1 + E_2 B_2 + E_3 B_3) + 53"), train_pairs=200_000),
-    System("em-fixed", "Electromagnetism, E·B fixed", FIELD, sample_fields_of_fixed_e_dot_b, OF_FIELDS, Published(
-        accuracy=(0.93, 0.92), table="V",
-        r2={1: (0.0002, -0.0003), 2: (0.9956, 0.9956), 3: (0.9957, 0.9956), 4: (0.9962, 0.9962)},
-        equation="12",
-        polynomial="-216.26E_2² - 216.016E_1² - 215.59E_3² - 1.83E_1 B_2 + ... + 5.55E_3 B_3 + 13.59"
-                   " + 215.80B_3² + 216.57B_2² + 217.31B_1²",
-        formula="-216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"), fixed=("E·B",), train_pairs=200_000),
+    System(
+        "sr", "Special relativity", EVENT, sample_events, OF_EVENTS, Published(
+            accuracy=(0.94, 0.92), table="I",
+            r2={1: (0.0013, 0.0005), 2: (0.9894, 0.9893),
+                3: (0.9900, 0.9899), 4: (0.9907, 0.9906)},
+            equation="5",
+            polynomial="-87.41t² - 60.48 - 0.11x - 0.10yz + 0.04ty + 0.06z + 0.07y + 0.10tx"
+                       " + 0.12tz + 0.15xz + 0.21xy + 2.50t + 88.10z² + 88.61y² + 88.63x²",
+            formula="88 (-t² + x² + y² + z²) - 60")),
+    System(
+        "sr-fixed", "Special relativity, interval fixed", EVENT, sample_events_of_fixed_interval,
+        OF_EVENTS, Published(accuracy=(0.58, 0.57)), fixed=("s^2",)),
+    System(
+        "cp", "Central potential", STATE, sample_orbits, OF_ORBITS, Published(
+            accuracy=(0.98, 0.97), table="II",
+            r2={1: (0.0003, -0.0003), 2: (0.9936, 0.9939),
+                3: (0.9937, 0.9940), 4: (0.9952, 0.9858)},
+            equation="8",
+            polynomial="-403.71x v_y - 4.85x - 0.58xy - 0.17x v_x - 0.02v_y² - 0.01v_x v_y"
+                       " + 0.00v_y² + 0.01v_y + 0.02v_x + 0.45x² + 0.66y² + 0.74 + 0.99y v_y"
+                       " + 1.24y + 402.44y v_x",
+            formula="-403 (x v_y - y v_x)")),
+    System(
+        "cp-fixed", "Central potential, angular momentum fixed", STATE,
+        sample_orbits_of_fixed_angular_momentum, OF_ORBITS, Published(
+            accuracy=(0.99, 0.99), table="III",
+            r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729),
+                3: (0.9938, 0.9940), 4: (0.9982, 0.9982)}),
+        fixed=("L",)),
+    System(
+        "em", "Electromagnetism", FIELD, sample_fields, OF_FIELDS, Published(
+            accuracy=(0.95, 0.94), table="IV",
+            r2={1: (0.0000, 0.0000), 2: (0.9902, 0.9902),
+                3: (0.9902, 0.9902), 4: (0.9946, 0.9946)},
+            equation="11",
+            polynomial="-170.53E_2 B_2 - 170.22E_1 B_1 - 170.20E_3 B_3 - 4.13B_3² + ..."
+                       " + 4.92E_2² + 53.43",
+            formula="-170 (E_1 B_1 + E_2 B_2 + E_3 B_3) + 53"),
+        train_pairs=200_000),
+    System(
+        "em-fixed", "Electromagnetism, E·B fixed", FIELD, sample_fields_of_fixed_e_dot_b,
+        OF_FIELDS, Published(
+            accuracy=(0.93, 0.92), table="V",
+            r2={1: (0.0002, -0.0003), 2: (0.9956, 0.9956),
+                3: (0.9957, 0.9956), 4: (0.9962, 0.9962)},
+            equation="12",
+            polynomial="-216.26E_2² - 216.016E_1² - 215.59E_3² - 1.83E_1 B_2 + ... + 5.55E_3 B_3"
+                       " + 13.59 + 215.80B_3² + 216.57B_2² + 217.31B_1²",
+            formula="-216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"),
+        fixed=("E·B",), train_pairs=200_000),
 ]}

@@ -30,10 +30,12 @@ For another activation, replace relu and relu'.
 Shapes: observations (n, d), bottleneck output (n, k), logits, labels and predictions (n,).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from checks import finite_array
-from files import load_arrays, save_arrays
+from support.checks import finite_array, on_host
+from support.files import load_arrays, save_arrays
 
 
 # ---------------------------------------------------------------------------------- activations
@@ -70,11 +72,8 @@ class SiameseNetwork:
 
     layer_sizes: inputs, hidden layers, bottleneck, e.g. (4, 200, 200, 1). A bottleneck of k > 1
         neurons compares by the sum of the k squared differences; the paper has k = 1.
-    decorrelation: for k > 1, how much each squared correlation of two neurons over a batch adds to the
-        loss. The paper suggests "decorrelated intermediate outputs", and does not say how.
     seed: anything that numpy.random.default_rng takes; draws the initial weights.
     label: free text kept in the saved file, here the name of the system that was learned.
-    centre, scale: each (d,); the network sees (x - centre) / scale. None for the paper's systems.
     xp: the module whose arrays hold parameters and buffers, NumPy or CuPy. NumPy's functions act on
         CuPy's arrays where these are, so it is needed only where arrays are made. Arguments and results
         of the public methods are NumPy's.
@@ -84,18 +83,17 @@ class SiameseNetwork:
     and on an unknown activation.
     """
 
-    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label="", centre=None, scale=None,
-                 decorrelation=0.0, xp=np):
+    FILE = "a complete saved network"       # what `load` reads, in words
+
+    def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32,
+                 label="", xp=np):
         if len(layer_sizes) < 2 or not all(isinstance(s, (int, np.integer)) and s > 0 for s in layer_sizes):
             raise ValueError(f"layer_sizes must be two or more positive integers, got {layer_sizes!r}")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         self.activation, self.label = activation, label
-        d = self.layer_sizes[0]
-        self.centre = np.zeros(d) if centre is None else finite_array("centre", centre, d)
-        self.scale = np.ones(d) if scale is None else finite_array("scale", scale, d)
-        self.dtype, self.decorrelation, self.xp = np.dtype(dtype), decorrelation, xp
+        self.dtype, self.xp = np.dtype(dtype), xp
 
         shapes = [(m + 1, n) for m, n in zip(self.layer_sizes, self.layer_sizes[1:])]
         size = sum(m * n for m, n in shapes) + 2
@@ -119,7 +117,7 @@ class SiameseNetwork:
         x = finite_array("x", x, "n", self.layer_sizes[0])
         f = np.empty((len(x), self.layer_sizes[-1]), self.dtype)
         for start in range(0, len(x), BLOCK):
-            f[start:start + BLOCK] = on_host(self._forward(self._with_ones(x[start:start + BLOCK])))
+            f[start:start + BLOCK] = on_host(self.forward(self.rows(x[start:start + BLOCK])))
         return f
 
     def logits(self, x, x_prime):
@@ -141,11 +139,11 @@ class SiameseNetwork:
     def loss_and_gradients(self, x, x_prime, y):
         """Loss (B1) and accuracy on a batch of pairs (n, d) with labels y (n,).
 
-        Fills `gradients`: those of the loss, and of the penalty that `decorrelation` adds to it.
+        Fills `gradients`.
         """
         x, x_prime, y = self.checked_pairs(x, x_prime, y)
         z = self.xp.empty(len(y), self.dtype)
-        self.step(self.rows(x, x_prime), self.xp.asarray(y), z)
+        self.step(self.pair_rows(x, x_prime), self.xp.asarray(y), z)
         return cross_entropy(on_host(z), y), accuracy(on_host(z), y)
 
     def checked_pairs(self, x, x_prime, y, name=""):
@@ -159,9 +157,9 @@ class SiameseNetwork:
             raise ValueError(f"{name}y must hold labels 0 (same) and 1 (different) only")
         return [np.ascontiguousarray(array, dtype=self.dtype) for array in (x, x_prime, y)]
 
-    def rows(self, x, x_prime):
-        """Pairs (n, d) as the network takes them in: each x, below it its x', the constant 1 appended."""
-        return self._with_ones(np.stack([x, x_prime], axis=1).reshape(-1, self.layer_sizes[0]))
+    def pair_rows(self, x, x_prime):
+        """Pairs (n, d) as the network takes them in: each x, below it its x'."""
+        return self.rows(np.stack([x, x_prime], axis=1).reshape(-1, self.layer_sizes[0]))
 
     def step(self, rows, y, z):
         """Forward and backward pass of a training step on `rows` (2n, d + 1) with labels y (n,).
@@ -169,7 +167,7 @@ class SiameseNetwork:
         Fills `gradients`, and z (n,) with the logits. Nothing is checked, and nothing of the size of a
         layer is allocated once a batch of this size has been through.
         """
-        f = self._forward(rows)
+        f = self.forward(rows)
         difference = f[0::2] - f[1::2]
         s = self.xp.einsum("nk,nk->n", difference, difference)
         np.multiply(self.w, s, out=z)
@@ -183,9 +181,7 @@ class SiameseNetwork:
         df = self._delta[-1][:len(rows)]
         np.multiply(2 * self.w * dz[:, None], difference, out=df[0::2])
         np.negative(df[0::2], out=df[1::2])
-        if self.decorrelation:
-            df += self.decorrelation * correlation_penalty(f)[1]
-        self._backward(rows)
+        self.backward(rows)
 
     def input_gradient(self, x):
         """Derivative of the bottleneck output f by its input, at x (n, d), as (n, k, d)."""
@@ -193,16 +189,30 @@ class SiameseNetwork:
         k = self.layer_sizes[-1]
         gradient = np.empty((len(x), k, x.shape[1]), self.dtype)
         for start in range(0, len(x), BLOCK):
-            rows = self._with_ones(x[start:start + BLOCK])
-            self._forward(rows)
+            rows = self.rows(x[start:start + BLOCK])
+            self.forward(rows)
             for neuron in range(k):
                 self._delta[-1][:len(rows)] = self.xp.asarray(np.eye(k)[neuron])
-                below = self._backward(rows, weights=False)
-                gradient[start:start + BLOCK, neuron] = on_host(below @ self.layers[0][:-1].T) / self.scale
+                below = self.backward(rows, weights=False)
+                gradient[start:start + BLOCK, neuron] = on_host(below @ self.layers[0][:-1].T)
         return gradient
 
-    def _with_ones(self, x):
-        return self.xp.asarray(np.hstack([(x - self.centre) / self.scale, np.ones((len(x), 1))]).astype(self.dtype, copy=False))
+    def inputs(self, x):
+        """What the first layer sees of observations x (n, d)."""
+        return x
+
+    def rows(self, x):
+        """Observations x (n, d) with the constant 1 appended, (n, d + 1), in the network's precision."""
+        rows = np.hstack([self.inputs(x), np.ones((len(x), 1))])
+        return self.xp.asarray(rows.astype(self.dtype, copy=False))
+
+    def f(self, x):
+        """Intermediate output of the one bottleneck neuron at observations x (n, d), float64, (n,)."""
+        return self.bottleneck(x)[:, 0].astype(np.float64)
+
+    def gradient(self, x):
+        """Derivative of f at observations x (n, d), float64, (n, d)."""
+        return self.input_gradient(x)[:, 0].astype(np.float64)
 
     def _reserve(self, rows):
         """Allocate the buffers of both passes once; every later step of this size works in place."""
@@ -218,7 +228,7 @@ class SiameseNetwork:
         self._zeros = self.xp.zeros(rows * max([*hidden, 0]), self.dtype)
         self._scratch = self.xp.empty_like(self._zeros)
 
-    def _forward(self, a):
+    def forward(self, a):
         """Bottleneck output of rows (n, d + 1) that end with the constant 1, as a view (n, k)."""
         n = len(a)
         self._reserve(n)
@@ -231,7 +241,7 @@ class SiameseNetwork:
             a = above
         return self.xp.matmul(a, self.layers[-1], out=self._f[:n])
 
-    def _backward(self, rows, weights=True):
+    def backward(self, rows, weights=True):
         """Carry the last delta down to the first layer, and return it there, as (n, its neurons).
 
         Fills the gradients of the layers if `weights`.
@@ -253,23 +263,30 @@ class SiameseNetwork:
         return delta
 
     def save(self, path):
-        """Write the network, all but `decorrelation`, which only training needs, to one .npz file."""
-        save_arrays(path, {"layer_sizes": self.layer_sizes, "activation": self.activation, "label": self.label,
-                           "centre": self.centre, "scale": self.scale, "parameters": on_host(self.parameters)})
+        """Write the network to one .npz file."""
+        save_arrays(path, self.saved())
+
+    def saved(self):
+        """What a file keeps of the network, by name."""
+        return {"layer_sizes": self.layer_sizes, "activation": self.activation, "label": self.label,
+                "parameters": on_host(self.parameters)}
 
     @classmethod
     def load(cls, path):
-        """Read a network written by `save`; ValueError if the file is damaged, OSError if it cannot be read."""
-        what = "a complete saved network"
-        saved = load_arrays(path, what)
+        """Read a network that `save` wrote; ValueError if it is damaged, OSError if not readable."""
+        saved = load_arrays(path, cls.FILE)
         try:
-            parameters = finite_array("parameters", saved["parameters"], "size")
-            network = cls([int(size) for size in saved["layer_sizes"]], activation=str(saved["activation"]),
-                          dtype=parameters.dtype, label=str(saved["label"]), centre=saved.get("centre"),
-                          scale=saved.get("scale"))
-            network.parameters[:] = finite_array("parameters", parameters, network.parameters.size)
+            return cls.restored(saved)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not {what} ({error})") from error
+            raise ValueError(f"{path} is not {cls.FILE} ({error})") from error
+
+    @classmethod
+    def restored(cls, saved, **more):
+        """The network of what `saved` returned; `more` are arguments of the constructor."""
+        parameters = finite_array("parameters", saved["parameters"], "size")
+        network = cls([int(size) for size in saved["layer_sizes"]], activation=str(saved["activation"]),
+                      dtype=parameters.dtype, label=str(saved["label"]), **more)
+        network.parameters[:] = finite_array("parameters", parameters, network.parameters.size)
         return network
 
 
@@ -291,28 +308,9 @@ def accuracy(z, y):
     return np.mean((z > 0) == (y > 0.5))
 
 
-def correlation_penalty(f):
-    """Sum of the squared correlations of each two columns of f (n, k), and its gradient by f (n, k).
-
-    With columns g of mean 0 and length 1, r = g_i·g_j and dr/df_i = (g_j - r g_i) / |f_i - mean|: the part
-    of g along g_i would only change the length of f_i, and r does not depend on that.
-    """
-    centred = f - f.mean(axis=0)
-    length = np.maximum(np.linalg.norm(centred, axis=0), 1e-12)
-    g = centred / length
-    r = g.T @ g
-    np.fill_diagonal(r, 0)
-    return np.sum(r**2) / 2, 2 * (g @ r - g * np.sum(r**2, axis=0)) / length
-
-
 def _like(array, buffer):
     """The start of a flat buffer in the shape of the array."""
     return buffer[:array.size].reshape(array.shape)
-
-
-def on_host(array):
-    """The array as NumPy's, brought over from the GPU if it is there."""
-    return array if isinstance(array, np.ndarray) else array.get()
 
 
 def _views(vector, shapes):
@@ -404,3 +402,29 @@ class EarlyStopping:
         else:
             self.waited += 1
         return self.waited >= self.patience
+
+
+# --------------------------------------------------------------------------------------- schedules
+
+@dataclass(frozen=True)
+class Schedule:
+    """Settings of a training run, all positive; the defaults are those that Appendix B prints."""
+    learning_rate: float = 100.0
+    batch_size: int = 256
+    epochs: int = 10_000
+    reduce_patience: int = 50
+    reduce_factor: float = 2.0
+    stop_patience: int = 200
+    decay: float = 1.0                  # factor on the learning rate after each epoch; the paper has none
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not 0 < value < np.inf:
+                raise ValueError(f"{name} must be positive and finite, got {value}")
+
+
+SCHEDULES = {
+    "paper": Schedule(),
+    # A low learning rate that falls steadily gets further than Appendix B, and much sooner (RESULTS.md).
+    "quick": Schedule(learning_rate=4.0, epochs=120, decay=0.96),
+}

@@ -1,87 +1,311 @@
 """Discover an invariant: python train.py --system sr
 
-Samples pairs of observations, trains the siamese network on them, reads its bottleneck off by
-regression, and puts the result beside the paper's numbers. `python train.py --help` lists the options.
+The experiment of section III, from top to bottom: sample pairs of observations, train the siamese
+network on them by Appendix B, read its bottleneck off, and show the result beside the paper's.
+`python train.py --help` lists the options.
+
+Everything random follows from the run's seed, in three streams: the data, the initial weights, and
+the order of the batches.
 """
 
 import os
-import signal
 import sys
-
-THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 if __name__ == "__main__":
-    # As a command, and before NumPy starts its threads: one thread, since products are rounded otherwise
-    # with two, and the same seed is to give the same bits. A second one makes a run on two idle cores a
-    # quarter shorter; a setting of the user's own stands. Importing this module sets none.
-    for variable in THREADS:
-        os.environ.setdefault(variable, "1")
+    sys.path.insert(0, str(Path(__file__).parent))      # which PYTHONSAFEPATH leaves out
+    from support import process
+    process.prepare()
 
-    def end(number, _):
-        """Ctrl-C and a cluster's SIGTERM: end without a traceback, and save undisturbed by a second one."""
-        for again in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(again, signal.SIG_IGN)
-        sys.exit(128 + number)
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
-    if sys.stdout:
-        sys.stdout.reconfigure(errors="replace")                        # a terminal that has no ² shows ?
-
-import argparse
-from dataclasses import replace
-from pathlib import Path
+import platform
 
 import numpy as np
 
-import data
-import experiment
 import physics
-import reading
-import siamese
-from experiment import UserError
-from features import Expression, rational
-from files import write
-from jobs import Run, run_all
-from report import load_results, report, summary
-from training import SCHEDULES
+import regression
+from beyond import comparison, owndata, search
+from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLearningRateOnPlateau,
+                     Schedule, SiameseNetwork, accuracy, cross_entropy)
+from support import jobs, options as command, report, runs
+from support.checkpoints import carry_on
+from support.checks import UserError, on_host
+from support.results import Result, load_results
 
-HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes (AUDIT.md)
+LEARNED = 0.7                           # test accuracy below which nothing was found to tell pairs by
+HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
-# Where at rate 4 f is less straight over the invariant (AUDIT.md).
+# Where at rate 4 f is less straight over the invariant (docs/audit.md).
 QUICK_RATES = {"cp": 3.0, "em": 2.0, "em-fixed": 2.0}
-# Quick, for --discover, which trains several networks. The rate falls faster, so that their accuracies, which decide
-# how many invariants there are, do not depend on where the training ends.
-SEARCH_PAIRS, SEARCH_EPOCHS, SEARCH_DECAY = 20_000, 40, 0.9
 
 
-# ---------------------------------------------------------------------------------------- command
+@dataclass(frozen=True)
+class Plan:
+    """What determines a run."""
+    system: physics.System
+    seed: int
+    schedule_name: str
+    schedule: Schedule
+    layer_sizes: tuple[int, ...]
+    activation: str
+    train_pairs: int                    # of each label
+    discover: bool = False              # look for all invariants, not only for the first
+    xp: object = np                     # NumPy, or CuPy to train on a GPU
+    network_class: type = SiameseNetwork
+    network_options: dict = field(default_factory=dict)
+    about: dict = field(default_factory=dict)           # what tells this file of a user's from others
+    notes: tuple = ()                   # what a reader of results on these data should know
+
+    def network(self, seed):
+        """A new network."""
+        return self.network_class(self.layer_sizes, seed, self.activation, label=self.system.name,
+                                  xp=self.xp, **self.network_options)
+
+    @property
+    def settings(self):
+        """All of it but the seed, as it is kept with the results."""
+        search_for_all = {"all_invariants": True} if self.discover else {}
+        return {**asdict(self.schedule), "layer_sizes": list(self.layer_sizes),
+                "activation": self.activation, "train_pairs": self.train_pairs,
+                "test_pairs": self.system.test_pairs, **search_for_all, **self.about}
+
+    @property
+    def identity(self):
+        """What two runs have in common if they are the same run."""
+        return {"system": self.system.name, "seed": self.seed, **self.settings}
+
+
+# ---------------------------------------------------------------------------------- the experiment
+
+def run(plan, folder):
+    """Sample, train, read off, and write it all into the folder."""
+    began = time.perf_counter()
+    print(f"{plan.system.title}: {plan.train_pairs:,} pairs of each label, network "
+          f"{'-'.join(map(str, plan.layer_sizes))}, schedule {plan.schedule_name}, seed {plan.seed}",
+          flush=True)
+    found = (find_all if plan.discover else find_one)(plan, folder)
+    seconds = found.seconds_before + time.perf_counter() - began
+    result = Result(plan.system.name, plan.seed, plan.schedule_name, plan.settings, versions(),
+                    plan.notes, seconds=round(seconds, 1), **found.findings)
+    runs.keep(folder, result, shown(result), found.networks, found.history, found.figures)
+
+
+@dataclass
+class Found:
+    """What training gave: fields of a Result, networks and figures by file name, and the history."""
+    findings: dict
+    networks: dict
+    figures: dict
+    history: dict
+    seconds_before: float               # of a run that was interrupted and went on
+
+
+def find_one(plan, folder):
+    """The experiment of the paper: one network, and what its bottleneck is."""
+    data, initial, batches = physics.seed_streams(plan.seed)
+    train, test = physics.sample_sets(plan.system, data, plan.train_pairs)
+    network = plan.network(initial)
+    training = Training(network, train, test, plan.schedule, batches)
+    seconds_before = carry_on(training, folder, plan.identity)
+    findings = {"epochs": len(training.history["epoch"]), **read_off(plan.system, network, train, test)}
+    return Found(findings, {"model.npz": network}, draw(plan.system, network, test, training.history),
+                 training.history, seconds_before)
+
+
+def read_off(system, network, train, test):
+    """What the network has learned: accuracies, Tables I to V, the equation of f, correlations.
+
+    The regression is done on the first observation of every equivalent pair, training and test.
+    """
+    x, x_test = [pairs[0][pairs[2] == 0].astype(np.float64) for pairs in (train, test)]
+    f, f_test = network.f(x), network.f(x_test)
+    reading = regression.read_off(network.inputs(x), f, network.inputs(x_test), f_test, system.inputs)
+    test_accuracy = float(network.evaluate(*test)[1])
+    learned = test_accuracy >= LEARNED
+    formula = reading.formula if learned else None
+    polynomial = reading.polynomial
+    return {
+        "learned": learned,
+        "train_accuracy": float(network.evaluate(*train)[1]),
+        "test_accuracy": test_accuracy,
+        "r2": {str(order): each.r2 for order, each in reading.polynomials.items()},
+        "optimal_order": reading.optimal_order,
+        "polynomial": {"terms": polynomial.terms, "intercept": polynomial.intercept,
+                       "text": str(polynomial)},
+        "formula": str(formula) if formula else None,
+        "formula_spread": formula.spread if formula else None,
+        "formula_dropped": formula.dropped if formula else None,
+        "correlations": {name: regression.correlation(invariant(x_test), f_test)
+                         for name, invariant in system.invariants.items()},
+        "on_invariants": comparison.explained(system, x, f, x_test, f_test),
+    }
+
+
+def draw(system, network, test, history):
+    """The run's figures by file name."""
+    import figures                                      # here, since Matplotlib takes long to import
+    drawn = {"figure_9.png": figures.figure_9(history)}
+    if system.name in figures.OF_SYSTEM:
+        number, figure = figures.OF_SYSTEM[system.name]
+        x = test[0][test[2] == 0].astype(np.float64)
+        drawn[f"figure_{number}.png"] = figure(x, network.f(x), system.invariants)
+    return drawn
+
+
+def find_all(plan, folder):
+    """Beyond the paper: all invariants, one training after another, each with its own checkpoint.
+
+    The history is that of all trainings, one below the other.
+    """
+    system, history, networks, steps, before = plan.system, {}, {}, [], [0.0]
+    data, initial, batches = [stream.spawn(len(system.inputs) + 2)
+                              for stream in physics.seed_streams(plan.seed)]
+
+    def learn(number, train, test):
+        network = plan.network(initial[number])
+        training = Training(network, train, test, plan.schedule, batches[number])
+        place = folder / f"step-{number + 1}"
+        place.mkdir(exist_ok=True)
+        before.append(carry_on(training, place, plan.identity))
+        step = [number + 1] * len(training.history["epoch"])
+        for name, column in {"step": step, **training.history}.items():
+            history.setdefault(name, []).extend(column)
+        return network
+
+    # Twice as many to test on: that decides whether the search goes on.
+    sets = [search.equivalent(system, n, np.random.default_rng(stream), test)
+            for n, stream, test in zip((plan.train_pairs, 2 * system.test_pairs), data, (False, True))]
+    for step in search.search(sets, learn, len(system.inputs) + 1, LEARNED):
+        steps.append(search.in_figures(step, system, sets))
+        networks[f"f_{len(steps)}.npz"] = step.network
+        print(report.step_in_words(len(steps), steps[-1]), flush=True)
+    count = sum(step["found"] for step in steps)
+    return Found({"count": count, "steps": steps}, networks, {}, history, sum(before))
+
+
+def versions():
+    """Versions of Python and the packages."""
+    from importlib.metadata import version              # here, since --help does not need it
+    packages = "numpy", "scipy", "matplotlib"
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+# -------------------------------------------------------------------------- training by Appendix B
+
+class Training:
+    """The training of a network by Appendix B, epoch by epoch.
+
+    network: a SiameseNetwork, trained in place.
+    train, test: tuples (x, x_prime, y) of shapes (n, d), (n, d), (n,).
+    seed: anything that numpy.random.default_rng takes; orders the batches.
+
+    `history` is a dict of one list per quantity. As in Keras, an epoch's training loss and accuracy
+    are taken while the weights change; the test columns are of the network at the end of the epoch.
+    """
+
+    def __init__(self, network, train, test, schedule, seed=0):
+        x, x_prime, y = network.checked_pairs(*train, name="train ")
+        self.test = network.checked_pairs(*test, name="test ")
+        self.network, self.schedule, xp = network, schedule, network.xp
+        self.rng = np.random.default_rng(seed)
+        self.optimizer = Adadelta(network.parameters.size, schedule.learning_rate,
+                                  dtype=network.dtype, xp=xp)
+        self.reduce = ReduceLearningRateOnPlateau(schedule.reduce_patience, schedule.reduce_factor)
+        self.stop = EarlyStopping(schedule.stop_patience)
+        self.history = {name: [] for name in ("epoch", "loss", "accuracy", "test_loss",
+                                              "test_accuracy", "learning_rate", "seconds")}
+        self.rows = network.pair_rows(x, x_prime).reshape(len(x), -1)        # one pair each
+        self.y = xp.asarray(y)
+        self._shuffled = xp.empty_like(self.rows), xp.empty_like(self.y)
+        self._z = xp.empty_like(self.y)
+        _touch_blas_buffer()
+
+    @property
+    def finished(self):
+        epochs = len(self.history["epoch"])
+        return epochs >= self.schedule.epochs or self.stop.waited >= self.stop.patience
+
+    @np.errstate(over="ignore", invalid="ignore")       # said once, by a loss that is not finite
+    def epoch(self):
+        """One pass over the training pairs in a new order; FloatingPointError if the loss is not finite."""
+        began = time.perf_counter()
+        network, optimizer, (rows, y), z = self.network, self.optimizer, self._shuffled, self._z
+        order = network.xp.asarray(self.rng.permutation(len(y)))
+        rows[:], y[:] = self.rows[order], self.y[order]
+        for start in range(0, len(y), self.schedule.batch_size):
+            batch = slice(start, start + self.schedule.batch_size)
+            network.step(rows[batch].reshape(-1, network.layer_sizes[0] + 1), y[batch], z[batch])
+            optimizer.step(network.parameters, network.gradients)
+            # Not in Appendix B: w stays positive. A negative w says "the farther apart, the more
+            # alike", which cannot describe these labels; f then collapses to a constant for good.
+            # Learning rates near 100 can carry w through zero, and this brings it back.
+            np.abs(network.w, out=network.w)
+        z, y = on_host(z), on_host(y)                   # from a GPU, all that comes back of an epoch
+        self._end_epoch(cross_entropy(z, y), accuracy(z, y), began)
+
+    def _end_epoch(self, loss, train_accuracy, began):
+        """Evaluate, note the epoch, and let the callbacks set the learning rate of the next."""
+        history, optimizer = self.history, self.optimizer
+        epoch = len(history["epoch"]) + 1
+        test_loss, test_accuracy = self.network.evaluate(*self.test)
+        if not np.isfinite(loss + test_loss):
+            raise FloatingPointError(f"the loss became {loss + test_loss} in epoch {epoch}; "
+                                     "try a lower learning rate")
+        seconds = (history["seconds"] or [0.0])[-1] + time.perf_counter() - began
+        row = (epoch, loss, train_accuracy, test_loss, test_accuracy, optimizer.learning_rate, seconds)
+        for column, value in zip(history.values(), row):
+            column.append(value)
+        rate = self.reduce.update(loss, optimizer.learning_rate)
+        optimizer.learning_rate = rate * self.schedule.decay
+        self.stop.update(loss)
+
+
+def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None):
+    """Train the network to the end; return the history. Arguments and errors are those of Training.
+
+    on_epoch: called with the history after each epoch.
+    """
+    training = Training(network, train, test, schedule, seed)
+    while not training.finished:
+        training.epoch()
+        if on_epoch:
+            on_epoch(training.history)
+    return training.history
+
+
+def _touch_blas_buffer():
+    """One larger product, 10 ms, before the first step.
+
+    OpenBLAS copies operands into a buffer of its own, and its kernels prefetch beyond what was copied.
+    Where pages there were never written, products of 200 columns can take three times as long as they
+    do once a larger product has touched them (seen on an AMD EPYC).
+    """
+    square = np.ones((512, 512), np.float32)
+    square @ square
+
+
+# ------------------------------------------------------------------------------------- the command
+
+PARSER = command.parser({system.name: system.title for system in physics.SYSTEMS.values()}, SCHEDULES,
+                        ACTIVATIONS, ("polynomial", "rational"), owndata.GROUP_COLUMNS)
+
 
 def main(arguments=None):
     """Run the command; return its exit status."""
     try:
-        options = parse(arguments)
-        if options.report:
-            text = report_on(options.report)
-            print(f"Made by `python train.py --report {' '.join(map(str, options.report))}`.\n\n{text}")
-        elif options.system == "all" or options.seeds:
-            return run_many(options)
-        elif options.model:
-            read_model(system_of(options), options)
-        else:
-            plan = plan_of(options, system_of(options), options.seed)
-            experiment.carry_out(plan, writable_folder(run_folder(options, plan)), options.fresh)
-    except ImportError as error:                        # Matplotlib is asked for before the training, and needed after it
+        return carry_out(command.parse(PARSER, arguments))
+    except ImportError as error:        # Matplotlib is asked for before the training, and needed after
         return refuse(f"{error}; pip install -r requirements.txt")
     except MemoryError:
         return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
     except UserError as error:
         return refuse(error)
-    except BrokenPipeError:                             # whoever read the output has left, as in "| head"
+    except BrokenPipeError:             # whoever read the output has left, as in "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         return refuse(f"cannot write the output: {error.strerror}")
-    return 0
 
 
 def refuse(sentence):
@@ -90,164 +314,45 @@ def refuse(sentence):
     return 2
 
 
-def parse(arguments):
-    """Options of the command line; UserError for the first that is not acceptable."""
-    parser = Parser(prog="train.py", allow_abbrev=False, description=(
-        "Samples pairs of observations, trains a siamese network to tell whether two belong together, "
-        "and reads the invariant off its bottleneck."))
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--system", choices=[*physics.SYSTEMS, "all"],
-                      help="; ".join(f"{s.name}: {s.title}" for s in physics.SYSTEMS.values()) + "; all: all of them (default sr)")
-    what.add_argument("--data", type=path, metavar="FILE",
-                      help="observations of your own instead: .npz with x and x_prime, or trajectories; or .csv with a column of groups")
-    parser.add_argument("--group", metavar="COLUMN", help="the .csv column that tells which observations belong together "
-                        f"(default: the one named {', '.join(data.GROUP_COLUMNS)})")
-    parser.add_argument("--known", nargs="+", default=[], metavar="EXPRESSION",
-                        help='with --data: invariants to compare with, e.g. "x*v_y - y*v_x", a space before a leading minus')
-    parser.add_argument("--discover", action="store_true",
-                        help="look for all invariants, one after another, instead of the first")
-    parser.add_argument("--features", nargs="+", metavar="NAME", help="what short formulas are made of: "
-                        f"{', '.join(reading.LIBRARIES)}, and expressions such as \"v_x^2 + v_y^2\", a space before a leading "
-                        "minus (default: as suits the system)")
-    parser.add_argument("--schedule", choices=SCHEDULES, default="quick",
-                        help="quick: learning rate 4 to 2, a minute or two (default); paper: Appendix B as printed, an hour or more")
-    seeds = parser.add_mutually_exclusive_group()
-    seeds.add_argument("--seed", type=whole(0, 10**9), default=0, metavar="N",
-                       help="seed of the data, the initial weights and the batches (default 0)")
-    seeds.add_argument("--seeds", type=seed_list, metavar="LIST", help="several runs, e.g. 0-9 or 0,3,7, and a page on all of them")
-    parser.add_argument("--jobs", type=whole(1, 1000), default=1, metavar="N",
-                        help="with --seeds or --system all: so many runs at a time, one core each (default 1)")
-    parser.add_argument("--report", type=path, nargs="+", metavar="FOLDER",
-                        help="print that page for the finished runs under these folders; trains nothing")
-    parser.add_argument("--out", type=path, default=Path("runs"), metavar="FOLDER",
-                        help="where the run's own folder SYSTEM/seed-N is made (default runs)")
-    parser.add_argument("--fresh", action="store_true", help="start over, in place of an unfinished or finished run")
-    parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N", help="training pairs of each label "
-                        f"(default: the paper's; with quick at most {QUICK_PAIRS}, searching {SEARCH_PAIRS})")
-    parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N",
-                        help=f"at most so many epochs (default: the schedule's; with quick, searching, {SEARCH_EPOCHS})")
-    parser.add_argument("--learning-rate", type=positive, metavar="X", help="starting rate (default: the schedule's)")
-    parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", metavar="N",
-                        help="sizes of the hidden layers (default 200 50, with the schedule paper 200 200)")
-    parser.add_argument("--activation", choices=siamese.ACTIVATIONS, default="relu", help="of the hidden layers (default relu)")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to train; gpu needs CuPy (default cpu)")
-    parser.add_argument("--model", type=path, metavar="FILE",
-                        help="read this saved network off, on the pairs of its --seed, instead of training one; nothing is written")
-    options = parser.parse_args(arguments)
-    # Both refuse every option that would have no effect.
-    for alone, with_it in (("report", ()), ("model", ("system", "data", "group", "known", "features", "schedule", "seed", "pairs"))):
-        if getattr(options, alone):
-            idle = [name for name in vars(options) if name not in (alone, *with_it) and getattr(options, name) != parser.get_default(name)]
-            if idle:
-                parser.error(f"argument --{alone}: leave out --{', --'.join(idle).replace('_', '-')}, which has no part in it")
-    if options.jobs > 1 and not options.seeds and options.system != "all":
-        parser.error("argument --jobs: goes with --seeds or --system all")
-    options.hidden = options.hidden or HIDDEN[options.schedule]
-    options.features = [text.strip() for text in options.features or ()]
-    options.system = options.system or "sr"
-    if options.data is None and (options.group or options.known):
-        parser.error("--group and --known go with --data")
-    if options.model and options.system == "all":
-        parser.error("argument --model: reads one network: give its one --system")
-    return options
+def carry_out(options):
+    """Do what the options ask for; return the exit status."""
+    if options.report:
+        folders = " ".join(map(str, options.report))
+        print(f"Made by `python train.py --report {folders}`.\n\n{page(options.report)}")
+    elif options.system == "all" or options.seeds:
+        return run_many(options)
+    elif options.model:
+        print(read_model(options))
+    else:
+        plan = plan_of(options, system_of(options), options.seed)
+        runs.carry_out(run, plan, runs.writable_folder(run_folder(options, plan)), shown, options.fresh)
+    return 0
 
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        leading = " (put a space before one that starts with a minus)" if message.endswith("at least one argument") else ""
-        raise UserError(f"{message}{leading}; see python train.py --help")
-
-
-def path(text):
-    """Argument type: the path of a file or folder."""
-    if not text:
-        raise argparse.ArgumentTypeError("must be a path, got nothing")
-    return Path(text)
-
-
-def whole(least, most):
-    """Argument type: a whole number from `least` to `most`."""
-    def convert(text):
-        if not text.isdecimal() or len(text) > 12 or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}, got {text!r}")
-        return int(text)
-    return convert
-
-
-def seed_list(text):
-    """Argument type: seeds as 0-9 or 0,3,7-9, each once, in rising order."""
-    seeds = []
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        try:
-            first, last = [whole(0, 10**9)(bound) for bound in (first, last if dash else first)]
-        except argparse.ArgumentTypeError:
-            raise argparse.ArgumentTypeError(f"must be whole numbers as in 0-9 or 0,3,7; got {text!r}") from None
-        if last - first >= 10_000:
-            raise argparse.ArgumentTypeError(f"{part} are too many seeds")
-        seeds += range(first, last + 1) or [-1]         # falling: refused below
-    if seeds != sorted(set(seeds)) or seeds[0] < 0:
-        raise argparse.ArgumentTypeError(f"must be rising, each seed once, as in 0-9 or 0,3,7; got {text!r}")
-    return seeds
-
-
-def positive(text):
-    """Argument type: a positive finite number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < np.inf:
-        raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}")
-    return value
-
-
-# ----------------------------------------------------------------------------------------- one run
 
 def system_of(options, name=None):
-    """The system of that name, or the one the options ask for; UserError if a data file cannot be used."""
+    """The system of that name, or the one the options ask for; UserError if a file cannot be used."""
     if options.data is None:
-        system = physics.SYSTEMS[name or options.system]
-    else:
-        try:
-            system = data.load_system(options.data, options.group, options.known)
-        except OSError as error:
-            raise UserError(f"cannot read --data {options.data}: {error.strerror}") from error
-        except ValueError as error:
-            raise UserError(f"cannot use --data: {error}") from error
-        for note in system.notes:
-            print(f"train.py: {options.data}: {note}", file=sys.stderr)
-    if "rational" in options.features:
-        try:
-            rational(system.inputs, 1)
-        except ValueError as error:
-            raise UserError(f"--features: {error}") from error
-        if options.data and "rational" not in system.features:
-            raise UserError(f"--features rational needs positions away from the origin, where 1/r is infinite; {system.name} has one there")
-    if not options.features:
-        return system
-    try:
-        names = [text if text in reading.LIBRARIES else Expression(text, system.inputs).name for text in options.features]
-    except ValueError as error:
-        raise UserError(f"--features takes {', '.join(reading.LIBRARIES)} and expressions: {error}") from error
-    system = replace(system, features=tuple(dict.fromkeys(names)))
-    experiment.check_features(system, *([pairs.observations.astype(np.float32) for pairs in (system.sample, system.sample_test)]
-                                        if options.data else [system.sample(1000, np.random.default_rng(0))[0]]))
+        return physics.SYSTEMS[name or options.system]
+    system = owndata.load_system(options.data, options.group, options.known)
+    for note in system.notes:
+        print(f"train.py: {options.data}: {note}", file=sys.stderr)
     return system
 
 
 def plan_of(options, system, seed):
     """The run that the options ask for, of one system and seed."""
-    schedule = SCHEDULES[options.schedule]
+    schedule, pairs = SCHEDULES[options.schedule], system.train_pairs
     if options.schedule == "quick":
-        schedule = (replace(schedule, epochs=SEARCH_EPOCHS, decay=SEARCH_DECAY) if options.discover else
-                    replace(schedule, learning_rate=QUICK_RATES.get(system.name, schedule.learning_rate)))
-    if options.epochs:
-        schedule = replace(schedule, epochs=options.epochs)
-    if options.learning_rate:
-        schedule = replace(schedule, learning_rate=options.learning_rate)
-    return experiment.Plan(system, seed, options.schedule, schedule, tuple(options.hidden), options.activation,
-                           train_pairs(options, system), options.discover, array_module(options.device))
+        rate = QUICK_RATES.get(system.name, schedule.learning_rate)
+        schedule = search.SCHEDULE if options.discover else replace(schedule, learning_rate=rate)
+        pairs = min(pairs, search.PAIRS if options.discover else QUICK_PAIRS)
+    changes = {"epochs": options.epochs, "learning_rate": options.learning_rate}
+    schedule = replace(schedule, **{name: value for name, value in changes.items() if value})
+    hidden = options.hidden or HIDDEN[options.schedule]
+    layer_sizes = len(system.inputs), *hidden, 1
+    own = system.own if options.data else {}
+    return Plan(system, seed, options.schedule, schedule, layer_sizes, options.activation,
+                options.pairs or pairs, options.discover, array_module(options.device), **own)
 
 
 def array_module(device):
@@ -256,105 +361,89 @@ def array_module(device):
         return np
     try:
         import cupy
-    except ImportError as error:
-        raise UserError("--device gpu needs CuPy, for an NVIDIA card: pip install cupy-cuda12x, or as its documentation says; "
-                        "or leave --device out") from error
-    try:
         cupy.cuda.runtime.getDeviceCount()
+    except ImportError as error:
+        raise UserError("--device gpu needs CuPy, for an NVIDIA card: pip install cupy-cuda12x, or as "
+                        "its documentation says; or leave --device out") from error
     except Exception as error:                          # CuPy's own kinds, which differ with its version
         raise UserError(f"--device gpu: CuPy finds no GPU ({error}); leave --device out") from error
     return cupy
 
 
-def train_pairs(options, system):
-    """Training pairs of each label."""
-    most = system.train_pairs if options.schedule != "quick" else SEARCH_PAIRS if options.discover else QUICK_PAIRS
-    return options.pairs or min(system.train_pairs, most)
-
-
 def run_folder(options, plan):
-    """runs/sr/seed-0, or runs/sr-paper/seed-0 for a schedule other than the default, runs/sr-discover/seed-0."""
-    name = plan.system.name + ("" if options.schedule == "quick" else f"-{options.schedule}") + ("-discover" if plan.all_invariants else "")
+    """runs/sr/seed-0, or runs/sr-paper/seed-0 for another schedule, runs/sr-discover/seed-0."""
+    schedule = "" if options.schedule == "quick" else f"-{options.schedule}"
+    name = plan.system.name + schedule + ("-discover" if plan.discover else "")
     return options.out / name / f"seed-{plan.seed}"
 
 
-def writable_folder(folder):
-    """Make the folder before any work is done; UserError if nothing can be written there."""
+def read_model(options):
+    """The report on a saved network, read off on the pairs of a seed."""
+    system = system_of(options)
+    plan = plan_of(options, system, options.seed)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / "writable.part"
-        probe.touch()
-        probe.unlink(missing_ok=True)                   # another run that starts here may have been faster
-    except OSError as error:
-        raise UserError(f"cannot write to --out {folder}: {error.strerror}; give a folder that can be written") from error
-    return folder
-
-
-def read_model(system, options):
-    """Read off a saved network on the pairs of a seed, and print the comparison."""
-    try:
-        network = siamese.SiameseNetwork.load(options.model)
+        network = plan.network_class.load(options.model)
     except OSError as error:
         raise UserError(f"cannot read --model {options.model}: {error.strerror}") from error
     except ValueError as error:
         raise UserError(f"cannot read --model: {error}") from error
-    if network.label != system.name or (network.layer_sizes[0], network.layer_sizes[-1]) != (len(system.inputs), 1):
-        raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, not of {system.name!r}")
-    train, test = experiment.sample_sets(system, experiment.seed_streams(options.seed)[0], train_pairs(options, system))
-    experiment.check_features(system, train[0], test[0])
-    result = {"system": system.name, "seed": options.seed, "schedule": f"of {options.model}",
-              "notes": system.notes, **reading.read_off(system, network, train, test)}
-    print(report(result))
+    sizes = network.layer_sizes[0], network.layer_sizes[-1]
+    if network.label != system.name or sizes != (len(system.inputs), 1):
+        raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, "
+                        f"not of {system.name!r}")
+    data, _, _ = physics.seed_streams(plan.seed)
+    train, test = physics.sample_sets(system, data, plan.train_pairs)
+    return shown(Result(system.name, options.seed, f"of {options.model}", notes=plan.notes,
+                        **read_off(system, network, train, test)))
 
 
-# --------------------------------------------------------------------------------------- many runs
+def shown(result):
+    """The report on one result."""
+    return report.report(result, physics.SYSTEMS.get(result.system))
+
+
+def page(folders):
+    """The page on all finished runs under the folders."""
+    try:
+        return report.summary(load_results(folders, physics.SYSTEMS), physics.SYSTEMS)
+    except ValueError as error:
+        raise UserError(f"cannot report: {error}") from error
+
 
 def run_many(options):
-    """Each system and seed as a process of its own, --jobs at a time; return 1 if one failed, else 0."""
-    systems = [system_of(options, name) for name in (physics.SYSTEMS if options.system == "all" else [options.system])]
-    seeds = options.seeds or [options.seed]
-    label = (f"{'all' if options.system == 'all' else systems[0].name}-{options.schedule}{'-discover' if options.discover else ''}"
-             f"-seeds-{seeds[0]}" + (f"-{seeds[-1]}" if len(seeds) > 1 else ""))
-    folder = writable_folder(options.out / label)
-    finished, failed = run_all([run_of(options, system, seed) for system in systems for seed in seeds], options.jobs)
+    """Each system and seed as a process of its own, --jobs at a time; 1 if one failed, else 0."""
+    names = physics.SYSTEMS if options.system == "all" else [options.system]
+    systems, seeds = [system_of(options, name) for name in names], options.seeds or [options.seed]
+    label = "all" if options.system == "all" else systems[0].name
+    label += f"-{options.schedule}{'-discover' if options.discover else ''}-seeds-{seeds[0]}"
+    label += f"-{seeds[-1]}" if len(seeds) > 1 else ""
+    folder = runs.writable_folder(options.out / label)
+    every = [one_of_many(options, system, seed) for system in systems for seed in seeds]
+    finished, failed = jobs.run_all(every, options.jobs)
     if finished:
-        text = report_on([run.folder for run in finished])
-        write(folder / "report.md", lambda file: file.write(text))
-        import figures                                  # those of Figs. 1 to 9 that belong to no single run
-        sizes = (len(systems[0].inputs), *options.hidden, 1)
-        for number, figure in ((1, figures.figure_1(sizes, options.activation)), (2, figures.figure_2()),
-                               (8, figures.figure_8(sizes, options.activation))):
-            write(folder / f"figure_{number}.png", figure.savefig, binary=True)
-        print(f"\n{text}\nWritten to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
+        text = page([each.folder for each in finished])
+        layer_sizes = plan_of(options, systems[0], seeds[0]).layer_sizes
+        runs.keep_page(folder, text, draw_schemes(layer_sizes, options.activation))
     if failed:
-        print(f"train.py: {len(failed)} of {len(failed) + len(finished)} runs failed", file=sys.stderr)
+        print(f"train.py: {len(failed)} of {len(every)} runs failed", file=sys.stderr)
     return 1 if failed else 0
 
 
-def run_of(options, system, seed):
-    """The command of one run with these options, to be started when its turn comes."""
-    words = ["--fresh"] if options.fresh else []
-    words += ["--data", options.data] if options.data else ["--system", system.name]
-    words += ["--discover"] if options.discover else []
-    words += ["--seed", seed, "--schedule", options.schedule, "--out", options.out,
-             "--hidden", *options.hidden, "--activation", options.activation, "--device", options.device]
-    for option in ("pairs", "epochs", "learning_rate", "group"):
-        if getattr(options, option) is not None:
-            words += ["--" + option.replace("_", "-"), getattr(options, option)]
-    for option in ("known", "features"):
-        if getattr(options, option):                    # the space keeps "-x*y" from being taken for an option
-            words += ["--" + option, *(" " + word if word.startswith("-") else word for word in getattr(options, option))]
-    threads = {variable: "1" for variable in THREADS} if options.jobs > 1 else {}
-    return Run(f"{system.name} seed {seed}", [sys.executable, __file__, *map(str, words)],
-               writable_folder(run_folder(options, plan_of(options, system, seed))), threads)
+def one_of_many(options, system, seed):
+    """The process of one run with these options, to be started when its turn comes."""
+    what = {} if options.data else {"system": system.name}
+    words = command.written(options, PARSER, ("seeds", "jobs"), seed=seed, **what)
+    folder = runs.writable_folder(run_folder(options, plan_of(options, system, seed)))
+    return jobs.Run(f"{system.name} seed {seed}", [sys.executable, __file__, *words], folder,
+                    one_thread=options.jobs > 1)
 
 
-def report_on(folders):
-    """The page on all finished runs under the folders."""
-    try:
-        return summary(load_results(folders))
-    except ValueError as error:
-        raise UserError(f"cannot report: {error}") from error
+def draw_schemes(layer_sizes, activation):
+    """Those of Figs. 1 to 9 that belong to no single run, by file name."""
+    import figures
+    return {"figure_1.png": figures.figure_1(layer_sizes, activation),
+            "figure_2.png": figures.figure_2(),
+            "figure_8.png": figures.figure_8(layer_sizes, activation)}
 
 
 if __name__ == "__main__":

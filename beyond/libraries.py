@@ -19,7 +19,8 @@ from unicodedata import normalize
 
 import numpy as np
 
-from checks import finite_array
+from regression import monomial_exponents, monomial_name, monomials
+from support.checks import finite_array
 
 
 @dataclass(frozen=True)
@@ -80,33 +81,6 @@ def expressions(inputs, texts):
 
 # ----------------------------------------------------------------------------------------- monomials
 
-def monomial_exponents(d, order):
-    """Exponents (p, d) of the monomials of d inputs, of degree 1 to order, e.g. (2, 0), (1, 1), (0, 2)."""
-    if not isinstance(order, (int, np.integer)) or order < 1:
-        raise ValueError(f"order must be a positive integer, got {order!r}")
-    return np.array([np.bincount(factors, minlength=d)
-                     for degree in range(1, order + 1)
-                     for factors in combinations_with_replacement(range(d), degree)])
-
-
-def monomials(x, exponents):
-    """Values (n, p): each monomial is one of a degree less times one input, and that one is already there.
-
-    exponents: those of monomial_exponents, or zeros and then those.
-    """
-    columns = np.empty((len(exponents), len(x)))
-    place = {}
-    for j, powers in enumerate(map(tuple, exponents)):
-        place[powers] = j
-        if not any(powers):
-            columns[j] = 1
-            continue
-        last = max(i for i, power in enumerate(powers) if power)
-        lower = powers[:last] + (powers[last] - 1,) + powers[last + 1:]
-        columns[j] = columns[place[lower]] * x[:, last] if any(lower) else x[:, last]
-    return columns.T
-
-
 def monomial_gradients(x, exponents):
     """Derivatives (n, p, d): that of x^a y^b by x is a x^(a-1) y^b."""
     powers = np.stack([np.ones_like(x), *np.cumprod(np.repeat(x[None], exponents.max(initial=1), axis=0), axis=0)])
@@ -117,11 +91,6 @@ def monomial_gradients(x, exponents):
             others = [powers[power - 1, :, i] if k == i else factor for k, factor in enumerate(factors)] if power else [0]
             gradients[:, j, i] = power * np.prod(others, axis=0)
     return gradients
-
-
-def monomial_name(inputs, powers):
-    """Name of a monomial, e.g. "t^2" or "x*y"."""
-    return "*".join(name if power == 1 else f"{name}^{power}" for name, power in zip(inputs, powers) if power)
 
 
 # --------------------------------------------------------------------------------- typed expressions

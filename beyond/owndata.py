@@ -13,14 +13,16 @@ known, the invariants are not.
 """
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-import regression
-from features import Expression, polynomial
-from files import digest, load_arrays
-from physics import System
+from beyond.libraries import Expression, rational
+from physics import System, derangement
+from siamese import SiameseNetwork
+from support.checks import UserError, finite_array
+from support.files import digest, load_arrays
 
 GROUP_COLUMNS = ("event", "orbit", "experiment", "group")
 TEST_SHARE = 0.1                        # of the groups; they take no part in the training
@@ -30,12 +32,80 @@ MOST_COLUMNS = 40                       # a polynomial of order 2 in them has 86
 STILL = 0.01                            # share of its variance within groups below which a column tells groups apart by itself
 
 
-def load_system(path, group_column=None, known=()):
-    """The System of a data file, with the typed expressions `known` as its known invariants.
+@dataclass(frozen=True)
+class OwnData(System):
+    """A system whose pairs come from a user's file; some of its classes are kept for the test set."""
+    draw: object = None                                 # PairsOf the classes to train on
+    draw_test: object = None                            # and of those to test on
+    centre: np.ndarray | None = None                    # (inputs,), mean of each column
+    scale: np.ndarray | None = None                     # (inputs,), its standard deviation
+    fingerprint: str = ""                               # of the file
+    notes: tuple = ()                                   # what a reader of results should know
 
-    Raises ValueError, in words for the user, if the file cannot be used, OSError if it cannot be read.
+    def pairs(self, n, rng, test=False):
+        """n equivalent pairs, and for each the number of another of a different class."""
+        partner = derangement(n, rng)
+        x, x_prime, classes = (self.draw_test if test else self.draw)(n, rng)
+        return x, x_prime, apart(partner, classes, rng)
+
+    @property
+    def own(self):
+        """What a plan for these data has that the paper's systems do not need."""
+        about = {"data": self.fingerprint, "inputs": list(self.inputs),
+                 "known": list(self.invariants), "fixed": list(self.fixed)}
+        return {"network_class": ScaledNetwork, "about": about, "notes": self.notes,
+                "network_options": {"centre": self.centre, "scale": self.scale}}
+
+
+class ScaledNetwork(SiameseNetwork):
+    """A SiameseNetwork that sees (x - centre) / scale, each (d,), for columns in units of any kind."""
+
+    def __init__(self, layer_sizes, *arguments, centre, scale, **options):
+        super().__init__(layer_sizes, *arguments, **options)
+        self.centre = finite_array("centre", centre, self.layer_sizes[0])
+        self.scale = finite_array("scale", scale, self.layer_sizes[0])
+
+    def inputs(self, x):
+        return (x - self.centre) / self.scale
+
+    def input_gradient(self, x):
+        return super().input_gradient(x) / self.scale
+
+    def saved(self):
+        return {**super().saved(), "centre": self.centre, "scale": self.scale}
+
+    @classmethod
+    def restored(cls, saved):
+        return super().restored(saved, centre=saved["centre"], scale=saved["scale"])
+
+
+def apart(partner, classes, rng):
+    """Partners (n,), each one of the same class (classes: (n,)) replaced by one of another.
+
+    Raises ValueError if one class holds everything.
     """
-    path = Path(path)
+    if np.ptp(classes) == 0:
+        raise ValueError("there must be two groups or more to make different pairs")
+    partner = partner.copy()
+    while len(same := np.flatnonzero(classes[partner] == classes)):
+        partner[same] = rng.integers(0, len(classes), len(same))
+    return partner
+
+
+def load_system(path, group_column=None, known=()):
+    """The OwnData of a file, with the typed expressions `known` as its known invariants.
+
+    Raises UserError if the file cannot be read or used.
+    """
+    try:
+        return _load_system(Path(path), group_column, known)
+    except OSError as error:
+        raise UserError(f"cannot read --data {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"cannot use --data: {error}") from error
+
+
+def _load_system(path, group_column, known):
     if path.suffix.lower() == ".npz":
         if group_column:
             raise ValueError(f"{path} has no columns of groups to name by --group {group_column}; that is for .csv files")
@@ -56,17 +126,21 @@ def load_system(path, group_column=None, known=()):
             expression(observations.astype(np.float32))                 # as the run sees them
     except ValueError as error:                         # here, not after the training
         raise ValueError(f"{path} with these --known: {error}") from error
-    invariants = {name: lambda x, expression=expression: expression(x)[0] for name, expression in known.items()}
-    gradients = {name: lambda x, expression=expression: expression(x)[1] for name, expression in known.items()}
+    invariants = {name: lambda x, expression=expression: expression(x)[0]
+                  for name, expression in known.items()}
     centre, scale = observations.mean(axis=0), observations.std(axis=0)
-    fixed = tuple(name for name, expression in known.items() if is_fixed(*expression(observations), scale))
-    if not are_independent([gradients[name](observations[:1000]) * scale for name in fixed]):
-        raise ValueError(f"{path} with these --known: {', '.join(fixed)} fix one thing twice; leave out one of them")
-    return System(path.name, path.name, tuple(names), PairsOf(*train), invariants, gradients=gradients, fixed=fixed,
-                  sample_test=PairsOf(*test), centre=centre, scale=scale, fingerprint=digest(path.read_bytes()),
-                  features=("polynomial", "rational") if has_radius(observations, names) else ("polynomial",),
-                  train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]),
-                  notes=tuple(notes(observations, groups, names, centre, scale, pairs[0], bool(fixed))))
+    fixed = tuple(name for name, expression in known.items()
+                  if is_fixed(*expression(observations), scale))
+    normals = [known[name](observations[:1000])[1] * scale for name in fixed]
+    if not are_independent(normals):
+        raise ValueError(f"{path} with these --known: {', '.join(fixed)} fix one thing twice; "
+                         "leave out one of them")
+    return OwnData(
+        path.name, path.name, tuple(names), None, invariants, fixed=fixed,
+        train_pairs=min(MOST_PAIRS, pairs[0]), test_pairs=min(MOST_PAIRS // 10, pairs[1]),
+        draw=PairsOf(*train), draw_test=PairsOf(*test), centre=centre, scale=scale,
+        fingerprint=digest(path.read_bytes()),
+        notes=tuple(notes(observations, groups, names, centre, scale, pairs[0])))
 
 
 def is_fixed(values, gradients, scale):
@@ -82,10 +156,10 @@ def are_independent(normals):
     return bool(np.median(np.linalg.eigvalsh(unit.transpose(0, 2, 1) @ unit)[:, 0]) > 1e-6)
 
 
-def notes(observations, groups, names, centre, scale, pairs, fixed):
+def notes(observations, groups, names, centre, scale, pairs):
     """What a reader of results on these data should know, a sentence each.
 
-    pairs: how many there are to train on; fixed: whether the user gave what is fixed.
+    pairs: how many there are to train on.
     """
     if pairs < FEW_PAIRS:
         yield f"There are only {pairs} pairs to train on; what is found may not be reliable."
@@ -99,40 +173,6 @@ def notes(observations, groups, names, centre, scale, pairs, fixed):
     if still:
         yield (f"Hardly changing within a group, beside what it does from group to group: {', '.join(still)}. Each is an invariant by "
                "itself. Leave out time stamps and running numbers; other columns may be observed too briefly.")
-    bound = [] if fixed else bound_columns(observations, groups, names, centre, scale)
-    if bound:
-        yield (f"Bound by a relation that all observations satisfy, or nearly: {', '.join(bound)}. A search may count an invariant too "
-               "many: give the relation by --known, or leave out a column that was computed from others.")
-
-
-def bound_columns(observations, groups, names, centre, scale):
-    """Names of the columns that a quadratic relation binds which all observations (N, d) satisfy, or nearly.
-
-    [] if there is none, and where columns are too many, or groups (N,) too few, to tell.
-    """
-    some = np.random.default_rng(0).permutation(len(observations))[:20_000]
-    z = (observations[some] - centre) / scale
-    usable = [i for i, column in enumerate(z.T) if len(np.unique(column)) > 2]      # two values satisfy a relation by themselves
-    library = polynomial([names[i] for i in usable], 2) if len(usable) > 1 else None
-    if library is None or len(library.names) > min(300, len(np.unique(groups))):
-        return []
-    # Of columns that nearly agree, powers of the difference would all pass for constant: first all directions get one size.
-    variances, axes = np.linalg.eigh(np.cov(z[:, usable].T))
-    whitening = axes / np.sqrt(np.maximum(variances, 1e-4))
-    white = z[:, usable] @ whitening
-    relations = regression.constant_combinations(library, white)
-    if not relations.size:
-        return []
-    gradients = whitening @ (library.gradients(white[:1000]).transpose(0, 2, 1) @ relations)
-    share = np.sum(gradients**2, axis=(0, 2)) / np.sum(gradients**2)
-    bound = [names[i] for i, part in zip(usable, share) if part > 0.01]
-    return bound if len(bound) > 1 else []
-
-
-def has_radius(observations, names):
-    """Whether there are positions x, y, maybe z, none at the origin, where features over r are infinite, and no other r."""
-    position = [i for i, name in enumerate(names) if name in ("x", "y", "z")]
-    return {"x", "y"} <= set(names) and "r" not in names and bool(np.all(np.any(observations[:, position].astype(np.float32) != 0, axis=1)))
 
 
 class PairsOf:

@@ -11,9 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 import physics
-from reading import LEARNED
+from beyond import comparison
+from beyond.owndata import OwnData, apart
+from siamese import Schedule
 
-INDEPENDENT = 0.1                       # least independence of an f from those before it that counts as one more invariant
+# One training of several: the rate falls faster than in quick, so that the accuracies, which decide how
+# many invariants there are, do not depend on where the training ends.
+SCHEDULE, PAIRS = Schedule(learning_rate=4.0, epochs=40, decay=0.9), 20_000
+INDEPENDENT = 0.1                       # least independence of an f from those before it
 NEIGHBOURS = 5                          # a partner is drawn among so many of the nearest
 
 
@@ -24,9 +29,10 @@ class Step:
     train_accuracy: float
     test_accuracy: float
     independence: float                 # see `independence`; 1 for the first
+    found: bool                         # whether it is one more invariant
 
 
-def search(sets, learn, most, normals=lambda x: []):
+def search(sets, learn, most, learned, normals=lambda x: []):
     """Steps of the search for all invariants of the system that these pairs are of.
 
     sets: training and test set, each two arrays (n, d) of equivalent observations, and maybe their groups (n,).
@@ -42,17 +48,30 @@ def search(sets, learn, most, normals=lambda x: []):
         train, test = [with_negatives(*pairs, networks=networks, seed=number) for pairs in sets]
         network = learn(number, train, test)
         x = sets[1][0]
-        step = Step(network, network.evaluate(*train)[1], network.evaluate(*test)[1],
-                    independence([*networks, network], x, normals(x)))
+        accuracies = [float(network.evaluate(*pairs)[1]) for pairs in (train, test)]
+        independent = independence([*networks, network], x, normals(x))
+        found = accuracies[1] >= learned and independent >= INDEPENDENT
+        step = Step(network, *accuracies, independent, found)
         yield step
-        if not is_invariant(step):
+        if not step.found:
             return
         networks.append(network)
 
 
-def is_invariant(step):
-    """Whether a step of the search found one more invariant: the stopping rule."""
-    return step.test_accuracy >= LEARNED and step.independence >= INDEPENDENT
+def equivalent(system, n, rng, test):
+    """n equivalent pairs x, x_prime (n, d), and their classes (n,) where the system has such."""
+    if isinstance(system, OwnData):
+        return (system.draw_test if test else system.draw)(n, rng)
+    return system.sample(n, rng)
+
+
+def in_figures(step, system, sets):
+    """The step as a result keeps it."""
+    x, x_test = sets[0][0], sets[1][0]
+    f, f_test = step.network.f(x), step.network.f(x_test)
+    return {"train_accuracy": step.train_accuracy, "test_accuracy": step.test_accuracy,
+            "independence": step.independence, "found": step.found,
+            "on_invariants": comparison.explained(system, x, f, x_test, f_test)}
 
 
 def with_negatives(x, x_prime, groups=None, networks=(), seed=0):
@@ -67,7 +86,7 @@ def with_negatives(x, x_prime, groups=None, networks=(), seed=0):
         known = np.concatenate([network.bottleneck(x_prime) for network in networks], axis=1)
         partner = indistinguishable(known, groups, rng)
     else:
-        partner = physics.apart(physics.derangement(len(x), rng), groups, rng)
+        partner = apart(physics.derangement(len(x), rng), groups, rng)
     return np.concatenate([x, x]), np.concatenate([x_prime, x_prime[partner]]), np.repeat([0.0, 1.0], len(x))
 
 
@@ -98,18 +117,22 @@ def indistinguishable(known, groups, rng):
 def independence(networks, x, normals=()):
     """How independent the last network's f is of the others, at observations x (n, d): from 0 to 1.
 
-    The part of the unit gradient of the last that is at right angles to the gradients of all others: the
-    median over the observations of its length. Gradients are those by x / scale, as the networks see x, so that
-    units have no part in it. Zero means that the rank of the Jacobian is not full, and the last f is a function
-    of the others.
-    normals: gradients (n, d) of what has one value in all observations. Only changes of f along the surface on
-        which the observations lie count.
+    It is the part of the unit gradient of the last that is at right angles to the gradients of all
+    others: the median over the observations of its length. Each column is measured by its standard
+    deviation, so that units have no part in it. Zero means that the rank of the Jacobian is not full,
+    and the last f is a function of the others.
+    normals: gradients (n, d) of what has one value in all observations. Only changes of f along the
+        surface on which the observations lie count.
     """
-    *others, last = [network.input_gradient(x)[:, 0].astype(float) * network.scale for network in networks]
-    normals = [normal * networks[-1].scale for normal in normals]
+    scale = x.std(axis=0)
+    *others, last = [network.gradient(x) * scale for network in networks]
+    normals = [normal * scale for normal in normals]
     length = np.linalg.norm(across(last, normals), axis=1)
     some = length > 1e-6 * max(length.max(), 1e-300)
-    return float(np.median(np.linalg.norm(across(last, [*normals, *others]), axis=1)[some] / length[some])) if some.any() else 0.0
+    if not some.any():
+        return 0.0
+    left = np.linalg.norm(across(last, [*normals, *others]), axis=1)
+    return float(np.median(left[some] / length[some]))
 
 
 def across(vectors, directions):

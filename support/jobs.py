@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+from support.process import THREADS
+
 
 class Progress:
     """One line that updates in place on a terminal; elsewhere a plain line every ten seconds."""
@@ -66,8 +68,9 @@ def run_all(runs, at_once):
 class Run:
     """A command as a process that writes to the log.txt of its folder, and the last lines it wrote."""
 
-    def __init__(self, name, command, folder, environment):
-        self.name, self.command, self.folder, self.environment = name, command, folder, environment
+    def __init__(self, name, command, folder, one_thread):
+        self.name, self.command, self.folder = name, command, folder
+        self.environment = dict.fromkeys(THREADS, "1") if one_thread else {}
         self.process, self.progress, self.last = None, "starting", "no message"
 
     def start(self):

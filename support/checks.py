@@ -1,0 +1,29 @@
+"""Checks that all modules share: an argument or an option is right, or is refused in one sentence."""
+
+import numpy as np
+
+
+class UserError(Exception):
+    """Something that the user can mend; the command prints it as one sentence and returns 2."""
+
+
+def finite_array(name, array, *shape):
+    """The array in floating point, or a ValueError that names it if its shape or a value is not as it must be.
+
+    shape: one entry per axis, its length or, where that is free, its name: finite_array("x", x, "n", 4).
+    Whole numbers and truth values become float64, since small integers would wrap around.
+    """
+    array = np.asarray(array)
+    matches = array.ndim == len(shape) and all(
+        isinstance(want, str) or want == got for got, want in zip(array.shape, shape))
+    if not matches:
+        wanted = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+        raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
+    if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+        raise ValueError(f"{name} must hold finite real numbers only")
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+
+
+def on_host(array):
+    """The array as NumPy's, brought over from the GPU if it is there."""
+    return array if isinstance(array, np.ndarray) else array.get()

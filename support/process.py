@@ -1,0 +1,35 @@
+"""The process of the command: one thread, a quiet end when it is told to, text that any screen can show.
+
+Nothing here imports NumPy, whose threads are counted when it is imported.
+"""
+
+import os
+import signal
+import sys
+
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def prepare():
+    """Set up the process; to be called before NumPy is imported."""
+    # One thread, since products are rounded otherwise with two, and the same seed is to give the same
+    # bits. A setting of the user's own stands.
+    for variable in THREADS:
+        os.environ.setdefault(variable, "1")
+    for number in signals():
+        signal.signal(number, end)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="replace")                # a terminal that has no ² shows ?
+
+
+def signals():
+    """Ctrl-C, a cluster's SIGTERM, and the SIGHUP of a terminal that closes, where there is one."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def end(number, _):
+    """End without a traceback, and let what is saved now be undisturbed by a second signal."""
+    for again in signals():
+        signal.signal(again, signal.SIG_IGN)
+    sys.exit(128 + number)

@@ -1,0 +1,276 @@
+"""Results beside the paper: the report of one run, and the page of many (python train.py --report)."""
+
+from statistics import mean, stdev
+
+from support.page import Formula, Heading, Table, Text, markdown
+
+CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
+ON_INVARIANTS = (
+    "How much of f is explained by the known invariants that vary. Near 1 at order 1: f is this "
+    "invariant, or the mixture of those in the row, up to scale and offset. Near 1 at order 3 only: "
+    "f is a curved function of them. Below 0: worse than a constant.")
+
+
+# ----------------------------------------------------------------------------------------- one run
+
+def report(result, system=None):
+    """Markdown of one Result beside the paper's numbers.
+
+    system: the physics.System it is of, with what is published; None for a user's own data.
+    """
+    parts = report_of_search if result.steps is not None else report_of_run
+    return markdown([*parts(result, system)])
+
+
+def title_of(result, system):
+    return system.title if system else result.system
+
+
+def report_of_run(result, system):
+    """The parts of the report on one network."""
+    paper = system.published if system else None
+    yield Heading(f"{title_of(result, system)}: seed {result.seed}, schedule {result.schedule}")
+    yield Text(finding(result), strong=True)
+    yield from map(Text, result.notes)
+    yield from precision(result)
+    if result.settings:
+        settings = result.settings
+        yield Text(f"Network {'-'.join(map(str, settings['layer_sizes']))}, "
+                   f"{settings['train_pairs']} training pairs of each label, {result.epochs} epochs "
+                   f"from learning rate {settings['learning_rate']:g}.")
+    published = [f"{accuracy:.2f}" for accuracy in paper.accuracy or ()] if paper else []
+    yield Table((("accuracy", "this run", *["paper"] * bool(published)),
+                 ("training set", f"{result.train_accuracy:.3f}", *published[:1]),
+                 ("test set", f"{result.test_accuracy:.3f}", *published[1:])))
+    yield from hierarchy(result, paper)
+    yield from equations(result, paper)
+    for name, value in result.correlations.items():
+        yield Text(f"Correlation of f with {readable(name)}: {value:.4f}")
+    yield from on_invariants(result.on_invariants)
+
+
+def finding(result):
+    """One sentence or formula: what the network has learned."""
+    if not result.learned:
+        return ("No invariant was found: the network tells equivalent pairs from others "
+                "hardly better than chance.")
+    return result.formula or ("The network tells equivalent pairs from others, "
+                              "but no polynomial of few terms describes its f.")
+
+
+def precision(result):
+    """How far the terms of the formula agree, and what it leaves out."""
+    said = []
+    if result.formula_spread:
+        said.append(f"coefficients under a common factor agree within {result.formula_spread:.1%}")
+    name, share = result.formula_dropped or ("", 0.0)
+    if name:
+        said.append(f"the largest term left out, {readable(name)}, is {abs(share):.1%} "
+                    "of the first factor")
+    if said:
+        text = "; ".join(said)
+        yield Text(f"{text[0].upper()}{text[1:]}.")
+
+
+def hierarchy(result, paper):
+    """One of Tables I to V, beside the paper's."""
+    published = paper.r2 if paper else {}
+    about = (f"Table {paper.table}: R² of the regression on f." if published else
+             "R² of the regression on f; the paper gives none." if paper else
+             "R² of the regression on f.")
+    yield Text(about)
+    rows = [(order, *(f"{score:.4f}" for score in (*scores, *published.get(int(order), ()))))
+            for order, scores in result.r2.items()]
+    head = "order", "training", "test", *["paper, training", "paper, test"] * bool(published)
+    yield Table((head, *rows))
+    yield Text(f"Optimal order: {result.optimal_order or 'none'}.")
+
+
+def equations(result, paper):
+    """Both lines of the equation for f, ours and the paper's, where the paper has one."""
+    ours = "\n".join(filter(None, (f"f ≈ {result.polynomial['text']}", result.formula)))
+    if not paper or not paper.equation:
+        none = "; the paper has no equation here" if paper and paper.accuracy else ""
+        yield Text(f"Regression of order {result.optimal_order or 2}, seed {result.seed}{none}:")
+        yield Formula(ours)
+        return
+    yield Text(f"Eq. ({paper.equation}), seed {result.seed}:")
+    yield Formula(ours)
+    yield Text(f"Eq. ({paper.equation}), paper:")
+    yield Formula(f"f ≈ {paper.polynomial}\nf ≈ {paper.formula}")
+
+
+def on_invariants(scores):
+    """How much of f the known invariants explain."""
+    if not scores:
+        return
+    yield Text(ON_INVARIANTS)
+    head = "invariant", "R² of order 1, test", "of order 3, test", "correlation with f²"
+    yield Table((head, *((readable(name), f"{score['r2']:.4f}", f"{score['r2_cubic']:.4f}",
+                          "-" if score["correlation_of_square"] is None
+                          else f"{score['correlation_of_square']:.4f}")
+                         for name, score in scores.items())))
+
+
+def readable(name):
+    """The name of an invariant as in print."""
+    return name.replace("^2", "²")
+
+
+# --------------------------------------------------------------------------------- a search for all
+
+def report_of_search(result, system):
+    """The parts of the report on a search for all invariants."""
+    yield Heading(f"{title_of(result, system)}: all invariants, seed {result.seed}, "
+                  f"schedule {result.schedule}")
+    yield Text(f"{number_of(result.count)} found.", strong=True)
+    yield from map(Text, result.notes)
+    head = "step", "accuracy, training", "test", "independence", "found"
+    yield Table((head, *((i, f"{step['train_accuracy']:.3f}", f"{step['test_accuracy']:.3f}",
+                          f"{step['independence']:.2f}", "yes" if step["found"] else "no")
+                         for i, step in enumerate(result.steps, 1))))
+    for i, step in enumerate(result.steps, 1):
+        if step["found"]:
+            yield Heading(f"f_{i}", level=2)
+            yield from on_invariants(step["on_invariants"])
+
+
+def step_in_words(number, step):
+    """One line on one step of a search."""
+    accuracy = f"test accuracy {step['test_accuracy']:.3f}"
+    if step["found"]:
+        return f"Step {number}: found, {accuracy}."
+    return f"Step {number}: nothing new; {accuracy}, independence {step['independence']:.2f}."
+
+
+def number_of(count):
+    return f"{count} invariant{'' if count == 1 else 's'}"
+
+
+# --------------------------------------------------------------------------------------- many runs
+
+def summary(results, systems):
+    """One page of Markdown: every number the paper publishes beside those of the given results.
+
+    systems: {name: physics.System}.
+    """
+    if results[0].steps is not None:
+        return markdown([*summary_of_searches(results)])
+    found = {result.system: [each for each in results if each.system == result.system]
+             for result in results}
+    parts = [
+        Heading(f"The paper and this code, schedule {results[0].schedule}"),
+        Text("Ours are means over the seeds, with standard deviation and lowest value where there "
+             "are several; seeds that learned nothing, where others did, count for the lowest "
+             f"alone. \"Agrees\" means within {CLOSE} of the paper."),
+        Table((("experiment", "seeds", "test accuracy", "paper", "R² of order 2", "paper",
+                "f (first seed that learned)"),
+               *(overview(name, group, systems.get(name)) for name, group in found.items())))]
+    for name, group in found.items():
+        parts.append(Heading(f"{title_of(group[0], systems.get(name))} (`{name}`)", level=2))
+        parts += section(group, systems.get(name))
+    return markdown(parts)
+
+
+def overview(name, group, system):
+    """One row on an experiment: its accuracy, its R² and its f."""
+    learned = [result for result in group if result.learned]
+    counted = learned or group
+    f = (learned[0].formula or "-") if learned else "no invariant"
+    if len(learned) not in (0, len(group)):
+        f = f"{f}, in {len(learned)} of {len(group)} seeds"
+    paper = system.published if system else None
+    return (name, len(group), f"{mean(result.test_accuracy for result in counted):.3f}",
+            f"{paper.accuracy[1]:.2f}" if paper and paper.accuracy else "-",
+            f"{mean(result.r2['2'][1] for result in counted):.4f}",
+            f"{paper.r2[2][1]:.4f}" if paper and paper.r2 else "-", f)
+
+
+def section(group, system):
+    """All numbers of one experiment, ours and the paper's, and both lines of its equation."""
+    paper = system.published if system else None
+    learned = [result for result in group if result.learned]
+    counted = learned or group
+    yield Text(f"Seeds {', '.join(str(result.seed) for result in group)}.")
+    yield Table((("", "paper", "ours", "std", "lowest", ""),
+                 *(compared(*row, counted, group) for row in compared_numbers(group[0], paper))))
+    yield Text(f"Optimal order: {tally(result.optimal_order or 'none' for result in counted)}.")
+    spreads = [result.formula_spread for result in counted if result.formula]
+    if spreads:
+        yield Text(f"Coefficients under a common factor agree within {max(spreads):.1%} in the "
+                   f"{len(spreads)} of {len(counted)} runs that have such a formula.")
+    for known in counted[0].correlations:
+        values = [abs(result.correlations[known]) for result in counted]
+        yield Text(f"|Correlation| of f with {readable(known)}: mean {mean(values):.4f}, "
+                   f"from {min(values):.4f} to {max(values):.4f}.")
+    failed = len(group) - len(learned)
+    if failed:
+        yield Text(f"No invariant was found in {failed} of {len(group)} runs: the network tells "
+                   "equivalent pairs from others hardly better than chance."
+                   + (" They count for the lowest values alone." if learned else ""))
+    yield from equations(counted[0], paper)
+    yield from on_invariants_over_seeds(learned)
+    yield Text("Every seed:")
+    yield Table((("seed", "accuracy, test", "R² of order 2, test", "f"),
+                 *((result.seed, f"{result.test_accuracy:.4f}", f"{result.r2['2'][1]:.4f}",
+                    result.formula or "-" if result.learned else "no invariant")
+                   for result in group)))
+
+
+def compared_numbers(result, paper):
+    """(name, function of a result, the paper's number, digits) of all that the paper publishes."""
+    accuracies = (paper.accuracy if paper else None) or (None, None)
+    for which, key, published in zip(("training", "test"), ("train", "test"), accuracies):
+        yield (f"accuracy, {which}", lambda each, key=key: getattr(each, f"{key}_accuracy"),
+               published, 2)
+    for order in result.r2:
+        for i, which in enumerate(("training", "test")):
+            published = paper.r2[int(order)][i] if paper and paper.r2 else None
+            yield (f"R² of order {order}, {which}",
+                   lambda each, order=order, i=i: each.r2[order][i], published, 4)
+
+
+def compared(name, value, published, digits, counted, group):
+    """One row: the paper's number, ours over the runs that count, the lowest of all, the verdict."""
+    values = [value(result) for result in counted]
+    row = [name, "-" if published is None else f"{published:.{digits}f}", f"{mean(values):.4f}",
+           f"{stdev(values):.4f}" if len(values) > 1 else "-",
+           f"{min(map(value, group)):.4f}" if len(group) > 1 else "-"]
+    if published is None:
+        return (*row, "")
+    difference = mean(values) - published
+    return (*row, "agrees" if abs(difference) <= CLOSE else "higher" if difference > 0 else "lower")
+
+
+def tally(values):
+    """How often each value comes: "2 in 9 of 10, none in 1 of 10"."""
+    values = [str(value) for value in values]
+    return ", ".join(f"{value} in {values.count(value)} of {len(values)}"
+                     for value in sorted(set(values)))
+
+
+def on_invariants_over_seeds(learned):
+    """How much of f the known invariants explain: means and extremes over the seeds that learned."""
+    if not learned or not learned[0].on_invariants:
+        return
+    yield Text(f"Over the seeds: {ON_INVARIANTS[0].lower()}{ON_INVARIANTS[1:]}")
+    rows = []
+    for name in learned[0].on_invariants:
+        scores = [result.on_invariants[name] for result in learned]
+        figures = [f"{statistic(score[key] for score in scores):.4f}"
+                   for key in ("r2", "r2_cubic") for statistic in (mean, min, max)]
+        squares = [score["correlation_of_square"] for score in scores]
+        span = "-" if None in squares else f"{min(squares):.2f} to {max(squares):.2f}"
+        rows.append((readable(name), *figures, span))
+    yield Table((("invariant", "R² of order 1, test: mean", "lowest", "highest", "of order 3: mean",
+                  "lowest", "highest", "correlation with f²"), *rows))
+
+
+def summary_of_searches(results):
+    """The parts of the page on searches: their counts and the accuracy of each step."""
+    yield Heading(f"All invariants, schedule {results[0].schedule}")
+    yield Table((("system", "seed", "found", "test accuracy of each step", "independence"),
+                 *((result.system, result.seed, result.count,
+                    ", ".join(f"{step['test_accuracy']:.3f}" for step in result.steps),
+                    ", ".join(f"{step['independence']:.2f}" for step in result.steps))
+                   for result in results)))

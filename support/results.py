@@ -1,0 +1,107 @@
+"""What a run found, as a record with named fields: result.json, written and read back."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from support.files import check_seal, sealed, write
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: a network that was read off, or, with `steps`, a search for all invariants."""
+    system: str
+    seed: int
+    schedule: str
+    settings: dict = field(default_factory=dict)
+    versions: dict = field(default_factory=dict)
+    notes: tuple = ()                   # what a reader of results on these data should know
+    epochs: int = 0
+    seconds: float = 0.0
+    learned: bool | None = None         # whether the network tells pairs apart
+    train_accuracy: float | None = None
+    test_accuracy: float | None = None
+    r2: dict = field(default_factory=dict)                  # {order: (training, test)}
+    optimal_order: int | None = None
+    polynomial: dict = field(default_factory=dict)          # terms, intercept, text
+    formula: str | None = None
+    formula_spread: float | None = None
+    formula_dropped: tuple | None = None
+    correlations: dict = field(default_factory=dict)        # {known invariant: of f with it}
+    on_invariants: dict = field(default_factory=dict)       # {known invariants: R^2 of f on them}
+    count: int | None = None                                # of a search
+    steps: tuple | None = None                              # of a search, a dict each
+    files: dict = field(default_factory=dict)               # digests of the files beside it
+    sha256: str = ""
+
+
+def save_result(result, folder, beside):
+    """Write result.json, with the digests of the files `beside` it in the folder and its own."""
+    content = {name: value for name, value in asdict(result).items() if value is not None}
+    del content["sha256"]
+    content = sealed(content, folder, beside)
+    write(Path(folder) / "result.json",
+          lambda file: json.dump(content, file, indent=1, ensure_ascii=False))
+
+
+def load_result(path):
+    """The Result in a file; ValueError that names the file if it is damaged or was altered."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        known = {each.name for each in fields(Result)}
+        result = Result(**{name: value for name, value in content.items() if name in known})
+        _check(result)
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged or of another program or version "
+                         f"({type(error).__name__}: {error})") from error
+    check_seal(path, content)
+    return result
+
+
+def _check(result):
+    """Raise if a field that a report needs is missing or of another kind."""
+    int(result.seed), str(result.system), dict(result.settings)
+    if result.steps is None:
+        float(result.train_accuracy), float(result.test_accuracy)
+        result.polynomial["text"], result.polynomial["terms"], result.polynomial["intercept"]
+        [float(score) for scores in result.r2.values() for score in scores]
+    for step in result.steps or ():
+        float(step["test_accuracy"]), float(step["independence"]), bool(step["found"])
+
+
+def load_results(paths, order):
+    """Results of all finished runs under the given folders, by system, as in `order`, and seed.
+
+    Raises ValueError, naming the file, if there are none, if one is damaged or altered, if a run is
+    there twice, or if schedules are mixed, or settings among the seeds of a system.
+    """
+    results, order = {}, list(order)
+    for path in map(Path, paths):
+        files = sorted(path.rglob("result.json")) if path.is_dir() else []
+        if not files:
+            raise ValueError(f"{path} is no folder that holds a result.json; give folders of finished runs")
+        for file in files:
+            result = load_result(file)
+            name = result.system
+            key = order.index(name) if name in order else len(order), name, result.seed
+            _check_together(file, result, list(results.values()), key in results)
+            results[key] = result
+    return [results[key] for key in sorted(results)]
+
+
+def _check_together(file, result, others, twice):
+    """ValueError that names the file if a result cannot stand on one page with the others."""
+    first = others[0] if others else result
+    alike = next((other for other in others if other.system == result.system), result)
+    if (result.steps is None) != (first.steps is None):
+        kind = "one run" if result.steps is None else "a search for all invariants"
+        raise ValueError(f"{file} is {kind}, others are not; report them apart")
+    if twice:
+        raise ValueError(f"{file} is a second run of {result.system} with seed {result.seed}; "
+                         "give one of them")
+    if result.schedule != first.schedule:
+        raise ValueError(f"{file} has the schedule {result.schedule}, others have {first.schedule}; "
+                         "report them apart")
+    if result.settings != alike.settings:
+        raise ValueError(f"{file} has other settings than another seed of {result.system}; "
+                         "report them apart")

@@ -1,0 +1,134 @@
+"""The folder of a run: made, held by one process, shown if it is finished, filled when the run ends.
+
+A folder is complete when it holds result.json; until then it holds a checkpoint, from which the same
+command goes on. Only files that a run makes, under their exact names, are ever removed.
+"""
+
+import csv
+import re
+
+from support import checkpoints
+from support.checks import UserError
+from support.files import sole_user, write
+from support.results import load_result, save_result
+
+STEP = re.compile(r"step-\d+")                          # folders with the checkpoints of a search
+NETWORK = re.compile(r"f_\d+\.npz")                     # its networks
+
+
+def carry_out(run, plan, folder, show, fresh=False):
+    """Let run(plan, folder) carry out a run in its folder, which exists, and clean up.
+
+    Started again after an interruption, it goes on where it was; a finished run is only shown, by
+    show(result). With `fresh` it starts over. Raises UserError if the folder is in use, cannot be
+    written, or holds a run of other settings.
+    """
+    try:
+        with sole_user(folder):
+            remove(remains(folder))
+            if fresh:
+                remove(states(folder) + finished(folder))
+            if not shown(folder, plan, show):
+                run(plan, folder)
+            remove(states(folder))
+            for place in steps(folder):
+                if not any(place.iterdir()):
+                    place.rmdir()
+    except BlockingIOError as error:
+        raise UserError(f"{folder} is in use by another run; wait for its end or give another --out") from error
+
+
+def steps(folder):
+    """The folders of a search's steps, which hold checkpoints."""
+    return [place for place in folder.iterdir() if place.is_dir() and STEP.fullmatch(place.name)]
+
+
+def states(folder):
+    """The checkpoints of a run and of the steps of a search."""
+    return [place / name for place in [folder, *steps(folder)] for name in checkpoints.NAMES]
+
+
+def finished(folder):
+    """What a finished run leaves that an unfinished one must not have."""
+    return [folder / "result.json"] + [path for path in folder.iterdir() if NETWORK.fullmatch(path.name)]
+
+
+def remains(folder):
+    """What a process that was killed while it wrote has left under temporary names."""
+    names = {*checkpoints.NAMES, "result.json", "report.md", "history.csv", "model.npz"}
+    return [path for place in [folder, *steps(folder)] for path in place.glob("*.part")
+            if path.stem in names or NETWORK.fullmatch(path.stem) or path.stem.endswith(".png")]
+
+
+def remove(paths):
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def shown(folder, plan, show):
+    """Show this run if the folder holds it, finished, and return whether it does.
+
+    Raises UserError if the folder holds another run, which this one would overwrite, or a damaged one.
+    """
+    path = folder / "result.json"
+    if not path.exists():
+        return False
+    try:
+        kept = load_result(path)
+    except ValueError as error:
+        raise UserError(f"{error}; --fresh starts the run over, --model reads its network again") from error
+    identity = {**kept.settings, "system": kept.system, "seed": kept.seed}
+    other = checkpoints.other_settings(identity, plan.identity)
+    if other:
+        raise UserError(f"{folder} holds a finished run of other settings ({other}); "
+                        "give another --out, or --fresh to replace it")
+    print(f"{show(kept)}\n{folder} holds this run, finished; --fresh would start it over.")
+    return True
+
+
+def keep(folder, result, text, networks, history, figures):
+    """Write the files of a finished run: {file name: network}, {column: values}, {file name: figure}.
+
+    Raises UserError if they cannot be written.
+    """
+    try:
+        for name, network in networks.items():
+            network.save(folder / name)
+        write(folder / "history.csv", lambda file: write_history(file, history))
+        write(folder / "report.md", lambda file: file.write(text))
+        for name, figure in figures.items():
+            write(folder / name, figure.savefig, binary=True)
+        # Last, so that a folder with a result is complete. Report and figures follow from what is sealed.
+        save_result(result, folder, (*networks, "history.csv"))
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
+                        "make room there and start again") from error
+    names = sorted([*figures, *networks, "history.csv", "report.md", "result.json"])
+    print(f"\n{text}\nWritten to {folder}: {', '.join(names)}.")
+
+
+def keep_page(folder, text, figures):
+    """Write the page on many runs, and {file name: figure}."""
+    write(folder / "report.md", lambda file: file.write(text))
+    for name, figure in figures.items():
+        write(folder / name, figure.savefig, binary=True)
+    print(f"\n{text}\nWritten to {folder}: {', '.join(sorted([*figures, 'report.md']))}.")
+
+
+def write_history(file, history):
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(history)
+    table.writerows(zip(*history.values()))
+
+
+def writable_folder(folder):
+    """Make the folder before any work is done; UserError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / "writable.part"
+        probe.touch()
+        probe.unlink(missing_ok=True)                   # another run that starts here may have been faster
+    except OSError as error:
+        raise UserError(f"cannot write to --out {folder}: {error.strerror}; "
+                        "give a folder that can be written") from error
+    return folder
