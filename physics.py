@@ -38,25 +38,49 @@ class System:
     test_pairs: int = 5_000
 
     def pairs(self, n, rng, test=False):
-        """n equivalent pairs x, x_prime (n, inputs), and for each the number (n,) of another pair.
+        """n equivalent pairs and others that are not, as Pairs; ValueError if n < 2.
 
         test: whether they are for the test set, which some systems draw elsewhere.
         """
         partner = derangement(n, rng)
-        return *self.sample(n, rng), partner
+        return Pairs(*self.sample(n, rng), partner)
 
 
 # -------------------------------------------------------------------------------- pairs and seeds
 
-def labelled_pairs(system, n, rng, test=False):
+@dataclass(frozen=True)
+class Pairs:
+    """Equivalent pairs x, x_prime, each (n, inputs), and for each another one, `partner` (n,).
+
+    With the partner's x_prime, x makes a different pair: the second members are exchanged (section II).
+    classes: (n,), what each pair is of, where several are of one class; None where all differ.
+    """
+    x: np.ndarray
+    x_prime: np.ndarray
+    partner: np.ndarray
+    classes: np.ndarray | None = None
+
+    def labelled(self):
+        """All pairs x, x_prime (2n, inputs) with labels y (2n,): first n with y = 0, then y = 1."""
+        first, second, y = self.compared()
+        observations = np.concatenate([self.x, self.x_prime])
+        return observations[first], observations[second], y
+
+    def compared(self):
+        """The same pairs as numbers of rows of x and, below them, x_prime: first, second, y (2n,)."""
+        n = len(self.x)
+        own = np.arange(n)
+        second = np.concatenate([own, self.partner])
+        return np.concatenate([own, own]), n + second, np.repeat([0.0, 1.0], n)
+
+
+def labelled_pairs(system, n, rng):
     """n equivalent and n different pairs x, x_prime (2n, inputs), with labels y (2n,).
 
     The first n are equivalent, y = 0 (section II). In the others, y = 1, the second members are
     exchanged among the pairs. Raises ValueError if n < 2.
     """
-    x, x_prime, partner = system.pairs(n, rng, test)
-    y = np.repeat([0.0, 1.0], n)
-    return np.concatenate([x, x]), np.concatenate([x_prime, x_prime[partner]]), y
+    return system.pairs(n, rng).labelled()
 
 
 def seed_streams(seed):
@@ -65,11 +89,10 @@ def seed_streams(seed):
 
 
 def sample_sets(system, stream, train_pairs):
-    """Training and test set (x, x_prime, y), independent of each other, in single precision."""
+    """Pairs to train on and to test on, independent of each other."""
     for_training, for_test = map(np.random.default_rng, stream.spawn(2))
-    train = labelled_pairs(system, train_pairs, for_training)
-    test = labelled_pairs(system, system.test_pairs, for_test, test=True)
-    return [tuple(array.astype(np.float32) for array in pairs) for pairs in (train, test)]
+    return (system.pairs(train_pairs, for_training),
+            system.pairs(system.test_pairs, for_test, test=True))
 
 
 def derangement(n, rng):
@@ -224,6 +247,7 @@ def hamiltons_equations(state):
 
 
 BLOCK = 4096            # orbits that solve_ivp follows together; its sixteen stages fit the cache
+ASTRAY = 1000           # derivatives not finite until it gives up; it takes back the steps there
 
 
 def evolve(state, duration, equations=hamiltons_equations):
@@ -248,9 +272,15 @@ def _evolve(state, duration, equations):
     """One block of evolve, in one call of solve_ivp."""
     from scipy.integrate import solve_ivp           # here, since only orbits need it and it is slow
     start = np.ascontiguousarray(state.T)
+    astray = 0
 
     def derivative(_, flat):                        # every duration is stretched to 1
-        return (duration * equations(flat.reshape(start.shape))).ravel()
+        nonlocal astray
+        rates = (duration * equations(flat.reshape(start.shape))).ravel()
+        astray += not np.isfinite(rates).all()
+        if astray > ASTRAY:
+            raise RuntimeError("the orbits could not be integrated: a derivative is not finite")
+        return rates
 
     # The solver's error is a mean over all orbits; so low a tolerance keeps the worst one to 1e-8.
     solution = solve_ivp(derivative, (0, 1), start.ravel(), method="DOP853", t_eval=[1.0],

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -36,8 +37,6 @@ from support.results import Result, load_results
 LEARNED = 0.7                           # test accuracy below which nothing was found to tell pairs by
 HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
-# Where at rate 4 f is less straight over the invariant (docs/audit.md).
-QUICK_RATES = {"cp": 3.0, "em": 2.0, "em-fixed": 2.0}
 
 
 @dataclass(frozen=True)
@@ -106,11 +105,13 @@ def find_one(plan, folder):
     data, initial, batches = physics.seed_streams(plan.seed)
     train, test = physics.sample_sets(plan.system, data, plan.train_pairs)
     network = plan.network(initial)
-    training = Training(network, train, test, plan.schedule, batches)
+    pairs = (ExchangedPairs(network, train.x, train.x_prime, train.classes)
+             if plan.schedule.exchange else FixedPairs(network, *train.labelled()))
+    training = Training(network, pairs, test, plan.schedule, batches)
     seconds_before = carry_on(training, folder, plan.identity)
     findings = {"epochs": len(training.history["epoch"]), **read_off(plan.system, network, train, test)}
-    return Found(findings, {"model.npz": network}, draw(plan.system, network, test, training.history),
-                 training.history, seconds_before)
+    figures = draw(plan.system, network, test.x, training.history)
+    return Found(findings, {"model.npz": network}, figures, training.history, seconds_before)
 
 
 def read_off(system, network, train, test):
@@ -118,17 +119,18 @@ def read_off(system, network, train, test):
 
     The regression is done on the first observation of every equivalent pair, training and test.
     """
-    x, x_test = [pairs[0][pairs[2] == 0].astype(np.float64) for pairs in (train, test)]
-    f, f_test = network.f(x), network.f(x_test)
-    reading = regression.read_off(network.inputs(x), f, network.inputs(x_test), f_test, system.inputs)
-    test_accuracy = float(network.evaluate(*test)[1])
-    learned = test_accuracy >= LEARNED
+    f, f_test = network.f(train.x), network.f(test.x)
+    reading = regression.read_off(network.inputs(train.x), f, network.inputs(test.x), f_test,
+                                  system.inputs)
+    train_accuracy, test_accuracy = [evaluated(network, *test_set(network, pairs))[1]
+                                     for pairs in (train, test)]
+    learned = bool(test_accuracy >= LEARNED)
     formula = reading.formula if learned else None
     polynomial = reading.polynomial
     return {
         "learned": learned,
-        "train_accuracy": float(network.evaluate(*train)[1]),
-        "test_accuracy": test_accuracy,
+        "train_accuracy": float(train_accuracy),
+        "test_accuracy": float(test_accuracy),
         "r2": {str(order): each.r2 for order, each in reading.polynomials.items()},
         "optimal_order": reading.optimal_order,
         "polynomial": {"terms": polynomial.terms, "intercept": polynomial.intercept,
@@ -136,19 +138,18 @@ def read_off(system, network, train, test):
         "formula": str(formula) if formula else None,
         "formula_spread": formula.spread if formula else None,
         "formula_dropped": formula.dropped if formula else None,
-        "correlations": {name: regression.correlation(invariant(x_test), f_test)
+        "correlations": {name: regression.correlation(invariant(test.x), f_test)
                          for name, invariant in system.invariants.items()},
-        "on_invariants": comparison.explained(system, x, f, x_test, f_test),
+        "on_invariants": comparison.explained(system, train.x, f, test.x, f_test),
     }
 
 
-def draw(system, network, test, history):
-    """The run's figures by file name."""
+def draw(system, network, x, history):
+    """The run's figures by file name, with f at observations x (n, d)."""
     import figures                                      # here, since Matplotlib takes long to import
     drawn = {"figure_9.png": figures.figure_9(history)}
     if system.name in figures.OF_SYSTEM:
         number, figure = figures.OF_SYSTEM[system.name]
-        x = test[0][test[2] == 0].astype(np.float64)
         drawn[f"figure_{number}.png"] = figure(x, network.f(x), system.invariants)
     return drawn
 
@@ -193,11 +194,72 @@ def versions():
 
 # -------------------------------------------------------------------------- training by Appendix B
 
+class FixedPairs:
+    """The paper's training set: labelled pairs, which come in a new order at each epoch.
+
+    x, x_prime: (n, d); y: (n,). A batch is some of them by number: its rows are its x, and below
+    them its x'. `compared` says which of these rows make a pair, and with which label.
+    """
+    pairs_of_one = 1                    # compared pairs for each pair of a batch
+
+    def __init__(self, network, x, x_prime, y):
+        x, x_prime, self.y = network.checked_pairs(x, x_prime, y, name="train ")
+        self.rows = network.xp.stack([network.rows(x), network.rows(x_prime)])
+
+    def __len__(self):
+        return len(self.y)
+
+    def order(self, rng):
+        """The numbers of all pairs in the order of an epoch."""
+        return rng.permutation(len(self))
+
+    def compared(self, batch):
+        """First and second row of each compared pair of a batch (m,), and its label, each (n,)."""
+        first, second = np.arange(2 * len(batch)).reshape(2, -1)
+        return first, second, self.y[batch]
+
+
+class ExchangedPairs(FixedPairs):
+    """Equivalent pairs x, x_prime (n, d): in each batch, others are made by exchanging partners.
+
+    A pair (x, x') of label 0 and one of label 1, x with another's x', share the row of x. So the same
+    rows serve both labels: a step costs half, and every epoch has new pairs of label 1.
+    classes: (n,), where several pairs are of one class; two of one class are never "different".
+    """
+    pairs_of_one = 2
+
+    def __init__(self, network, x, x_prime, classes=None):
+        super().__init__(network, x, x_prime, np.zeros(len(x)))
+        self.classes = classes
+
+    def compared(self, batch):
+        first, second, y = exchanged(len(batch), self.rows.dtype)
+        if self.classes is None:
+            return first, second, y
+        own, other = self.classes[batch[first]], self.classes[batch[second - len(batch)]]
+        kept = (y == 0) | (own != other)
+        return first[kept], second[kept], y[kept]
+
+
+@lru_cache(maxsize=2)
+def exchanged(m, dtype):
+    """Pairs of m equivalent pairs, x in rows 0 to m - 1, x' in rows m to 2m - 1, and their labels.
+
+    Each x is compared with its own x', and with that of the next pair, the last with the first's.
+    """
+    own = np.arange(m)
+    other = np.roll(own, -1) if m > 1 else own[:0]
+    first, second = np.append(own, own[:len(other)]), m + np.append(own, other)
+    return first, second, (np.arange(len(first)) >= m).astype(dtype)
+
+
 class Training:
     """The training of a network by Appendix B, epoch by epoch.
 
     network: a SiameseNetwork, trained in place.
-    train, test: tuples (x, x_prime, y) of shapes (n, d), (n, d), (n,).
+    train: labelled pairs x, x_prime (n, d), y (n,); with `schedule.exchange` only the equivalent ones
+        of them are used. Or FixedPairs.
+    test: labelled pairs, or physics.Pairs.
     seed: anything that numpy.random.default_rng takes; orders the batches.
 
     `history` is a dict of one list per quantity. As in Keras, an epoch's training loss and accuracy
@@ -205,20 +267,16 @@ class Training:
     """
 
     def __init__(self, network, train, test, schedule, seed=0):
-        x, x_prime, y = network.checked_pairs(*train, name="train ")
-        self.test = network.checked_pairs(*test, name="test ")
-        self.network, self.schedule, xp = network, schedule, network.xp
+        self.network, self.schedule = network, schedule
+        self.train, self.test = training_set(network, train, schedule), test_set(network, test)
+        self.size = max(1, schedule.batch_size // self.train.pairs_of_one)
         self.rng = np.random.default_rng(seed)
         self.optimizer = Adadelta(network.parameters.size, schedule.learning_rate,
-                                  dtype=network.dtype, xp=xp)
+                                  dtype=network.dtype, xp=network.xp)
         self.reduce = ReduceLearningRateOnPlateau(schedule.reduce_patience, schedule.reduce_factor)
         self.stop = EarlyStopping(schedule.stop_patience)
         self.history = {name: [] for name in ("epoch", "loss", "accuracy", "test_loss",
                                               "test_accuracy", "learning_rate", "seconds")}
-        self.rows = network.pair_rows(x, x_prime).reshape(len(x), -1)        # one pair each
-        self.y = xp.asarray(y)
-        self._shuffled = xp.empty_like(self.rows), xp.empty_like(self.y)
-        self._z = xp.empty_like(self.y)
         _touch_blas_buffer()
 
     @property
@@ -228,27 +286,32 @@ class Training:
 
     @np.errstate(over="ignore", invalid="ignore")       # said once, by a loss that is not finite
     def epoch(self):
-        """One pass over the training pairs in a new order; FloatingPointError if the loss is not finite."""
+        """One pass over the training pairs in a new order.
+
+        Raises FloatingPointError if the loss is not finite.
+        """
         began = time.perf_counter()
-        network, optimizer, (rows, y), z = self.network, self.optimizer, self._shuffled, self._z
-        order = network.xp.asarray(self.rng.permutation(len(y)))
-        rows[:], y[:] = self.rows[order], self.y[order]
-        for start in range(0, len(y), self.schedule.batch_size):
-            batch = slice(start, start + self.schedule.batch_size)
-            network.step(rows[batch].reshape(-1, network.layer_sizes[0] + 1), y[batch], z[batch])
+        network, optimizer, xp = self.network, self.optimizer, self.network.xp
+        order, logits, labels = self.train.order(self.rng), [], []
+        for start in range(0, len(order), self.size):
+            batch = order[start:start + self.size]
+            first, second, y = map(xp.asarray, self.train.compared(batch))
+            rows = self.train.rows[:, xp.asarray(batch)].reshape(-1, network.layer_sizes[0] + 1)
+            logits.append(network.step(rows, first, second, y))
+            labels.append(y)
             optimizer.step(network.parameters, network.gradients)
             # Not in Appendix B: w stays positive. A negative w says "the farther apart, the more
             # alike", which cannot describe these labels; f then collapses to a constant for good.
             # Learning rates near 100 can carry w through zero, and this brings it back.
             np.abs(network.w, out=network.w)
-        z, y = on_host(z), on_host(y)                   # from a GPU, all that comes back of an epoch
+        z, y = on_host(xp.concatenate(logits)), on_host(xp.concatenate(labels))
         self._end_epoch(cross_entropy(z, y), accuracy(z, y), began)
 
     def _end_epoch(self, loss, train_accuracy, began):
         """Evaluate, note the epoch, and let the callbacks set the learning rate of the next."""
         history, optimizer = self.history, self.optimizer
         epoch = len(history["epoch"]) + 1
-        test_loss, test_accuracy = self.network.evaluate(*self.test)
+        test_loss, test_accuracy = evaluated(self.network, *self.test)
         if not np.isfinite(loss + test_loss):
             raise FloatingPointError(f"the loss became {loss + test_loss} in epoch {epoch}; "
                                      "try a lower learning rate")
@@ -259,6 +322,31 @@ class Training:
         rate = self.reduce.update(loss, optimizer.learning_rate)
         optimizer.learning_rate = rate * self.schedule.decay
         self.stop.update(loss)
+
+
+def training_set(network, train, schedule):
+    """The training set of these pairs: FixedPairs, or ExchangedPairs of the equivalent ones."""
+    if isinstance(train, FixedPairs):
+        return train
+    if not schedule.exchange:
+        return FixedPairs(network, *train)
+    x, x_prime, y = network.checked_pairs(*train, name="train ")
+    return ExchangedPairs(network, x[y == 0], x_prime[y == 0])
+
+
+def test_set(network, test):
+    """Rows of a test set, first and second row of each pair, and labels."""
+    if isinstance(test, physics.Pairs):
+        return network.rows(np.concatenate([test.x, test.x_prime])), *test.compared()
+    x, x_prime, y = network.checked_pairs(*test, name="test ")
+    first, second = np.arange(2 * len(y)).reshape(2, -1)
+    return network.rows(np.concatenate([x, x_prime])), first, second, y
+
+
+def evaluated(network, rows, first, second, y):
+    """Loss (B1) and accuracy of the network on pairs of rows with labels y (n,)."""
+    z = network.compared(rows, first, second)
+    return cross_entropy(z, y), accuracy(z, y)
 
 
 def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None):
@@ -343,8 +431,7 @@ def plan_of(options, system, seed):
     """The run that the options ask for, of one system and seed."""
     schedule, pairs = SCHEDULES[options.schedule], system.train_pairs
     if options.schedule == "quick":
-        rate = QUICK_RATES.get(system.name, schedule.learning_rate)
-        schedule = search.SCHEDULE if options.discover else replace(schedule, learning_rate=rate)
+        schedule = search.SCHEDULE if options.discover else schedule
         pairs = min(pairs, search.PAIRS if options.discover else QUICK_PAIRS)
     changes = {"epochs": options.epochs, "learning_rate": options.learning_rate}
     schedule = replace(schedule, **{name: value for name, value in changes.items() if value})

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from beyond.libraries import Expression, rational
-from physics import System, derangement
+from physics import Pairs, System, derangement
 from siamese import SiameseNetwork
 from support.checks import UserError, finite_array
 from support.files import digest, load_arrays
@@ -46,7 +46,7 @@ class OwnData(System):
         """n equivalent pairs, and for each the number of another of a different class."""
         partner = derangement(n, rng)
         x, x_prime, classes = (self.draw_test if test else self.draw)(n, rng)
-        return x, x_prime, apart(partner, classes, rng)
+        return Pairs(x, x_prime, apart(partner, classes, rng), classes)
 
     @property
     def own(self):
@@ -68,15 +68,15 @@ class ScaledNetwork(SiameseNetwork):
     def inputs(self, x):
         return (x - self.centre) / self.scale
 
-    def input_gradient(self, x):
-        return super().input_gradient(x) / self.scale
+    def gradient(self, x):
+        return super().gradient(x) / self.scale
 
-    def saved(self):
-        return {**super().saved(), "centre": self.centre, "scale": self.scale}
+    def state(self):
+        return {**super().state(), "centre": self.centre, "scale": self.scale}
 
     @classmethod
-    def restored(cls, saved):
-        return super().restored(saved, centre=saved["centre"], scale=saved["scale"])
+    def _restored(cls, state):
+        return super()._restored(state, centre=state["centre"], scale=state["scale"])
 
 
 def apart(partner, classes, rng):

@@ -1,0 +1,165 @@
+"""What several test files need: pairs, networks whose f is known, small runs and what they leave, files of own data."""
+
+import csv
+import functools
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import physics
+import siamese
+import train
+from support import options
+from support.files import check_seal
+from support.results import Result, load_result, save_result
+
+ROOT = Path(__file__).parent.parent
+TINY = ["--pairs", "300", "--hidden", "8", "--epochs", "50", "--learning-rate", "30"]       # a tenth of a second
+
+
+# ---------------------------------------------------------------------------------- pairs and networks
+
+def pairs(n, seed, system="sr"):
+    """n equivalent and n different pairs of a system: x, x_prime, y."""
+    return physics.labelled_pairs(physics.SYSTEMS[system], n, np.random.default_rng(seed))
+
+
+def stepper(network, x, x_prime, y):
+    """A function that does both passes of a training step on these pairs, as often as it is called.
+
+    The only place in the tests that knows what `SiameseNetwork.step` takes.
+    """
+    x, x_prime, y = network.checked_pairs(x, x_prime, y)
+    rows, y = network.pair_rows(x, x_prime), network.xp.asarray(y)
+    z = network.xp.empty(len(y), network.dtype)
+    return lambda: network.step(rows, y, z)
+
+
+def central_differences(function, x, h=1e-6):
+    """Derivatives (n, ..., d) of a function of x (n, d); h: one step, or one for each of the d inputs."""
+    steps = h * np.eye(x.shape[1])
+    return np.stack([(function(x + step) - function(x - step)) / (2 * step.sum()) for step in steps], axis=-1)
+
+
+class Known(siamese.SiameseNetwork):
+    """Stands for a trained network: its f is this function of x (n, inputs), and its accuracy is given."""
+
+    def __init__(self, inputs, function, accuracy=0.95):
+        super().__init__((inputs, 2, 1))
+        self.function, self.accuracy = function, accuracy
+
+    def bottleneck(self, x):
+        return self.function(np.asarray(x, float))[:, None]
+
+    def input_gradient(self, x):
+        return central_differences(self.bottleneck, np.asarray(x, float))
+
+    def evaluate(self, x, x_prime, y):
+        return 0.0, self.accuracy
+
+
+# ------------------------------------------------------------------------------- the command and its runs
+
+def command(*arguments, **settings):
+    """Run `python train.py` with these arguments; return the ended process."""
+    return subprocess.run([sys.executable, "train.py", *map(str, arguments)], cwd=ROOT, capture_output=True,
+                          encoding="utf-8", timeout=300, **settings)
+
+
+def parsed(words):
+    """The options of these words of a command line."""
+    return options.parse(train.PARSER, words)
+
+
+def planned(*words, seed=0):
+    """The run that these words of a command line ask for."""
+    chosen = parsed(words)
+    return train.plan_of(chosen, train.system_of(chosen), seed)
+
+
+def outcome(out, system="sr"):
+    """All that a run found: parameters, history and result, without what depends on how long it took."""
+    folder = out / system / "seed-0"
+    assert not list(folder.glob("*.part")) and not list(folder.glob("checkpoint*"))
+    assert not (folder / "in-use").exists()
+    result = json.loads((folder / "result.json").read_text("utf-8"))
+    check_seal(folder / "result.json", result)
+    del result["seconds"], result["sha256"], result["files"]["history.csv"]
+    with open(folder / "history.csv", newline="") as file:
+        history = [row[:-1] for row in csv.reader(file)]
+    assert history[0][-1] == "learning_rate"
+    return siamese.SiameseNetwork.load(folder / "model.npz").parameters.tobytes(), history, result
+
+
+def table_rows(text):
+    """The rows of all Markdown tables in a text, each a list of its cells."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def canned(system="sr", seed=0, schedule="quick", accuracy=0.95, r2=0.997, **others):
+    """A result as a run gives it, with chosen numbers."""
+    known = dict.fromkeys(physics.SYSTEMS[system].invariants, 0.99)
+    numbers = dict(
+        epochs=80, learned=accuracy >= 0.7, train_accuracy=accuracy + 0.01, test_accuracy=accuracy,
+        r2={"1": (0.001, 0.0), "2": (r2, r2 - 0.001), "3": (r2, r2), "4": (r2, r2)}, optimal_order=2,
+        polynomial={"terms": {"t^2": -9.0}, "intercept": 0.5, "text": "-9.00t² + 0.50"},
+        formula="f ≈ -9.00 t² + 0.50", formula_spread=0.0, formula_dropped=("x", 0.01), correlations=known)
+    return Result(system, seed, schedule, **{**numbers, **others})
+
+
+def saved(folder, **numbers):
+    """Write a canned result into the folder, as a run does; return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_result(canned(**numbers), folder, ())
+    return folder / "result.json"
+
+
+@functools.cache
+def kept_results():
+    """The committed results: [(path, Result), ...]."""
+    return [(path, load_result(path)) for path in sorted((ROOT / "results").rglob("result.json"))]
+
+
+@functools.cache
+def benchmark(name):
+    """The module benchmarks/NAME.py."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# --------------------------------------------------------------------------------------- own observations
+
+NAMES = ["x", "y", "v_x", "v_y"]
+
+
+def trajectories(orbits=40, times=6, seed=0):
+    """Plane oscillators of frequency 1 at random phases, (orbits, times, 4)."""
+    rng = np.random.default_rng(seed)
+    q, p = rng.uniform(-1, 1, (orbits, 1, 2)), rng.uniform(-1, 1, (orbits, 1, 2))
+    t = rng.uniform(0, 6, (orbits, times, 1))
+    return np.concatenate([q * np.cos(t) + p * np.sin(t), p * np.cos(t) - q * np.sin(t)], axis=2)
+
+
+def npz(folder, name="mine.npz", **arrays):
+    """Write these arrays to an .npz file."""
+    np.savez(folder / name, **arrays)
+    return folder / name
+
+
+def table(folder, head, rows):
+    """Write these rows to a .csv file."""
+    with open(folder / "mine.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([head, *rows])
+    return folder / "mine.csv"
+
+
+def rows_of(orbits):
+    """The rows of a .csv file with these orbits (orbits, times, d), each behind the name of its orbit."""
+    return [[f"orbit {i}", *map(float, state)] for i, orbit in enumerate(orbits) for state in orbit]
