@@ -52,7 +52,7 @@ class System:
 class Pairs:
     """Equivalent pairs x, x_prime, each (n, inputs), and for each another one, `partner` (n,).
 
-    With the partner's x_prime, x makes a different pair: the second members are exchanged (section II).
+    With the partner's x_prime, x makes a different pair (section II: second members are exchanged).
     classes: (n,), what each pair is of, where several are of one class; None where all differ.
     """
     x: np.ndarray
@@ -67,7 +67,7 @@ class Pairs:
         return observations[first], observations[second], y
 
     def compared(self):
-        """The same pairs as numbers of rows of x and, below them, x_prime: first, second, y (2n,)."""
+        """The same pairs as row numbers of x with x_prime below it: first, second and y, (2n,)."""
         n = len(self.x)
         own = np.arange(n)
         second = np.concatenate([own, self.partner])
@@ -240,14 +240,14 @@ def hamiltons_equations(state):
     In time itself, the closest encounter of all orbits would set the step for all. In s (Sundman
     1912) each orbit slows down where it is close, and all need about the same step.
     """
-    # Numbers that are not finite pass: the solver takes back a trial step that leads to them.
+    # Not finite_array, since a trial step of the solver may lead to NaN: it takes that step back.
     x, y, v_x, v_y = np.asarray(state, dtype=float)
     r = np.sqrt(x * x + y * y)
     return np.array([r * v_x, r * v_y, -x / r**2, -y / r**2])
 
 
 BLOCK = 4096            # orbits that solve_ivp follows together; its sixteen stages fit the cache
-ASTRAY = 1000           # derivatives not finite until it gives up; it takes back the steps there
+ASTRAY = 1000           # derivatives in trial steps may be not finite, but no more than these
 
 
 def evolve(state, duration, equations=hamiltons_equations):
@@ -257,7 +257,7 @@ def evolve(state, duration, equations=hamiltons_equations):
     For the default, this is not time but s, with dt = r ds. Another potential is a function of its
     own (docs/course.md, session 4).
     Raises ValueError if a derivative is not finite at the start, and RuntimeError if the solver
-    gives up later.
+    gives up later, for instance where a derivative is not finite.
     """
     state = finite_array("state", state, "n", "d")
     duration = finite_array("duration", duration, len(state))

@@ -26,7 +26,7 @@ import numpy as np
 
 import physics
 import regression
-from beyond import comparison, owndata, search
+from beyond import comparison, findings, owndata, search
 from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLearningRateOnPlateau,
                      Schedule, SiameseNetwork, accuracy, cross_entropy)
 from support import jobs, options as command, report, runs
@@ -50,6 +50,7 @@ class Plan:
     activation: str
     train_pairs: int                    # of each label
     discover: bool = False              # look for all invariants, not only for the first
+    features: tuple = ()                # typed expressions that laws may hold
     xp: object = np                     # NumPy, or CuPy to train on a GPU
     network_class: type = SiameseNetwork
     network_options: dict = field(default_factory=dict)
@@ -65,9 +66,10 @@ class Plan:
     def settings(self):
         """All of it but the seed, as it is kept with the results."""
         search_for_all = {"all_invariants": True} if self.discover else {}
+        typed = {"features": list(self.features)} if self.features else {}
         return {**asdict(self.schedule), "layer_sizes": list(self.layer_sizes),
                 "activation": self.activation, "train_pairs": self.train_pairs,
-                "test_pairs": self.system.test_pairs, **search_for_all, **self.about}
+                "test_pairs": self.system.test_pairs, **search_for_all, **typed, **self.about}
 
     @property
     def identity(self):
@@ -86,8 +88,9 @@ def run(plan, folder):
     found = (find_all if plan.discover else find_one)(plan, folder)
     seconds = found.seconds_before + time.perf_counter() - began
     result = Result(plan.system.name, plan.seed, plan.schedule_name, plan.settings, versions(),
-                    plan.notes, seconds=round(seconds, 1), **found.findings)
-    runs.keep(folder, result, shown(result), found.networks, found.history, found.figures)
+                    [*plan.notes, *found.findings.pop("notes")], seconds=round(seconds, 1),
+                    **found.findings)
+    runs.keep(folder, result, shown(result), screen(result), found.networks, found.history, found.figures)
 
 
 @dataclass
@@ -105,13 +108,17 @@ def find_one(plan, folder):
     data, initial, batches = physics.seed_streams(plan.seed)
     train, test = physics.sample_sets(plan.system, data, plan.train_pairs)
     network = plan.network(initial)
-    pairs = (ExchangedPairs(network, train.x, train.x_prime, train.classes)
-             if plan.schedule.exchange else FixedPairs(network, *train.labelled()))
+    exchange = plan.schedule.exchange
+    pairs = exchanged_pairs(network, train) if exchange else FixedPairs(network, *train.labelled())
     training = Training(network, pairs, test, plan.schedule, batches)
     seconds_before = carry_on(training, folder, plan.identity)
-    findings = {"epochs": len(training.history["epoch"]), **read_off(plan.system, network, train, test)}
-    figures = draw(plan.system, network, test.x, training.history)
-    return Found(findings, {"model.npz": network}, figures, training.history, seconds_before)
+    history = training.history
+    found = {"epochs": len(history["epoch"]), **read_off(plan.system, network, train, test),
+             **findings.of_one(plan.system, network, train, test, history["loss"], plan.features)}
+    if plan.about:                                      # columns in units of their own have no such formula
+        found.update(formula=None, polynomial={})
+    figures = draw(plan.system, network, test.x, history)
+    return Found(found, {"model.npz": network}, figures, history, seconds_before)
 
 
 def read_off(system, network, train, test):
@@ -140,7 +147,8 @@ def read_off(system, network, train, test):
         "formula_dropped": formula.dropped if formula else None,
         "correlations": {name: regression.correlation(invariant(test.x), f_test)
                          for name, invariant in system.invariants.items()},
-        "on_invariants": comparison.explained(system, train.x, f, test.x, f_test),
+        "on_invariants": comparison.explained(comparison.varying(system), train.x, f,
+                                              test.x, f_test),
     }
 
 
@@ -155,34 +163,30 @@ def draw(system, network, x, history):
 
 
 def find_all(plan, folder):
-    """Beyond the paper: all invariants, one training after another, each with its own checkpoint.
+    """Beyond the paper: laws first, then networks that look for more, each with its own checkpoint.
 
     The history is that of all trainings, one below the other.
     """
-    system, history, networks, steps, before = plan.system, {}, {}, [], [0.0]
-    data, initial, batches = [stream.spawn(len(system.inputs) + 2)
+    history, before = {}, [0.0]
+    data, initial, batches = [stream.spawn(len(plan.system.inputs))
                               for stream in physics.seed_streams(plan.seed)]
+    train, test = physics.sample_sets(plan.system, data[0], plan.train_pairs)
 
-    def learn(number, train, test):
+    def learn(number, train, test, known):
         network = plan.network(initial[number])
-        training = Training(network, train, test, plan.schedule, batches[number])
+        pairs = search.LookAlikes(network, train, known) if known else exchanged_pairs(network, train)
+        training = Training(network, pairs, test, plan.schedule, batches[number])
         place = folder / f"step-{number + 1}"
         place.mkdir(exist_ok=True)
         before.append(carry_on(training, place, plan.identity))
         step = [number + 1] * len(training.history["epoch"])
         for name, column in {"step": step, **training.history}.items():
             history.setdefault(name, []).extend(column)
-        return network
+        return network, training.history["loss"]
 
-    # Twice as many to test on: that decides whether the search goes on.
-    sets = [search.equivalent(system, n, np.random.default_rng(stream), test)
-            for n, stream, test in zip((plan.train_pairs, 2 * system.test_pairs), data, (False, True))]
-    for step in search.search(sets, learn, len(system.inputs) + 1, LEARNED):
-        steps.append(search.in_figures(step, system, sets))
-        networks[f"f_{len(steps)}.npz"] = step.network
-        print(report.step_in_words(len(steps), steps[-1]), flush=True)
-    count = sum(step["found"] for step in steps)
-    return Found({"count": count, "steps": steps}, networks, {}, history, sum(before))
+    found, steps = findings.of_all(plan.system, train, test, learn, plan.features)
+    networks = {f"f_{number}.npz": step.network for number, step in enumerate(steps, 1)}
+    return Found(found, networks, {}, history, sum(before))
 
 
 def versions():
@@ -197,26 +201,29 @@ def versions():
 class FixedPairs:
     """The paper's training set: labelled pairs, which come in a new order at each epoch.
 
-    x, x_prime: (n, d); y: (n,). A batch is some of them by number: its rows are its x, and below
-    them its x'. `compared` says which of these rows make a pair, and with which label.
+    x, x_prime: (n, d); y: (n,). Every training set has these two methods and `per_pair`.
     """
-    pairs_of_one = 1                    # compared pairs for each pair of a batch
+    per_pair = 1                        # how many compared pairs come of each number in `order`
 
     def __init__(self, network, x, x_prime, y):
-        x, x_prime, self.y = network.checked_pairs(x, x_prime, y, name="train ")
-        self.rows = network.xp.stack([network.rows(x), network.rows(x_prime)])
-
-    def __len__(self):
-        return len(self.y)
+        x, x_prime, y = network.checked_pairs(x, x_prime, y, name="train ")
+        self.xp = network.xp
+        self.rows = self.xp.stack([network.rows(x), network.rows(x_prime)])
+        self.y = y
 
     def order(self, rng):
         """The numbers of all pairs in the order of an epoch."""
-        return rng.permutation(len(self))
+        return rng.permutation(self.rows.shape[1])
 
-    def compared(self, batch):
-        """First and second row of each compared pair of a batch (m,), and its label, each (n,)."""
-        first, second = np.arange(2 * len(batch)).reshape(2, -1)
-        return first, second, self.y[batch]
+    def batch(self, numbers):
+        """What a step takes: rows (2m, d + 1), first and second of each pair, and labels, (m,)."""
+        first, second = np.arange(2 * len(numbers)).reshape(2, -1)
+        return self._on_device(numbers, first, second, self.y[numbers])
+
+    def _on_device(self, numbers, first, second, y):
+        """The rows of all x of these pairs, below them those of all x', and the other arrays."""
+        rows = self.rows[:, self.xp.asarray(numbers)].reshape(2 * len(numbers), -1)
+        return rows, *map(self.xp.asarray, (first, second, y))
 
 
 class ExchangedPairs(FixedPairs):
@@ -226,39 +233,39 @@ class ExchangedPairs(FixedPairs):
     rows serve both labels: a step costs half, and every epoch has new pairs of label 1.
     classes: (n,), where several pairs are of one class; two of one class are never "different".
     """
-    pairs_of_one = 2
+    per_pair = 2
 
     def __init__(self, network, x, x_prime, classes=None):
         super().__init__(network, x, x_prime, np.zeros(len(x)))
         self.classes = classes
 
-    def compared(self, batch):
-        first, second, y = exchanged(len(batch), self.rows.dtype)
-        if self.classes is None:
-            return first, second, y
-        own, other = self.classes[batch[first]], self.classes[batch[second - len(batch)]]
-        kept = (y == 0) | (own != other)
-        return first[kept], second[kept], y[kept]
+    def batch(self, numbers):
+        first, second, y = exchanged(len(numbers))
+        if self.classes is not None:
+            classes = np.tile(self.classes[numbers], 2)
+            kept = (y == 0) | (classes[first] != classes[second])
+            first, second, y = first[kept], second[kept], y[kept]
+        return self._on_device(numbers, first, second, y.astype(self.rows.dtype))
 
 
-@lru_cache(maxsize=2)
-def exchanged(m, dtype):
-    """Pairs of m equivalent pairs, x in rows 0 to m - 1, x' in rows m to 2m - 1, and their labels.
+@lru_cache(maxsize=4)
+def exchanged(m):
+    """The pairs in a batch of m equivalent ones, whose x are rows 0 to m - 1, and x' the m below.
 
-    Each x is compared with its own x', and with that of the next pair, the last with the first's.
+    First each x with its own x', y = 0; then with the x' of the next, the last with the first's, y = 1.
     """
     own = np.arange(m)
     other = np.roll(own, -1) if m > 1 else own[:0]
     first, second = np.append(own, own[:len(other)]), m + np.append(own, other)
-    return first, second, (np.arange(len(first)) >= m).astype(dtype)
+    return first, second, np.repeat([0.0, 1.0], [m, len(other)])
 
 
 class Training:
     """The training of a network by Appendix B, epoch by epoch.
 
     network: a SiameseNetwork, trained in place.
-    train: labelled pairs x, x_prime (n, d), y (n,); with `schedule.exchange` only the equivalent ones
-        of them are used. Or FixedPairs.
+    train: labelled pairs x, x_prime (n, d), y (n,), of which only the equivalent ones are used with
+        `schedule.exchange`; or a training set as FixedPairs.
     test: labelled pairs, or physics.Pairs.
     seed: anything that numpy.random.default_rng takes; orders the batches.
 
@@ -269,7 +276,7 @@ class Training:
     def __init__(self, network, train, test, schedule, seed=0):
         self.network, self.schedule = network, schedule
         self.train, self.test = training_set(network, train, schedule), test_set(network, test)
-        self.size = max(1, schedule.batch_size // self.train.pairs_of_one)
+        self.size = max(1, schedule.batch_size // self.train.per_pair)
         self.rng = np.random.default_rng(seed)
         self.optimizer = Adadelta(network.parameters.size, schedule.learning_rate,
                                   dtype=network.dtype, xp=network.xp)
@@ -294,9 +301,7 @@ class Training:
         network, optimizer, xp = self.network, self.optimizer, self.network.xp
         order, logits, labels = self.train.order(self.rng), [], []
         for start in range(0, len(order), self.size):
-            batch = order[start:start + self.size]
-            first, second, y = map(xp.asarray, self.train.compared(batch))
-            rows = self.train.rows[:, xp.asarray(batch)].reshape(-1, network.layer_sizes[0] + 1)
+            rows, first, second, y = self.train.batch(order[start:start + self.size])
             logits.append(network.step(rows, first, second, y))
             labels.append(y)
             optimizer.step(network.parameters, network.gradients)
@@ -324,9 +329,14 @@ class Training:
         self.stop.update(loss)
 
 
+def exchanged_pairs(network, pairs):
+    """The ExchangedPairs of physics.Pairs."""
+    return ExchangedPairs(network, pairs.x, pairs.x_prime, pairs.classes)
+
+
 def training_set(network, train, schedule):
-    """The training set of these pairs: FixedPairs, or ExchangedPairs of the equivalent ones."""
-    if isinstance(train, FixedPairs):
+    """The training set of labelled pairs: FixedPairs, or ExchangedPairs of the equivalent ones."""
+    if not isinstance(train, (tuple, list)):
         return train
     if not schedule.exchange:
         return FixedPairs(network, *train)
@@ -413,7 +423,8 @@ def carry_out(options):
         print(read_model(options))
     else:
         plan = plan_of(options, system_of(options), options.seed)
-        runs.carry_out(run, plan, runs.writable_folder(run_folder(options, plan)), shown, options.fresh)
+        runs.carry_out(run, plan, runs.writable_folder(run_folder(options, plan)), screen,
+                       options.fresh)
     return 0
 
 
@@ -431,15 +442,15 @@ def plan_of(options, system, seed):
     """The run that the options ask for, of one system and seed."""
     schedule, pairs = SCHEDULES[options.schedule], system.train_pairs
     if options.schedule == "quick":
-        schedule = search.SCHEDULE if options.discover else schedule
-        pairs = min(pairs, search.PAIRS if options.discover else QUICK_PAIRS)
+        pairs = min(pairs, QUICK_PAIRS)
     changes = {"epochs": options.epochs, "learning_rate": options.learning_rate}
     schedule = replace(schedule, **{name: value for name, value in changes.items() if value})
     hidden = options.hidden or HIDDEN[options.schedule]
     layer_sizes = len(system.inputs), *hidden, 1
     own = system.own if options.data else {}
     return Plan(system, seed, options.schedule, schedule, layer_sizes, options.activation,
-                options.pairs or pairs, options.discover, array_module(options.device), **own)
+                options.pairs or pairs, options.discover, tuple(options.features),
+                array_module(options.device), **own)
 
 
 def array_module(device):
@@ -487,6 +498,11 @@ def read_model(options):
 def shown(result):
     """The report on one result."""
     return report.report(result, physics.SYSTEMS.get(result.system))
+
+
+def screen(result):
+    """The few lines on one result that the screen shows."""
+    return report.brief(result, physics.SYSTEMS.get(result.system))
 
 
 def page(folders):

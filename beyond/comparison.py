@@ -10,25 +10,29 @@ ORDERS = (1, 3)                         # of the polynomials: f is the invariant
 MOST_TOGETHER = 16                      # with more invariants a cubic in all of them has too many terms
 
 
-def explained(system, x, f, x_test, f_test):
-    """Test R^2 of f (n,) on the system's invariants at observations x (n, d), by name.
+def explained(invariants, x, f, x_test, f_test):
+    """Test R^2 of f (n,) on invariants at observations x (n, d), by name.
 
-    For each that varies, for the components of the Laplace-Runge-Lenz vector, and for all together:
-    a dict with `r2` of order 1, which tells whether f is that invariant up to scale and offset,
-    `r2_cubic` of order 3, which tells whether it is a smooth function of it, the `coefficients` of
-    order 1, and `correlation_of_square`, of f^2 with a single invariant.
+    invariants: {name: function of (n, d), giving (n,)}. For each, for the components of the
+    Laplace-Runge-Lenz vector, and for all together: a dict with `r2` of order 1, which tells whether f
+    is that invariant up to scale and offset, `r2_cubic` of order 3, which tells whether it is a smooth
+    function of it, the `coefficients` of order 1, and `correlation_of_square`, of f^2 with a single one.
     """
-    varying = tuple(name for name in system.invariants if name not in system.fixed)
-    components = tuple(name for name in varying if re.fullmatch("A_[xyz]", name))
-    together = varying if len(varying) <= MOST_TOGETHER else ()
-    sets = dict.fromkeys([*((name,) for name in varying), components, together])
-    return {", ".join(names): _scores(system, names, x, f, x_test, f_test)
+    components = tuple(name for name in invariants if re.fullmatch("A_[xyz]", name))
+    together = tuple(invariants) if len(invariants) <= MOST_TOGETHER else ()
+    sets = dict.fromkeys([*((name,) for name in invariants), components, together])
+    return {", ".join(names): _scores([invariants[name] for name in names], names, x, f, x_test, f_test)
             for names in sets if names}
 
 
-def _scores(system, names, x, f, x_test, f_test):
-    columns, columns_test = [
-        np.stack([system.invariants[name](values) for name in names], axis=1) for values in (x, x_test)]
+def varying(system):
+    """The system's invariants that are not fixed, by name."""
+    return {name: each for name, each in system.invariants.items() if name not in system.fixed}
+
+
+def _scores(functions, names, x, f, x_test, f_test):
+    columns, columns_test = [np.stack([each(values) for each in functions], axis=1)
+                             for values in (x, x_test)]
     mean, size = columns.mean(axis=0), columns.std(axis=0)
     size[size <= 1e-6 * abs(mean)] = np.inf             # constant but for rounding: explains nothing
     # In units of its own: powers of what is large, or far from zero, would lose digits.

@@ -1,174 +1,181 @@
-"""Feature libraries: the named functions of the inputs that a formula is made of, with their derivatives.
+"""Feature libraries from simple to rich: monomials of columns, and of functions of columns.
 
-    polynomial    all monomials of the inputs up to an order, as in the paper
-    rational      these, and all of them over r = sqrt(x^2 + y^2), the constant included
-    expressions   whatever is typed, e.g. "v_x^2 + v_y^2" or "sin(theta)/r"
-
-Values are (n, p), gradients (n, p, d), for samples (n, d); everything is float64. What is typed is never
-evaluated by Python: it is parsed, and only arithmetic and the FUNCTIONS below are accepted.
+    polynomials   of all columns, orders 1 to 4
+    distance      these with r = sqrt(x^2 + y^2) or sqrt(x^2 + y^2 + z^2), and 1/r
+    angles        sines and cosines of angles, with the other columns
+    logarithms    of positive columns, with all columns; and their roots and negative powers
+    typed         expressions of the user, with all columns
 """
 
-import ast
 import re
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
-from keyword import iskeyword
-from unicodedata import normalize
+from functools import cached_property
 
 import numpy as np
 
-from regression import monomial_exponents, monomial_name, monomials
-from support.checks import finite_array
+from beyond.expressions import Expression
+
+MOST_FEATURES = 300
+ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle)(_?\w{1,2})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Library:
-    """Functions of the inputs: their names, how many factors each has, their values and gradients."""
-    inputs: tuple[str, ...]
-    names: tuple[str, ...]
-    degrees: np.ndarray                 # (p,), rising; lower ones are the simpler features
-    values: Callable                    # samples (n, d), float64 -> (n, p)
-    gradients: Callable                 # the same -> derivatives by the inputs (n, p, d)
+    """Monomials of variables: `exponents` (p, v) of them, and for each variable how it is printed."""
+    title: str
+    labels: tuple[str, ...]                             # of the variables, such as "x" and "r"
+    variables: tuple[Expression, ...]
+    exponents: np.ndarray
+
+    @cached_property
+    def names(self):
+        """Of each feature, as it is read: "y*v_x/r"."""
+        return tuple(_monomial(self.labels, row) for row in self.exponents)
+
+    @cached_property
+    def expressions(self):
+        """Of each feature, as Expression reads it: "y*v_x/sqrt(x^2 + y^2)"."""
+        factors = [_factor(variable.name) for variable in self.variables]
+        return tuple(_monomial(factors, row) for row in self.exponents)
+
+    @cached_property
+    def complexity(self):
+        """Of each feature (p,): its degree, where r or a sine counts for a little more than a column."""
+        weights = [1.0 if variable.name in variable.inputs else 1.01 for variable in self.variables]
+        return np.abs(self.exponents) @ np.array(weights)
+
+    def values(self, x):
+        """Features (n, p) of samples (n, d). Raises ValueError where one is not finite."""
+        return self._products(self._powers([variable(x)[0] for variable in self.variables]), len(x))
+
+    def gradients(self, x):
+        """Derivatives (n, p, d) at samples (n, d), by the chain rule. Raises ValueError as `values` does."""
+        pairs = [variable(x) for variable in self.variables]
+        powers, result = self._powers([value for value, _ in pairs]), np.zeros((len(x), len(self.exponents), x.shape[1]))
+        for i, (_, slope) in enumerate(pairs):
+            lowered = self.exponents - np.eye(len(pairs), dtype=int)[i]
+            used = np.flatnonzero(self.exponents[:, i])
+            by_variable = self._products(powers, len(x), lowered[used]) * self.exponents[used, i]
+            result[:, used] += by_variable[:, :, None] * slope[:, None, :]
+        return result
+
+    def _powers(self, variables):
+        """{(variable, exponent): values}, each made once."""
+        highest = [set(column) | set(column - 1) for column in self.exponents.T]
+        with np.errstate(divide="ignore"):
+            return {(i, e): z**float(e) for i, z in enumerate(variables) for e in highest[i]}
+
+    def _products(self, powers, n, exponents=None):
+        exponents = self.exponents if exponents is None else exponents
+        result = np.ones((len(exponents), n))
+        for feature, row in zip(result, exponents):
+            for i in np.flatnonzero(row):
+                feature *= powers[i, row[i]]
+        if not np.isfinite(result).all():
+            raise ValueError(f"a feature of the library {self.title!r} is not finite on all observations")
+        return result.T
 
 
-def polynomial(inputs, order):
-    """All monomials of degree 1 to `order`. Raises ValueError if order is not a positive integer."""
-    exponents = monomial_exponents(len(inputs), order)
-    return Library(tuple(inputs), tuple(monomial_name(inputs, powers) for powers in exponents), exponents.sum(axis=1),
-                   lambda x: monomials(x, exponents), lambda x: monomial_gradients(x, exponents))
+def ladder(x, names, features=(), angles=None, positive=None):
+    """Libraries from simple to rich for samples (n, d), and notes on what was left out.
 
-
-def rational(inputs, order):
-    """All monomials of degree 1 to `order`, and those of degree 0 to `order` over r.
-
-    r is the distance from the origin, made of the inputs named x, y and, where there is one, z. Raises
-    ValueError if there is no x or y, or an input of the name r.
+    names: of the columns. features: expressions that the user typed. angles, positive: names of such
+    columns; by default they are recognised from the data. Raises ValueError for an unknown name or an
+    expression that is not allowed.
     """
-    position = [i for i, name in enumerate(inputs) if name in ("x", "y", "z")]
-    if not {"x", "y"} <= set(inputs) or "r" in inputs:
-        raise ValueError("rational features need inputs named x and y, for r = sqrt(x^2 + y^2), and none named r; "
-                         f"got {', '.join(inputs)}")
-    exponents = monomial_exponents(len(inputs), order)
-    over_r = np.vstack([np.zeros((1, len(inputs)), int), exponents])
-    names = [monomial_name(inputs, powers) for powers in exponents]
-    names += ["1/r"] + [f"{name}/r" for name in names]
-    degrees = np.r_[exponents.sum(axis=1), over_r.sum(axis=1) + 1]
-    simple = np.argsort(degrees, kind="stable")
-
-    def distance(x):
-        return np.linalg.norm(x[:, position], axis=1)[:, None]
-
-    def values(x):
-        return np.hstack([monomials(x, exponents), monomials(x, over_r) / distance(x)])[:, simple]
-
-    def gradients(x):
-        r = distance(x)
-        quotients = monomial_gradients(x, over_r) / r[:, :, None]
-        quotients[:, :, position] -= (monomials(x, over_r) / r**3)[:, :, None] * x[:, None, position]
-        return np.concatenate([monomial_gradients(x, exponents), quotients], axis=1)[:, simple]
-    return Library(tuple(inputs), tuple(names[i] for i in simple), degrees[simple], values, gradients)
-
-
-def expressions(inputs, texts):
-    """The typed expressions, in the inputs' names. Raises ValueError on one that is not allowed."""
-    parsed = {expression.name: expression for expression in (Expression(text, inputs) for text in texts)}
-    return Library(tuple(inputs), tuple(parsed), np.ones(len(parsed), int),
-                   lambda x: np.stack([expression(x)[0] for expression in parsed.values()], axis=1),
-                   lambda x: np.stack([expression(x)[1] for expression in parsed.values()], axis=1))
+    angles = _recognised(names, angles, "angles", is_angle, x)
+    positive = _recognised(names, positive, "positive", lambda name, column: column.min() > 0, x)
+    if any(x[:, names.index(name)].min() <= 0 for name in positive):
+        raise ValueError("a column that is named as positive holds a value that is not")
+    sine = {f"sin({name})": range(5) for name in angles}
+    cosine = {f"cos({name})": range(2) for name in angles}    # cos^2 is 1 - sin^2
+    columns = {name: range(5) for name in names}
+    straight = {name: powers for name, powers in columns.items() if name not in angles}
+    typed = {Expression(text, names).name: range(5) for text in features}
+    distance = _distance(x, names)
+    logarithms = {f"log({name})": range(3) for name in positive}
+    roots = {f"sqrt({name})": range(2) for name in positive}
+    negative = {name: range(-2, 5) for name in positive}
+    plan = [("polynomials", columns, (1, 2))]
+    plan += [("typed features", columns | typed, (1, 2, 3))] if typed else []
+    plan += [("sines and cosines", straight | sine | cosine, (1, 2, 3, 4))] if angles else []
+    plan += [("polynomials", columns, (3,))]
+    plan += [("with r and 1/r", columns | distance, (2, 3))] if distance else []
+    plan += [("logarithms", columns | logarithms, (1, 2, 3))] if positive else []
+    plan += [("roots and negative powers", columns | negative | roots, (2, 3))] if positive else []
+    plan += [("polynomials", columns, (4,))]
+    plan += [("with r and 1/r", columns | distance, (4,))] if distance else []
+    everything = straight | typed | sine | cosine | distance | logarithms
+    plan += [("all of these", everything, (2, 3))] if len(everything) > len(columns) + 1 else []
+    return _built(plan, names)
 
 
-# ----------------------------------------------------------------------------------------- monomials
-
-def monomial_gradients(x, exponents):
-    """Derivatives (n, p, d): that of x^a y^b by x is a x^(a-1) y^b."""
-    powers = np.stack([np.ones_like(x), *np.cumprod(np.repeat(x[None], exponents.max(initial=1), axis=0), axis=0)])
-    gradients = np.empty((len(x), *exponents.shape))
-    for j, exponent in enumerate(exponents):
-        factors = [powers[power, :, i] for i, power in enumerate(exponent)]
-        for i, power in enumerate(exponent):
-            others = [powers[power - 1, :, i] if k == i else factor for k, factor in enumerate(factors)] if power else [0]
-            gradients[:, j, i] = power * np.prod(others, axis=0)
-    return gradients
+def is_angle(name, column):
+    """Whether a column (n,) is an angle: it fills a whole turn, give or take its noise, or has such a name."""
+    ends = [column.min(), column.max()]
+    turn = np.allclose(ends, [-np.pi, np.pi], atol=0.5) or np.allclose(ends, [0, 2 * np.pi], atol=0.5)
+    return turn or ANGLE_NAMES.fullmatch(name) is not None
 
 
-# --------------------------------------------------------------------------------- typed expressions
+def _recognised(names, chosen, what, rule, x):
+    if chosen is None:
+        return [name for name, column in zip(names, x.T) if np.ptp(column) > 0 and rule(name, column)]
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        raise ValueError(f"{what} must name columns, and {unknown[0]!r} is none of {', '.join(names)}")
+    return list(chosen)
 
-LARGEST = 1e100                         # of a value or derivative; its square is still a number
-FUNCTIONS = {                           # each with its derivative
-    "sqrt": (np.sqrt, lambda v: 0.5 / np.sqrt(v)), "exp": (np.exp, np.exp), "log": (np.log, lambda v: 1 / v),
-    "sin": (np.sin, np.cos), "cos": (np.cos, lambda v: -np.sin(v)), "tan": (np.tan, lambda v: 1 / np.cos(v)**2),
-    "arctan": (np.arctan, lambda v: 1 / (1 + v**2)), "tanh": (np.tanh, lambda v: 1 - np.tanh(v)**2), "abs": (np.abs, np.sign),
-}
+
+def _distance(x, names):
+    """r of the positions, with its powers, unless there is none, or r is a column, or 0 somewhere."""
+    position = [name for name in ("x", "y", "z") if name in names]
+    if not {"x", "y"} <= set(position) or "r" in names:
+        return {}
+    r = np.linalg.norm(x[:, [names.index(name) for name in position]], axis=1)
+    text = " + ".join(f"{name}^2" for name in position)
+    return {f"sqrt({text})": range(-3, 2)} if r.min() > 1e-9 * r.max() else {}
 
 
-class Expression:
-    """A typed function of the inputs; called with samples (n, d), it gives values (n,) and gradients (n, d).
+def _built(plan, names):
+    libraries, notes, seen = [], [], set()
+    for title, allowed, orders in plan:
+        variables = tuple(Expression(text, names) for text in allowed)
+        labels = tuple("r" if text.startswith("sqrt(x^2") else _factor(text) for text in allowed)
+        for order in orders:
+            exponents = monomials(allowed.values(), order)
+            key = (labels, tuple(allowed.values()), order)
+            if exponents is None:
+                notes.append(f"{title} of order {order} would be more than {MOST_FEATURES} features; not tried")
+                break
+            if key not in seen:
+                libraries.append(Library(f"{title}, order {order}", labels, variables, exponents))
+            seen.add(key)
+    return libraries, notes
 
-    Numbers, the inputs' names, + - * / ^ (or **), brackets and FUNCTIONS; `name` is the text as it is written
-    here, however it was spaced. Raises ValueError on anything else, and, when called, where a value or
-    derivative is not finite, or beyond LARGEST.
+
+def monomials(allowed, order):
+    """Exponents (p, v) of all monomials up to an order, each power from its variable's list.
+
+    None where there are more than MOST_FEATURES. The order counts negative powers as positive ones.
     """
+    rows = [()]
+    for powers in allowed:
+        rows = [row + (e,) for row in rows for e in powers if sum(map(abs, row)) + abs(e) <= order]
+        if len(rows) > MOST_FEATURES + 1:
+            return None
+    rows.sort(key=lambda row: (sum(map(abs, row)), [-abs(e) for e in row], [-e for e in row]))
+    return np.array(rows[1:], int).reshape(len(rows) - 1, -1)
 
-    def __init__(self, text, inputs):
-        self.inputs = tuple(normalize("NFKC", name) for name in inputs)     # as Python reads them: µ and μ are one
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")                         # Python's own, as on "1or x"
-                self.tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
-            self.name = re.sub(r" (\*\*|[*/]) ", r"\1", ast.unparse(self.tree)).replace("**", "^")
-            with np.errstate(all="ignore"):
-                self._walk(self.tree, np.ones((1, len(inputs))))
-        except (SyntaxError, RecursionError, MemoryError, OverflowError, ValueError) as error:
-            reason = error if type(error) is ValueError else "it cannot be read as a formula"
-            usable = [name for name in inputs if name.isidentifier() and not iskeyword(name)]
-            rename = f" (rename {', '.join(sorted(set(inputs) - set(usable)))} to use them)" if len(usable) < len(inputs) else ""
-            raise ValueError(f"the expression {text[:60]!r} is not allowed: {reason}; use numbers, {', '.join(usable) or 'names'}{rename}, + - * / ^ "
-                             f"and {', '.join(FUNCTIONS)}") from None
 
-    def __call__(self, x):
-        x = finite_array("x", x, "n", len(self.inputs)).astype(float, copy=False)
-        with np.errstate(all="ignore"):
-            value, gradient = self._walk(self.tree, x)
-        value, gradient = np.broadcast_to(value, len(x)), np.broadcast_to(gradient, x.shape)
-        bad = ~((np.abs(value) < LARGEST) & (np.abs(gradient) < LARGEST).all(axis=1))
-        if bad.any():
-            first = np.argmax(bad)
-            where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(self.inputs, x[first]))
-            what = f"beyond {LARGEST:g}" if np.isfinite([value[first], *gradient[first]]).all() else "not finite"
-            raise ValueError(f"the expression {self.name!r} or a derivative of it is {what} at {where}; "
-                             "give one that is finite on all observations")
-        return value, gradient
+def _factor(text):
+    """A variable as it stands in a product: in brackets, unless it is a name or a function's value."""
+    return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
 
-    def _walk(self, node, x):
-        """Value and gradient of a node of the syntax tree: the chain rule, carried forward."""
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            return np.full(len(x), float(node.value)), np.zeros_like(x)
-        if isinstance(node, ast.Name) and node.id in self.inputs:
-            i = self.inputs.index(node.id)
-            return x[:, i], np.tile(np.eye(x.shape[1])[i], (len(x), 1))
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-            sign = -1 if isinstance(node.op, ast.USub) else 1
-            return tuple(sign * part for part in self._walk(node.operand, x))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in FUNCTIONS and len(node.args) == 1 and not node.keywords:
-            function, derivative = FUNCTIONS[node.func.id]
-            v, dv = self._walk(node.args[0], x)
-            return function(v), derivative(v)[:, None] * dv
-        if isinstance(node, ast.BinOp):
-            (u, du), (v, dv) = self._walk(node.left, x), self._walk(node.right, x)
-            column_u, column_v = u[:, None], v[:, None]
-            if isinstance(node.op, ast.Add):
-                return u + v, du + dv
-            if isinstance(node.op, ast.Sub):
-                return u - v, du - dv
-            if isinstance(node.op, ast.Mult):
-                return u * v, du * column_v + column_u * dv
-            if isinstance(node.op, ast.Div):
-                return u / v, (du - (u / v)[:, None] * dv) / column_v
-            if isinstance(node.op, ast.Pow):
-                power = u**v
-                by_base = column_v * column_u**(column_v - 1) * du
-                # A constant exponent has no logarithm to take, and may have a negative base.
-                return power, by_base + power[:, None] * np.log(column_u) * dv if np.any(dv) else by_base
-        raise ValueError(f"it holds {ast.unparse(node)[:40]!r}")
+
+def _monomial(factors, row):
+    above, below = [
+        "*".join(factor if e == 1 else f"{factor}^{e}" for factor, e in zip(factors, sign * row) if e > 0)
+        for sign in (1, -1)]
+    if not below:
+        return above
+    return f"{above or 1}/({below})" if "*" in below else f"{above or 1}/{below}"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beyond.libraries import Expression, rational
+from beyond.expressions import Expression
 from physics import Pairs, System, derangement
 from siamese import SiameseNetwork
 from support.checks import UserError, finite_array
@@ -179,7 +179,7 @@ class PairsOf:
     """Draws pairs from observations (N, d) that are sorted by their groups (N,)."""
 
     def __init__(self, observations, groups):
-        self.observations = observations
+        self.observations, self.classes = observations, groups
         _, self.first, self.size = np.unique(groups, return_index=True, return_counts=True)
 
     def __call__(self, n, rng):

@@ -1,131 +1,149 @@
-"""All invariants of a system, one after another: python train.py --system em --discover
+"""All invariants of a system: python train.py --system em --discover
 
-The paper fixes an invariant that it knows, and trains again to find the next. Here nothing need be known.
-After f_1 is found, each "different" pair is made of observations that f_1 cannot tell apart, so that f_1 is
-of no use any more, and a new network trained on such pairs must find something else. This goes on until
-the accuracy says that nothing is left.
+The laws come first: what combinations of features do not vary within a class (laws.py). Then a network
+is asked whether anything is left. Its "different" pairs are made of observations that agree in all that
+is known, so that the known is of no use to it: it must find something else, or fail. What it finds is
+one more invariant, without a name, and is added to the known; and so on until a network finds nothing.
+
+It is the paper's "we now fix the invariant", with nothing known beforehand.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Callable
 
 import numpy as np
 
-import physics
-from beyond import comparison
-from beyond.owndata import OwnData, apart
-from siamese import Schedule
+from beyond import verdict
 
-# One training of several: the rate falls faster than in quick, so that the accuracies, which decide how
-# many invariants there are, do not depend on where the training ends.
-SCHEDULE, PAIRS = Schedule(learning_rate=4.0, epochs=40, decay=0.9), 20_000
-INDEPENDENT = 0.1                       # least independence of an f from those before it
-NEIGHBOURS = 5                          # a partner is drawn among so many of the nearest
+INDEPENDENT = 0.1                       # least independence of an f from what is known
+NEIGHBOURS = 5                          # a look-alike is drawn among so many of the nearest
+LARGE = 100                             # pairs of one class from which it is looked for class by class
+
+
+@dataclass(frozen=True)
+class Known:
+    """A conserved quantity: a law, or the f of a network."""
+    value: Callable                     # x (n, d) -> (n,)
+    gradient: Callable                  # x (n, d) -> (n, d)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the search: the network, its accuracies, and how independent its f is of those before."""
+    """A network that was asked whether anything is left, and the answer."""
     network: object
-    train_accuracy: float
-    test_accuracy: float
-    independence: float                 # see `independence`; 1 for the first
+    verdict: verdict.Verdict
+    independence: float                 # of f from what is known, see `independence`; 1 for the first
     found: bool                         # whether it is one more invariant
 
 
-def search(sets, learn, most, learned, normals=lambda x: []):
-    """Steps of the search for all invariants of the system that these pairs are of.
+def search(train, test, learn, known, most, fixed=()):
+    """Yield the Steps of the search for what is conserved beside the `known`, a list of Known.
 
-    sets: training and test set, each two arrays (n, d) of equivalent observations, and maybe their groups (n,).
-    learn: (number of the step, train, test) -> a trained network, from sets (x, x_prime, y) of labelled pairs.
-    most: the search ends after so many steps, whatever they find.
-    normals: x (n, d) -> gradients (n, d) of what has one value in all observations.
-
-    Each Step but the last has found one more invariant. At the last, unless it is the one numbered `most`, nothing
-    was left: its test accuracy is below LEARNED, or its independence of the ones before below INDEPENDENT.
+    train, test: Pairs to learn from and to judge by.
+    learn: (number of the step, train, test Pairs of look-alikes, values of the known) -> a trained
+        network, and its losses.
+    most: of invariants that there can be: one less than columns, or all observations would be alike.
+    fixed: gradients, functions as in Known, of what has one value in all observations.
+    Each Step but the last has found one more invariant.
     """
-    networks = []
-    for number in range(most):
-        train, test = [with_negatives(*pairs, networks=networks, seed=number) for pairs in sets]
-        network = learn(number, train, test)
-        x = sets[1][0]
-        accuracies = [float(network.evaluate(*pairs)[1]) for pairs in (train, test)]
-        independent = independence([*networks, network], x, normals(x))
-        found = accuracies[1] >= learned and independent >= INDEPENDENT
-        step = Step(network, *accuracies, independent, found)
-        yield step
-        if not step.found:
+    known = list(known)
+    for number in range(most - len(known) - len(fixed)):
+        values = [each.value for each in known]
+        alike_ones, alike_test = [alike(pairs, values, np.random.default_rng(number))
+                                  for pairs in (train, test)]
+        network, losses = learn(number, train, alike_test, values)
+        judged = verdict.judge(network, alike_ones, alike_test, losses, values)
+        new = Known(network.f, network.gradient)
+        independent = independence([*known, new], test.x, [each(test.x) for each in fixed])
+        found = judged.word == "conserved" and independent >= INDEPENDENT
+        yield Step(network, judged, independent, found)
+        if not found:
             return
-        networks.append(network)
+        known.append(new)
 
 
-def equivalent(system, n, rng, test):
-    """n equivalent pairs x, x_prime (n, d), and their classes (n,) where the system has such."""
-    if isinstance(system, OwnData):
-        return (system.draw_test if test else system.draw)(n, rng)
-    return system.sample(n, rng)
+# ------------------------------------------------------------------------------------- look-alikes
 
+def alike(pairs, values, rng):
+    """The Pairs, each with a partner of another class that agrees with it in all that is known.
 
-def in_figures(step, system, sets):
-    """The step as a result keeps it."""
-    x, x_test = sets[0][0], sets[1][0]
-    f, f_test = step.network.f(x), step.network.f(x_test)
-    return {"train_accuracy": step.train_accuracy, "test_accuracy": step.test_accuracy,
-            "independence": step.independence, "found": step.found,
-            "on_invariants": comparison.explained(system, x, f, x_test, f_test)}
-
-
-def with_negatives(x, x_prime, groups=None, networks=(), seed=0):
-    """Labelled pairs: the given x, x_prime (n, d), y = 0; then x with others' x_prime, y = 1.
-
-    networks: those others are such as none of the networks can tell from one's own.
-    groups (n,): where there are any, the others are of different ones.
+    values: functions of observations (n, d), giving (n,); with none, partners stay as they are.
     """
-    rng = np.random.default_rng(seed)
-    groups = np.arange(len(x)) if groups is None else groups
-    if networks:
-        known = np.concatenate([network.bottleneck(x_prime) for network in networks], axis=1)
-        partner = indistinguishable(known, groups, rng)
-    else:
-        partner = apart(physics.derangement(len(x), rng), groups, rng)
-    return np.concatenate([x, x]), np.concatenate([x_prime, x_prime[partner]]), np.repeat([0.0, 1.0], len(x))
+    if not values:
+        return pairs
+    near = look_alikes(pairs, values)
+    return replace(pairs, partner=drawn(near, rng))
 
 
-def indistinguishable(known, groups, rng):
-    """For each observation with invariants (n, k), another one of the nearest in them, but of another group (n,)."""
-    from scipy.spatial import cKDTree                   # here, since only this needs it and it takes long
-    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+class LookAlikes:
+    """A training set, as train.FixedPairs, in which different pairs agree in all that is known.
+
+    pairs: of physics.Pairs; values: functions of observations (n, d), giving (n,), one or more. Each
+    epoch draws a new look-alike for each pair.
+    """
+    per_pair = 2
+
+    def __init__(self, network, pairs, values):
+        self.xp, self.near = network.xp, look_alikes(pairs, values)
+        self.rows = network.rows(np.concatenate([pairs.x, pairs.x_prime]))
+        self.partner = self.near[:, 0]
+
+    def order(self, rng):
+        self.partner = drawn(self.near, rng)
+        return rng.permutation(len(self.near))
+
+    def batch(self, numbers):
+        m, n = len(numbers), len(self.near)
+        rows = np.concatenate([numbers, n + numbers, n + self.partner[numbers]])
+        first, second, y = np.tile(np.arange(m), 2), m + np.arange(2 * m), np.repeat([0, 1], m)
+        rows, first, second = map(self.xp.asarray, (rows, first, second))
+        return self.rows[rows], first, second, self.xp.asarray(y.astype(self.rows.dtype))
+
+
+def drawn(near, rng):
+    """One of the look-alikes (n, c) of each, at random, (n,)."""
+    return near[np.arange(len(near)), rng.integers(0, near.shape[1], len(near))]
+
+
+def look_alikes(pairs, values):
+    """For each x' the numbers of those of other classes that are nearest in all values, (n, c).
+
+    c is NEIGHBOURS, or as many as all have. Raises ValueError if there are not two classes.
+    """
+    from scipy.spatial import cKDTree                   # here, since only this needs it
+    known = np.stack([each(pairs.x_prime) for each in values], axis=1)
+    scaled = known / np.maximum(known.std(axis=0), 1e-300)
+    classes = np.arange(len(known)) if pairs.classes is None else pairs.classes
+    _, classes, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     if len(sizes) < 2:
         raise ValueError("there must be two groups or more to make different pairs")
-    scaled = known / np.maximum(known.std(axis=0), 1e-12)
-    if sizes.max() > 100:                               # few and large groups: for each a tree of all others
-        partner = np.empty(len(scaled), int)
-        for own in np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1]):
-            others = np.flatnonzero(groups != groups[own[0]])
-            count = min(NEIGHBOURS, len(others))
-            near = cKDTree(scaled[others]).query(scaled[own], range(1, count + 1))[1]
-            partner[own] = others[near[np.arange(len(own)), rng.integers(0, count, len(own))]]
-        return partner
-    # One's own group may all be nearest.
-    _, near = cKDTree(scaled).query(scaled, min(NEIGHBOURS + sizes.max(), len(scaled)))
-    other = groups[near] != groups[:, None]
-    # Of those of other groups, nearest first, one of the first NEIGHBOURS.
-    rank = np.cumsum(other, axis=1)
-    wanted = rng.integers(1, np.minimum(rank[:, -1], NEIGHBOURS) + 1)
-    return near[np.arange(len(near)), np.argmax(rank >= wanted[:, None], axis=1)]
+    count = min(NEIGHBOURS, len(known) - sizes.max())
+    if sizes.max() <= LARGE:                            # all of one's own class may be nearest
+        most = count + sizes.max()
+        _, near = cKDTree(scaled).query(scaled, range(1, most + 1))
+        own = classes[near] == classes[:, None]
+        return np.take_along_axis(near, np.argsort(own, axis=1, kind="stable")[:, :count], axis=1)
+    near = np.empty((len(scaled), count), int)          # for each class a tree of all others
+    for members in np.split(np.argsort(classes, kind="stable"), np.cumsum(sizes)[:-1]):
+        others = np.flatnonzero(classes != classes[members[0]])
+        near[members] = others[cKDTree(scaled[others]).query(scaled[members], range(1, count + 1))[1]]
+    return near
 
 
-def independence(networks, x, normals=()):
-    """How independent the last network's f is of the others, at observations x (n, d): from 0 to 1.
+# ------------------------------------------------------------------------------------ independence
 
-    It is the part of the unit gradient of the last that is at right angles to the gradients of all
-    others: the median over the observations of its length. Each column is measured by its standard
-    deviation, so that units have no part in it. Zero means that the rank of the Jacobian is not full,
-    and the last f is a function of the others.
-    normals: gradients (n, d) of what has one value in all observations. Only changes of f along the
-        surface on which the observations lie count.
+def independence(quantities, x, normals=()):
+    """How independent the last of some Known is of the others, at observations x (n, d): 0 to 1.
+
+    It is the part of its unit gradient that is at right angles to the gradients of all others: the
+    median over the observations of its length. Each column is measured by its standard deviation, so
+    that units have no part in it. Zero means that the rank of the Jacobian is not full, and the last
+    is a function of the others.
+    normals: gradients (n, d) of what has one value in all observations. Only changes along the surface
+        on which the observations lie count.
     """
     scale = x.std(axis=0)
-    *others, last = [network.gradient(x) * scale for network in networks]
+    *others, last = [each.gradient(x) * scale for each in quantities]
     normals = [normal * scale for normal in normals]
     length = np.linalg.norm(across(last, normals), axis=1)
     some = length > 1e-6 * max(length.max(), 1e-300)
@@ -141,3 +159,11 @@ def across(vectors, directions):
         return vectors
     along = np.linalg.qr(np.stack(directions, axis=2))[0]
     return vectors - np.einsum("nde,ne->nd", along, np.einsum("nde,nd->ne", along, vectors))
+
+
+def gradient(function, x, steps):
+    """Derivatives (n, d) of a function of observations x (n, d), giving (n,), by central differences.
+
+    steps: (d,), by how much each column changes.
+    """
+    return np.stack([(function(x + h) - function(x - h)) / (2 * h.sum()) for h in np.diag(steps)], axis=1)

@@ -4,6 +4,7 @@ from statistics import mean, stdev
 
 from support.page import Formula, Heading, Table, Text, markdown
 
+GOOD = 0.9                  # R² from which a polynomial is called a formula
 CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
 ON_INVARIANTS = (
     "How much of f is explained by the known invariants that vary. Near 1 at order 1: f is this "
@@ -18,8 +19,27 @@ def report(result, system=None):
 
     system: the physics.System it is of, with what is published; None for a user's own data.
     """
-    parts = report_of_search if result.steps is not None else report_of_run
-    return markdown([*parts(result, system)])
+    return markdown(parts(result, system))
+
+
+def parts(result, system):
+    """The parts of the report on one Result."""
+    kind = report_of_search if result.steps is not None else report_of_run
+    return [*kind(result, system)]
+
+
+def brief(result, system):
+    """What the screen shows of a result: a few lines of text."""
+    paper = system.published if system else None
+    lines = [finding(result)]
+    if result.steps is None:
+        beside = [f" (paper {accuracy:.2f})" for accuracy in paper.accuracy or ()] if paper else []
+        training, test = beside or ("", "")
+        lines += [f"accuracy {result.train_accuracy:.3f}{training} on the training set, "
+                  f"{result.test_accuracy:.3f}{test} on the test set"]
+        if result.formula:
+            lines += [f"read off the network: {result.formula}, R² {score_of(result):.4f}"]
+    return "\n".join(lines)
 
 
 def title_of(result, system):
@@ -31,13 +51,13 @@ def report_of_run(result, system):
     paper = system.published if system else None
     yield Heading(f"{title_of(result, system)}: seed {result.seed}, schedule {result.schedule}")
     yield Text(finding(result), strong=True)
+    yield from evidence(result)
     yield from map(Text, result.notes)
-    yield from precision(result)
     if result.settings:
         settings = result.settings
         yield Text(f"Network {'-'.join(map(str, settings['layer_sizes']))}, "
-                   f"{settings['train_pairs']} training pairs of each label, {result.epochs} epochs "
-                   f"from learning rate {settings['learning_rate']:g}.")
+                   f"{settings['train_pairs']} training pairs of each label, "
+                   f"{result.epochs} epochs from learning rate {settings['learning_rate']:g}.")
     published = [f"{accuracy:.2f}" for accuracy in paper.accuracy or ()] if paper else []
     yield Table((("accuracy", "this run", *["paper"] * bool(published)),
                  ("training set", f"{result.train_accuracy:.3f}", *published[:1]),
@@ -47,15 +67,67 @@ def report_of_run(result, system):
     for name, value in result.correlations.items():
         yield Text(f"Correlation of f with {readable(name)}: {value:.4f}")
     yield from on_invariants(result.on_invariants)
+    yield from laws(result)
 
 
 def finding(result):
-    """One sentence or formula: what the network has learned."""
-    if not result.learned:
-        return ("No invariant was found: the network tells equivalent pairs from others "
-                "hardly better than chance.")
-    return result.formula or ("The network tells equivalent pairs from others, "
-                              "but no polynomial of few terms describes its f.")
+    """One sentence: the best that the run has, a law before a formula, with its evidence."""
+    named = "; ".join(law["text"] for law in exact(result))
+    if result.steps is not None:
+        return f"{number_of(result.count)} found" + (f": {named}" if named else "")
+    if named:
+        worst = max(law["within"] for law in exact(result))
+        return (f"Conserved: {named} (exactly: at most {worst:.0e} of the variance lies within "
+                "classes that took no part)")
+    word = result.verdict.get("word") if result.verdict else None
+    if result.formula and word in (None, "conserved") and score_of(result) >= GOOD:
+        return f"{result.formula} (R² {score_of(result):.4f} on the test set)"
+    if word in ("conserved", "approximately conserved"):
+        return (f"Something is {word}, with {result.verdict['within']:.1%} of the variance of f "
+                "within classes, and no library names it")
+    if word == "undecided":
+        return f"Undecided: {result.verdict['sentence']}"
+    return "No invariant was found" + (f": {result.verdict['sentence']}" if result.verdict else
+                                       f": test accuracy {result.test_accuracy:.3f}")
+
+
+def exact(result):
+    """The laws that hold exactly and are no functions of others."""
+    return [law for law in result.laws if law["verdict"] == "exact" and not law["function_of"]]
+
+
+def score_of(result):
+    """Test R² of the polynomial that the formula is made of."""
+    return result.r2[str(result.optimal_order or 2)][1]
+
+
+def evidence(result):
+    """What the verdict on f rests on, and how much of f is a function of the laws."""
+    if result.verdict:
+        yield Text(f"The network: {result.verdict['word']}; {result.verdict['sentence']}.")
+    if result.on_laws and result.learned:
+        name, score = max(result.on_laws.items(), key=lambda item: item[1]["r2_cubic"])
+        yield Text(f"As a cubic polynomial in {name}, f has an R² of {score['r2_cubic']:.4f}.")
+
+
+def laws(result):
+    """The laws with their evidence."""
+    if not result.laws:
+        return
+    yield Heading("What the pairs say", level=2)
+    yield Text("Laws: combinations of features that do not vary within a class. λ is the share of "
+               "their variance that lies within classes that took no part in the fit.")
+    rows = []
+    for number, law in enumerate(result.laws, 1):
+        of = ", ".join(str(i + 1) for i in law["function_of"])
+        error = max((abs(error / law["terms"][name]) for name, error in law["errors"].items()
+                     if law["terms"][name]), default=0.0)
+        rows.append((number, law["text"], law["verdict"], f"{law['within']:.1e}", f"{error:.0e}",
+                     f"function of {of}" if of else ""))
+    yield Table((("", "law", "verdict", "λ", "error of coefficients", ""), *rows))
+    yield Text("For Python (`from numpy import *`), and in LaTeX:")
+    yield Formula("\n".join(law["python"] for law in result.laws))
+    yield Formula("\n".join(law["latex"] for law in result.laws))
 
 
 def precision(result):
@@ -88,7 +160,10 @@ def hierarchy(result, paper):
 
 def equations(result, paper):
     """Both lines of the equation for f, ours and the paper's, where the paper has one."""
+    if not result.polynomial:                           # of columns in units of their own
+        return
     ours = "\n".join(filter(None, (f"f ≈ {result.polynomial['text']}", result.formula)))
+    yield from precision(result)
     if not paper or not paper.equation:
         none = "; the paper has no equation here" if paper and paper.accuracy else ""
         yield Text(f"Regression of order {result.optimal_order or 2}, seed {result.seed}{none}:")
@@ -123,24 +198,39 @@ def report_of_search(result, system):
     """The parts of the report on a search for all invariants."""
     yield Heading(f"{title_of(result, system)}: all invariants, seed {result.seed}, "
                   f"schedule {result.schedule}")
-    yield Text(f"{number_of(result.count)} found.", strong=True)
+    yield Text(f"{finding(result)}.", strong=True)
+    yield Text(completeness(result))
     yield from map(Text, result.notes)
-    head = "step", "accuracy, training", "test", "independence", "found"
+    yield from laws(result)
+    if not result.steps:
+        return
+    yield Heading("What networks say beyond", level=2)
+    yield Text("Each was trained on pairs that agree in all that was found before. It finds one "
+               "more invariant if its f is conserved, and independent of what was found before.")
+    head = ("network", "accuracy, training", "test", "95 %", "test classes", "of f's variance within",
+            "independence", "verdict")
     yield Table((head, *((i, f"{step['train_accuracy']:.3f}", f"{step['test_accuracy']:.3f}",
-                          f"{step['independence']:.2f}", "yes" if step["found"] else "no")
+                          "{:.3f} to {:.3f}".format(*step["interval"]), step["test_classes"],
+                          f"{step['within']:.1%}", f"{step['independence']:.2f}", step["word"])
                          for i, step in enumerate(result.steps, 1))))
-    for i, step in enumerate(result.steps, 1):
-        if step["found"]:
-            yield Heading(f"f_{i}", level=2)
-            yield from on_invariants(step["on_invariants"])
 
 
-def step_in_words(number, step):
-    """One line on one step of a search."""
-    accuracy = f"test accuracy {step['test_accuracy']:.3f}"
-    if step["found"]:
-        return f"Step {number}: found, {accuracy}."
-    return f"Step {number}: nothing new; {accuracy}, independence {step['independence']:.2f}."
+def completeness(result):
+    """Whether all invariants were found, and what is open."""
+    columns = result.settings["layer_sizes"][0]
+    unnamed = result.count - result.named
+    said = f"{result.named} of {result.count} named" if unnamed else "All of them are named"
+    if result.count + len(result.settings.get("fixed", ())) >= columns - 1:
+        return f"{said}. Complete: of {columns} columns no more can be independent and conserved."
+    last = result.steps[-1] if result.steps else None
+    if last and last["word"] == "nothing":
+        return (f"{said}. Complete, as far as a network can tell: it finds nothing more in pairs "
+                "that agree in all of these.")
+    if last and not last["found"]:
+        if last["independence"] < 0.1:
+            return f"{said}. Complete, as far as a network can tell: what it finds depends on these."
+        return f"{said}. Open: whether there is more. {last['sentence']}."
+    return f"{said}."
 
 
 def number_of(count):
@@ -267,10 +357,11 @@ def on_invariants_over_seeds(learned):
 
 
 def summary_of_searches(results):
-    """The parts of the page on searches: their counts and the accuracy of each step."""
+    """The parts of the page on searches: counts, laws, and what the networks said."""
     yield Heading(f"All invariants, schedule {results[0].schedule}")
-    yield Table((("system", "seed", "found", "test accuracy of each step", "independence"),
-                 *((result.system, result.seed, result.count,
-                    ", ".join(f"{step['test_accuracy']:.3f}" for step in result.steps),
-                    ", ".join(f"{step['independence']:.2f}" for step in result.steps))
+    yield Table((("system", "seed", "found", "named", "laws", "worst λ", "last network"),
+                 *((result.system, result.seed, result.count, result.named,
+                    "; ".join(law["text"] for law in exact(result)),
+                    f"{max((law['within'] for law in exact(result)), default=0):.0e}",
+                    result.steps[-1]["sentence"] if result.steps else "-")
                    for result in results)))

@@ -29,8 +29,12 @@ class Result:
     formula_dropped: tuple | None = None
     correlations: dict = field(default_factory=dict)        # {known invariant: of f with it}
     on_invariants: dict = field(default_factory=dict)       # {known invariants: R^2 of f on them}
-    count: int | None = None                                # of a search
-    steps: tuple | None = None                              # of a search, a dict each
+    verdict: dict = field(default_factory=dict)             # on f, beyond.verdict.Verdict
+    laws: tuple = ()                                        # in order of simplicity, a dict each
+    on_laws: dict = field(default_factory=dict)             # {laws: R^2 of f on them}
+    count: int | None = None            # of a search: independent invariants found in all
+    named: int | None = None            # of these, independent laws
+    steps: tuple | None = None          # of a search: networks that looked for more, a dict each
     files: dict = field(default_factory=dict)               # digests of the files beside it
     sha256: str = ""
 
@@ -63,10 +67,12 @@ def _check(result):
     int(result.seed), str(result.system), dict(result.settings)
     if result.steps is None:
         float(result.train_accuracy), float(result.test_accuracy)
-        result.polynomial["text"], result.polynomial["terms"], result.polynomial["intercept"]
+        dict(result.polynomial), dict(result.correlations)
         [float(score) for scores in result.r2.values() for score in scores]
     for step in result.steps or ():
         float(step["test_accuracy"]), float(step["independence"]), bool(step["found"])
+    for law in result.laws:
+        law["text"], law["verdict"], float(law["within"])
 
 
 def load_results(paths, order):

@@ -86,9 +86,10 @@ def shown(folder, plan, show):
     return True
 
 
-def keep(folder, result, text, networks, history, figures):
-    """Write the files of a finished run: {file name: network}, {column: values}, {file name: figure}.
+def keep(folder, result, text, brief, networks, history, figures):
+    """Write the files of a finished run, and print what is `brief`.
 
+    text: of the report; networks, figures: by file name; history: {column: values}.
     Raises UserError if they cannot be written.
     """
     try:
@@ -103,8 +104,7 @@ def keep(folder, result, text, networks, history, figures):
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
                         "make room there and start again") from error
-    names = sorted([*figures, *networks, "history.csv", "report.md", "result.json"])
-    print(f"\n{text}\nWritten to {folder}: {', '.join(names)}.")
+    print(f"\n{brief}\nThe report is {folder / 'report.md'}.")
 
 
 def keep_page(folder, text, figures):

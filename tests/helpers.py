@@ -28,15 +28,26 @@ def pairs(n, seed, system="sr"):
     return physics.labelled_pairs(physics.SYSTEMS[system], n, np.random.default_rng(seed))
 
 
-def stepper(network, x, x_prime, y):
-    """A function that does both passes of a training step on these pairs, as often as it is called.
+def sample_sets(seed, n, name="sr"):
+    """Labelled pairs to train on, n of each label, and to test on, as a run with this seed samples them."""
+    sets = physics.sample_sets(physics.SYSTEMS[name], physics.seed_streams(seed)[0], n)
+    return [each.labelled() for each in sets]
 
-    The only place in the tests that knows what `SiameseNetwork.step` takes.
+
+def stepper(network, x, first, second, y):
+    """A function that does both passes of a training step, as often as it is called.
+
+    Pair p compares observations first[p] and second[p] of x (n, d) and has the label y[p]. This is the
+    only place in the tests that knows what `SiameseNetwork.step` takes.
     """
-    x, x_prime, y = network.checked_pairs(x, x_prime, y)
-    rows, y = network.pair_rows(x, x_prime), network.xp.asarray(y)
-    z = network.xp.empty(len(y), network.dtype)
-    return lambda: network.step(rows, y, z)
+    rows = network.rows(x)
+    first, second, y = map(network.xp.asarray, (first, second, np.asarray(y, network.dtype)))
+    return lambda: network.step(rows, first, second, y)
+
+
+def pair_stepper(network, x, x_prime, y):
+    """The same for pairs x, x_prime (n, d) with labels y (n,)."""
+    return stepper(network, np.concatenate([x, x_prime]), *np.arange(2 * len(y)).reshape(2, -1), y)
 
 
 def central_differences(function, x, h=1e-6):
@@ -52,11 +63,14 @@ class Known(siamese.SiameseNetwork):
         super().__init__((inputs, 2, 1))
         self.function, self.accuracy = function, accuracy
 
-    def bottleneck(self, x):
-        return self.function(np.asarray(x, float))[:, None]
+    def f(self, x):
+        return self.function(np.asarray(x, float))
 
-    def input_gradient(self, x):
-        return central_differences(self.bottleneck, np.asarray(x, float))
+    def gradient(self, x):
+        return central_differences(self.function, np.asarray(x, float))
+
+    def bottleneck(self, x):
+        return self.f(x)[:, None]
 
     def evaluate(self, x, x_prime, y):
         return 0.0, self.accuracy

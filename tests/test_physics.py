@@ -1,4 +1,4 @@
-"""Sampled pairs are what they claim to be."""
+"""Sampled pairs are what they claim to be; seeds; the paper's numbers; what is refused."""
 
 import re
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import physics
+from helpers import pairs
 
 
 @pytest.mark.parametrize("name", physics.SYSTEMS)
@@ -21,7 +22,7 @@ def test_members_of_a_sampled_pair_share_every_invariant_and_have_the_shape_of_t
 @pytest.mark.parametrize("name", physics.SYSTEMS)
 def test_labelled_pairs_are_equivalent_first_and_none_of_the_rest_is(name):
     system = physics.SYSTEMS[name]
-    x, x_prime, y = physics.labelled_pairs(system, 500, np.random.default_rng(1))
+    x, x_prime, y = pairs(500, 1, name)
     assert y.tolist() == [0] * 500 + [1] * 500
     difference = sum(np.abs(invariant(x) - invariant(x_prime)) for invariant in system.invariants.values())
     assert difference[:500].max() < 1e-8
@@ -47,12 +48,16 @@ def test_derangement_pairs_everyone_with_everyone_else_equally_often():
     assert counts / 4000 == pytest.approx((1 - np.eye(5)) / 4, abs=0.03)
 
 
-@pytest.mark.parametrize("name, invariant, value", [("sr-fixed", "s^2", -1), ("cp-fixed", "L", 1), ("em-fixed", "E·B", 0.3)])
-def test_a_fixed_invariant_has_its_value_in_every_observation_and_the_others_vary(name, invariant, value):
+@pytest.mark.parametrize("name, fixed, value", [("sr-fixed", "s^2", -1), ("cp-fixed", "L", 1), ("em-fixed", "E·B", 0.3)])
+def test_a_fixed_invariant_has_its_value_in_every_observation_and_the_others_vary(name, fixed, value):
     system = physics.SYSTEMS[name]
+    assert system.fixed == (fixed,)
     for x in system.sample(1000, np.random.default_rng(6)):
         for known, function in system.invariants.items():
-            assert function(x) == pytest.approx(value, abs=1e-9) if known == invariant else function(x).std() > 0.03
+            if known == fixed:
+                assert function(x) == pytest.approx(value, abs=1e-9)
+            else:
+                assert function(x).std() > 0.03
 
 
 def test_every_single_orbit_keeps_its_energy_angular_momentum_and_laplace_runge_lenz_vector():
@@ -65,8 +70,8 @@ def test_every_single_orbit_keeps_its_energy_angular_momentum_and_laplace_runge_
 @pytest.mark.parametrize("name", ["sr", "em"])
 def test_events_and_fields_fill_the_box_from_minus_to_plus_one_evenly(name):
     x, x_prime = physics.SYSTEMS[name].sample(20_000, np.random.default_rng(9))
-    uniform = np.sort(x, axis=0)
-    assert uniform == pytest.approx(np.tile(np.linspace(-1, 1, len(x))[:, None], x.shape[1]), abs=0.03)
+    evenly = np.tile(np.linspace(-1, 1, len(x))[:, None], x.shape[1])
+    assert np.sort(x, axis=0) == pytest.approx(evenly, abs=0.03)
     assert np.cov(x.T) == pytest.approx(np.eye(x.shape[1]) / 3, abs=0.02)
     assert np.abs(x_prime).max() > 3                                    # boosts go to gamma = 2.3
 
@@ -74,10 +79,11 @@ def test_events_and_fields_fill_the_box_from_minus_to_plus_one_evenly(name):
 def test_the_direction_of_time_of_time_like_events_is_reversed_in_half_of_the_pairs():
     x, x_prime = physics.sample_events(20_000, np.random.default_rng(14))
     time_like = physics.interval(x) < 0
-    assert np.mean(np.sign(x[time_like, 0]) != np.sign(x_prime[time_like, 0])) == pytest.approx(0.5, abs=0.02)
+    reversed_ = np.sign(x[time_like, 0]) != np.sign(x_prime[time_like, 0])
+    assert np.mean(reversed_) == pytest.approx(0.5, abs=0.02)
 
 
-def test_events_of_fixed_interval_lie_on_both_sheets_of_the_hyperboloid_and_fields_of_fixed_e_dot_b_in_the_box():
+def test_events_of_fixed_interval_lie_on_both_sheets_and_fields_of_fixed_e_dot_b_in_the_box():
     x, _ = physics.SYSTEMS["sr-fixed"].sample(20_000, np.random.default_rng(10))
     assert np.mean(x[:, 0] > 0) == pytest.approx(0.5, abs=0.02) and np.abs(x[:, 1:]).max() <= 1
     x, _ = physics.SYSTEMS["em-fixed"].sample(20_000, np.random.default_rng(10))
@@ -114,14 +120,33 @@ def test_orbits_stay_within_the_distances_they_were_chosen_for():
         for x in sample(2000, np.random.default_rng(8)):
             r = np.hypot(x[:, 0], x[:, 1])
             assert 0.1 - 1e-9 < r.min() and 2.8 < r.max() < 3 + 1e-9
-    assert np.hypot(*physics.sample_orbits(5000, np.random.default_rng(8))[0][:, :2].T).min() < 0.12
+    x, _ = physics.sample_orbits(5000, np.random.default_rng(8))
+    assert np.hypot(x[:, 0], x[:, 1]).min() < 0.12
 
+
+# ------------------------------------------------------------------------------------------ seeds
 
 def test_same_generator_state_gives_the_same_pairs_and_another_seed_gives_others():
-    sets = [physics.labelled_pairs(physics.SYSTEMS["sr"], 50, np.random.default_rng(seed)) for seed in (3, 3, 4)]
-    assert all(np.array_equal(a, b) for a, b in zip(sets[0], sets[1]))
-    assert not np.any(sets[0][0] == sets[2][0])
+    one, same, other = [pairs(50, seed) for seed in (3, 3, 4)]
+    assert all(np.array_equal(a, b) for a, b in zip(one, same))
+    assert not np.any(one[0] == other[0])
 
+
+def test_training_and_test_pairs_are_independent_and_the_streams_of_a_seed_too():
+    system = physics.SYSTEMS["sr"]
+
+    def sets():
+        return physics.sample_sets(system, physics.seed_streams(0)[0], system.test_pairs)       # of the same size
+    learned, test = [each.labelled()[0] for each in sets()]
+    assert not np.any(np.all(learned == test, axis=1))
+    assert abs(np.corrcoef(learned.ravel(), test.ravel())[0, 1]) < 0.02
+    draws = {np.random.default_rng(stream).random() for seed in range(3) for stream in physics.seed_streams(seed)}
+    assert len(draws) == 9
+    # The data of a seed do not depend on what else is drawn from it.
+    assert np.array_equal(learned, sets()[0].labelled()[0])
+
+
+# ---------------------------------------------------------------------------------- bad arguments
 
 @pytest.mark.parametrize("max_speed", [-0.1, 1.0, 2.0, float("nan")])
 def test_impossible_speeds_are_refused(max_speed):
@@ -129,13 +154,42 @@ def test_impossible_speeds_are_refused(max_speed):
         physics.lorentz_transformations(3, np.random.default_rng(0), max_speed)
 
 
-def test_a_single_pair_has_no_one_to_exchange_partners_with():
-    with pytest.raises(ValueError, match="at least 2"):
-        physics.labelled_pairs(physics.SYSTEMS["sr"], 1, np.random.default_rng(0))
+@pytest.mark.parametrize("beta", [-1.0, 1.0, 1.5])
+def test_boosts_at_the_speed_of_light_or_beyond_are_refused(beta):
+    with pytest.raises(ValueError, match="beta"):
+        physics.boosts(np.array([0.5, beta]))
 
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_single_pair_has_no_one_to_exchange_partners_with(n):
+    with pytest.raises(ValueError, match="at least 2"):
+        physics.labelled_pairs(physics.SYSTEMS["sr"], n, np.random.default_rng(0))
+
+
+def test_an_orbit_that_starts_in_the_centre_or_runs_away_is_refused_and_none_hangs():
+    with pytest.raises(ValueError, match="derivative at the start"):
+        physics.evolve(np.zeros((1, 4)), np.ones(1))
+    with np.errstate(all="ignore"), pytest.raises(RuntimeError, match="could not be integrated"):
+        physics.evolve(np.ones((1, 2)), np.full(1, 9.0), lambda state: state**3)            # infinite at 1/2
+
+
+def test_a_box_without_bound_states_ends_the_sampling():
+    with pytest.raises(RuntimeError, match="of 2000 drawn states, 0 are on orbits"):
+        physics.bound_states(2, np.random.default_rng(0), lambda n, rng: np.full((n, 4), 5.0))
+
+
+@pytest.mark.parametrize("function, inputs, value", [
+    (physics.interval, 4, 2 * 100**2), (physics.energy, 4, 100**2 - 1 / np.hypot(100, 100)),
+    (physics.angular_momentum, 4, 0), (physics.e_dot_b, 6, 3 * 100**2), (physics.b_squared_minus_e_squared, 6, 0)])
+def test_invariants_of_small_integers_do_not_wrap_around(function, inputs, value):
+    assert function(np.full((1, inputs), 100, dtype=np.int8)) == pytest.approx([value])
+
+
+# -------------------------------------------------------------------------------- the paper's numbers
 
 def test_every_system_has_as_many_pairs_as_the_paper():
-    assert {name: (system.train_pairs, system.test_pairs) for name, system in physics.SYSTEMS.items()} == {
+    sizes = {name: (system.train_pairs, system.test_pairs) for name, system in physics.SYSTEMS.items()}
+    assert sizes == {
         "sr": (50_000, 5_000), "sr-fixed": (50_000, 5_000), "cp": (50_000, 5_000), "cp-fixed": (50_000, 5_000),
         "em": (200_000, 5_000), "em-fixed": (200_000, 5_000)}
 
@@ -148,10 +202,11 @@ def test_every_system_has_as_many_pairs_as_the_paper():
     ("em-fixed", "1 0.0002 -0.0003 2 0.9956 0.9956 3 0.9957 0.9956 4 0.9962 0.9962")])
 def test_published_tables_are_those_of_the_paper(name, table):
     r2 = physics.SYSTEMS[name].published.r2
-    assert [number for order, scores in r2.items() for number in (order, *scores)] == [float(word) for word in table.split()]
+    numbers = [number for order, scores in r2.items() for number in (order, *scores)]
+    assert numbers == [float(word) for word in table.split()]
 
 
-@pytest.mark.parametrize("name, accuracy, numbers", [              # eqs. (5), (8), (11), (12): numbers in the order printed
+@pytest.mark.parametrize("name, accuracy, numbers", [              # eqs. (5), (8), (11), (12), in the order printed
     ("sr", (0.94, 0.92), "-87.41 -60.48 -0.11 -0.10 0.04 0.06 0.07 0.10 0.12 0.15 0.21 2.50 88.10 88.61 88.63 88 -60"),
     ("sr-fixed", (0.58, 0.57), ""),
     ("cp", (0.98, 0.97), "-403.71 -4.85 -0.58 -0.17 -0.02 -0.01 0.00 0.01 0.02 0.45 0.66 0.74 0.99 1.24 402.44 -403"),
@@ -163,17 +218,3 @@ def test_published_accuracies_and_equations_are_those_of_the_paper(name, accurac
     assert published.accuracy == accuracy
     text = (published.polynomial + " " + published.formula).replace("- ", "-").replace("+ ", "")
     assert re.findall(r"(?<![_\w.])-?\d+(?:\.\d+)?", text) == numbers.split()
-
-
-def test_gradient_of_an_invariant_by_central_differences_is_that_of_its_formula():
-    x = np.random.default_rng(20).uniform(-1, 1, (30, 4))
-    assert physics.gradient(physics.interval, x) == pytest.approx(2 * x * [-1, 1, 1, 1], abs=1e-8)
-
-
-def test_partners_of_ones_own_group_are_replaced_and_the_others_kept():
-    groups, partner = np.array([0, 0, 1, 1, 2]), np.array([1, 2, 4, 2, 0])
-    apart = physics.apart(partner, groups, np.random.default_rng(0))
-    assert apart[1:3].tolist() == [2, 4] and apart[4] == 0 and not np.any(groups[apart] == groups)
-    assert partner.tolist() == [1, 2, 4, 2, 0]
-    with pytest.raises(ValueError, match="two groups"):
-        physics.apart(partner, np.zeros(5), np.random.default_rng(0))

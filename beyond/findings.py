@@ -1,0 +1,82 @@
+"""What goes beyond the paper's tables, as a result keeps it: laws, verdicts, and what they come to."""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from beyond import comparison, laws, search, verdict
+from beyond.owndata import OwnData
+
+ENOUGH = 5000                           # pairs for laws that are exact to rounding
+
+
+def laws_of(system, train, test, features=()):
+    """The laws.Laws of the pairs, judged on test pairs; of a user's data, of all its observations.
+
+    features: typed expressions that laws may hold.
+    """
+    if isinstance(system, OwnData):
+        samples = system.draw, system.draw_test
+        data = [(each.observations, each.classes) for each in samples]
+    else:                                               # a pair is a class
+        data = [(np.concatenate([pairs.x[:ENOUGH], pairs.x_prime[:ENOUGH]]),
+                 np.tile(np.arange(len(pairs.x[:ENOUGH])) + first, 2))
+                for pairs, first in ((train, 0), (test, ENOUGH))]
+    (x, classes), (x_test, classes_test) = data
+    try:
+        return laws.find(x, classes, x_test, classes_test, system.inputs, features)
+    except ValueError as error:                         # too few classes, say: no law, and it is said
+        return laws.Laws(notes=[f"No law was looked for: {error}."])
+
+
+def in_figures(found):
+    """Laws as a result keeps them."""
+    return [{"expression": law.expression, "text": law.text, "within": law.within,
+             "within_training": law.within_training, "verdict": law.verdict, "errors": law.errors,
+             "terms": law.terms, "function_of": list(law.function_of), "library": law.library,
+             "python": law.python, "latex": law.latex, "sympy": law.sympy} for law in found.laws]
+
+
+def independent(found):
+    """The laws that are no functions of others, and hold exactly."""
+    return [law for law in found.laws if not law.function_of and law.verdict == "exact"]
+
+
+def of_one(system, network, train, test, losses, features):
+    """Of one network: the verdict on it, the laws, and how much of f is a function of them."""
+    found = laws_of(system, train, test, features)
+    named = {law.text: lambda x, law=law: law(x)[0] for law in independent(found)}
+    judged = verdict.judge(network, train, test, losses)
+    f, f_test = network.f(train.x), network.f(test.x)
+    return {"verdict": asdict(judged), "laws": in_figures(found), "notes": found.notes,
+            "on_laws": comparison.explained(named, train.x, f, test.x, f_test)}
+
+
+def of_all(system, train, test, learn, features):
+    """Of a search for all invariants: laws, count, how many are named, the steps and their networks.
+
+    learn: as for search.search.
+    """
+    found = laws_of(system, train, test, features)
+    for law in found.laws:
+        print(f"Law: {law.text}, {law.verdict}; {law.within:.1e} of its variance within held-out classes",
+              flush=True)
+    known = [search.Known(lambda x, law=law: law(x)[0], lambda x, law=law: law(x)[1])
+             for law in independent(found)]
+    fixed = [_gradient(system, name, test.x) for name in system.fixed]
+    steps = []
+    for step in search.search(train, test, learn, known, len(system.inputs) - 1, fixed):
+        print(f"Network {len(steps) + 1}: {step.verdict.word}; {step.verdict.sentence}", flush=True)
+        steps.append(step)
+    more = sum(step.found for step in steps)
+    return {"laws": in_figures(found), "named": len(known), "count": len(known) + more,
+            "notes": found.notes, "steps": [_step(step) for step in steps]}, steps
+
+
+def _step(step):
+    return {**asdict(step.verdict), "independence": step.independence, "found": step.found}
+
+
+def _gradient(system, name, x):
+    steps = 1e-5 * x.std(axis=0)
+    return lambda x: search.gradient(system.invariants[name], x, steps)

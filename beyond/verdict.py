@@ -1,0 +1,105 @@
+"""What a trained network has found, in words that its evidence bears.
+
+An accuracy above chance says that something tells pairs apart, not that it is conserved: a column that
+varies by a fifth within a class does that too. So f itself is judged, on classes that took no part: by
+the share of its variance that lies within classes, 0 for what is conserved, 1 for white noise.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import regression
+
+CHANCE = 0.55               # accuracy that noise in the test set can reach by itself
+LEARNED = 0.7               # accuracy from which f is worth a verdict
+CONSERVED, NEARLY = 0.02, 0.06          # shares of f's variance within classes, see above
+FEWEST_CLASSES = 8          # test classes below which an accuracy says nothing
+RESAMPLED = 200             # draws of the test classes, for the interval of the accuracy
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a network has found, and the evidence."""
+    word: str                           # conserved, approximately conserved, undecided, or nothing
+    sentence: str
+    train_accuracy: float
+    test_accuracy: float
+    interval: tuple[float, float]       # of the test accuracy, 95 %, from resampled classes
+    test_classes: int
+    test_pairs: int
+    within: float                       # share of f's variance within test classes
+
+
+def judge(network, train, test, losses, known=()):
+    """The Verdict on a network trained on Pairs `train`, from them and the Pairs `test`.
+
+    losses: of the epochs. known: functions of observations (n, d), giving (n,), that are conserved and
+    that the pairs agree in; what f owes to them does not count.
+    """
+    right, right_in_test = _right(network, train), _right(network, test)
+    classes = np.arange(len(test.x)) if test.classes is None else test.classes
+    accuracy = min(right.mean(), right_in_test.mean())
+    interval = _interval(right_in_test, classes)
+    within = share_within(network.f, train, test, known)
+    word, sentence = _in_words(right.mean(), right_in_test.mean(), interval, within,
+                               len(np.unique(classes)), losses)
+    return Verdict(word, sentence, float(right.mean()), float(right_in_test.mean()), interval,
+                   len(np.unique(classes)), 2 * len(test.x), within)
+
+
+def _right(network, pairs):
+    """Whether the network is right on each equivalent pair, and on its different one, (2, n)."""
+    first, second, y = pairs.compared()
+    rows = network.rows(np.concatenate([pairs.x, pairs.x_prime]))
+    return ((network.compared(rows, first, second) > 0) == (y > 0.5)).reshape(2, -1)
+
+
+def _interval(right, classes):
+    """95 % of the accuracies of test sets of as many classes, drawn from these, with a fixed seed."""
+    _, number, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+    sums = np.bincount(number, right.mean(axis=0))
+    drawn = np.random.default_rng(0).integers(0, len(sizes), (RESAMPLED, len(sizes)))
+    accuracies = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    return tuple(float(bound) for bound in np.quantile(accuracies, (0.025, 0.975)))
+
+
+def share_within(f, train, test, known=()):
+    """Share of the variance of f within classes, of what f does not owe to the known functions.
+
+    What it owes is a cubic polynomial in them, fitted to the pairs `train` and taken from the variance
+    over all; the variance within classes is that of f.
+    """
+    x, x_test = [np.concatenate([pairs.x, pairs.x_prime]) for pairs in (train, test)]
+    within = np.mean((f(test.x) - f(test.x_prime))**2) / 2
+    rest = f(x_test)
+    if known:
+        columns, columns_test = [np.stack([each(values) for each in known], axis=1)
+                                 for values in (x, x_test)]
+        mean, size = columns.mean(axis=0), np.maximum(columns.std(axis=0), 1e-300)
+        z, z_test = (columns - mean) / size, (columns_test - mean) / size
+        features, exponents = regression.polynomial_features(z, 3)
+        coefficients, intercept = regression.ridge(features, f(x))
+        rest = rest - intercept - regression.monomials(z_test, exponents) @ coefficients
+    return float(within / max(np.var(rest), 1e-300))
+
+
+def _in_words(train, test, interval, within, classes, losses):
+    """The word and the sentence for these accuracies, this share and so many test classes."""
+    seen = (f"test accuracy {test:.3f} ({interval[0]:.3f} to {interval[1]:.3f}, "
+            f"{classes} test classes), {within:.1%} of f's variance within them")
+    if classes < FEWEST_CLASSES:
+        return "undecided", f"too few classes to tell by a network: {classes} to test on; {seen}"
+    if losses[-1] > 0.99 * np.log(2) and train < CHANCE:
+        return "nothing", f"the loss did not fall: nothing tells pairs apart, or the training did not start; {seen}"
+    if train >= LEARNED and interval[0] < CHANCE:
+        return "undecided", f"memorised: training accuracy {train:.3f}; more classes are needed; {seen}"
+    if min(train, test) < LEARNED:
+        if interval[0] > CHANCE:
+            return "undecided", f"something is there, weak, discrete or noisy: more pairs or epochs; {seen}"
+        return "nothing", f"chance; {seen}"
+    if within <= CONSERVED:
+        return "conserved", seen
+    if within <= NEARLY:
+        return "approximately conserved", seen
+    return "undecided", f"informative, but not conserved; {seen}"

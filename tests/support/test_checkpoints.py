@@ -1,0 +1,66 @@
+"""The state of a training: when it is saved, and that a training goes on from it to the same bits."""
+
+import csv
+
+import numpy as np
+import pytest
+
+import siamese
+import train
+from helpers import TINY, sample_sets
+from support import checkpoints
+from support.checks import UserError
+
+
+def test_a_network_of_the_default_size_goes_on_to_the_same_bits():
+    sets = sample_sets(0, 500)
+
+    def begin():
+        network = siamese.SiameseNetwork((4, 200, 200, 1), 1)
+        return train.Training(network, *sets, siamese.SCHEDULES["quick"], 2)
+    straight, broken = begin(), begin()
+    for _ in range(6):
+        straight.epoch()
+        broken.epoch()
+        state, broken = checkpoints.state_of(broken), begin()
+        checkpoints.set_state(broken, state)
+    assert straight.network.parameters.tobytes() == broken.network.parameters.tobytes()
+    for name in straight.history:
+        if name != "seconds":
+            assert straight.history[name] == broken.history[name]
+
+
+@pytest.mark.parametrize("decay, plateaus", [(1.0, True), (0.96, True), (0.96, False)])
+def test_the_state_is_saved_at_each_plateau_and_at_the_end_but_not_wherever_the_rate_falls_by_itself(
+        tmp_path, monkeypatch, decay, plateaus):
+    schedule = siamese.Schedule(4.0, epochs=50, reduce_patience=3 if plateaus else 50, decay=decay)
+    monkeypatch.setitem(siamese.SCHEDULES, "quick", schedule)
+    save, saved = checkpoints.save, []
+
+    def noted(folder, identity, state):
+        saved.append(state["history"].shape[1])
+        save(folder, identity, state)
+    monkeypatch.setattr(checkpoints, "save", noted)
+    monkeypatch.setattr(train, "draw", lambda *_: {})
+    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
+    with open(tmp_path / "sr" / "seed-0" / "history.csv", newline="") as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    halved = [epoch for epoch, (rate, later) in enumerate(zip(rates, rates[1:]), start=1) if later < 0.6 * rate]
+    assert {*halved, 50} == set(saved) and bool(halved) == plateaus
+
+
+IDENTITY = {"system": "sr", "seed": 0}
+
+
+def test_a_state_is_found_again_by_the_same_run_and_by_no_other(tmp_path):
+    def begin():
+        return train.Training(siamese.SiameseNetwork((4, 5, 1)), *sample_sets(0, 20), siamese.Schedule(1.0))
+    first, second = begin(), begin()
+    assert not checkpoints.restore(second, tmp_path, IDENTITY)
+    first.epoch()
+    checkpoints.save(tmp_path, IDENTITY, checkpoints.state_of(first))
+    assert checkpoints.restore(second, tmp_path, IDENTITY)
+    assert np.array_equal(first.network.parameters, second.network.parameters)
+    for other in ({**IDENTITY, "seed": 1}, {**IDENTITY, "more": 2}, {"seed": 0}):
+        with pytest.raises(UserError, match="an unfinished run of other settings"):
+            checkpoints.restore(second, tmp_path, other)

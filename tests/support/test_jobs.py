@@ -1,0 +1,136 @@
+"""Progress of one training on the screen; many runs as processes, so many at a time, and one page on them."""
+
+import io
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import physics
+import train
+from helpers import NAMES, command, parsed, rows_of, table, trajectories
+from support import jobs
+from support.process import THREADS
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def epochs(n, seconds_each):
+    """A history after each of n epochs."""
+    for epoch in range(1, n + 1):
+        yield {"epoch": [epoch], "loss": [0.5], "accuracy": [0.9], "test_loss": [0.5], "test_accuracy": [0.8],
+               "learning_rate": [1.0], "seconds": [seconds_each * epoch]}
+
+
+def test_progress_updates_one_line_in_place_within_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.delenv("TERM", raising=False)
+    stream = Terminal()
+    progress = jobs.Progress(5, stream)
+    for history in epochs(5, 1):
+        progress(history)
+    progress.close()
+    lines = stream.getvalue().split("\r")[1:]
+    assert len(lines) == 5 and all(len(line.rstrip("\n")) < 40 for line in lines)
+    assert stream.getvalue().count("\n") == 1 and stream.getvalue().endswith("\n")
+
+
+@pytest.mark.parametrize("dumb", [False, True])
+def test_progress_elsewhere_is_a_plain_line_every_ten_seconds_and_the_last_epoch(dumb, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal() if dumb else io.StringIO()
+    progress = jobs.Progress(35, stream)
+    for history in epochs(35, 1):
+        progress(history)
+    progress.close()
+    lines = stream.getvalue().splitlines()
+    assert [line.split()[1] for line in lines] == ["10/35", "20/35", "30/35", "35/35"]
+    assert lines[0].endswith("0:25 left") and "\r" not in stream.getvalue()
+
+
+def test_the_board_keeps_one_line_per_job_in_place_on_a_terminal(monkeypatch):
+    def job(name, progress):
+        return SimpleNamespace(name=name, progress=progress)
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.delenv("TERM", raising=False)
+    stream, long = Terminal(), "epoch 1 " + "x" * 50
+    board = jobs.Board(stream)
+    board.draw([job("a", "epoch 1"), job("b", long)])
+    board.draw([job("b", "epoch 2")], ended="a: finished")
+    first = "a: epoch 1\n" + f"b: {long}"[:29] + "\n"
+    assert stream.getvalue() == first + "\x1b[2A\x1b[J" + "a: finished\nb: epoch 2\n"
+
+
+def test_as_many_jobs_run_at_a_time_as_asked_for_and_all_of_them_do(monkeypatch, capsys):
+    monkeypatch.setattr(jobs.time, "sleep", lambda _: None)
+    running, most, started = set(), [], []
+
+    class Job:                                          # ends when it is asked for the third time
+        progress, log, returncode, asked = "epoch", SimpleNamespace(close=lambda: None), None, 0
+
+        def __init__(self, name):
+            self.name, self.process = name, None
+
+        def start(self):
+            self.process = self
+            running.add(self)
+            started.append(self.name)
+            most.append(len(running))
+
+        def poll(self):
+            self.asked += 1
+            if self.asked == 3:
+                running.discard(self)
+                self.returncode = int(self.name == "c")
+            return self.returncode
+
+        def read(self):
+            pass
+
+        def outcome(self):
+            return "ended"
+    finished, failed = jobs.run_all([Job(name) for name in "abcdefg"], 3)
+    assert started == list("abcdefg") and max(most) == 3
+    assert sorted(job.name for job in finished) == list("abdefg") and [job.name for job in failed] == ["c"]
+
+
+@pytest.mark.parametrize("words", [
+    ["--system", "cp", "--discover", "--pairs", "9", "--hidden", "7", "5", "--device", "gpu", "--features", " -v_x^2 + y"],
+    ["--data", "mine.csv", "--group", "star", "--known", "x*v_y - y*v_x", " -x", "--hidden", "4"]])
+def test_each_of_many_runs_is_told_every_option_of_the_command(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train, "array_module", lambda device: np)
+    table(tmp_path, ["star", *NAMES], rows_of(trajectories()))
+    options = parsed([*words, "--seeds", "5-7", "--jobs", "2"])
+    run = train.one_of_many(options, train.system_of(options), 6)
+    assert run.command[:2] == [sys.executable, train.__file__]
+    assert vars(parsed(run.command[2:])) == {**vars(options), "seeds": None, "seed": 6, "jobs": 1}
+    assert run.environment == dict.fromkeys(THREADS, "1") and run.folder.is_dir()
+
+
+SMALL = ["--pairs", "100", "--hidden", "5", "--epochs", "1"]
+
+
+def test_several_systems_and_seeds_run_as_jobs_and_end_in_one_page(tmp_path):
+    ended = command(*SMALL, "--system", "all", "--jobs", "3", "--out", tmp_path)
+    assert ended.returncode == 0 and ended.stderr == ""
+    folder = tmp_path / "all-quick-seeds-0"
+    page = (folder / "report.md").read_text("utf-8")
+    assert page in ended.stdout
+    assert {path.name for path in folder.iterdir()} >= {"report.md", "figure_1.png", "figure_2.png", "figure_8.png"}
+    for name, system in physics.SYSTEMS.items():
+        assert f"{name} seed 0: finished" in ended.stdout and f"## {system.title} (`{name}`)" in page
+        assert (tmp_path / name / "seed-0" / "result.json").exists()
+
+
+def test_a_job_that_fails_is_reported_and_the_others_finish(tmp_path):
+    (tmp_path / "sr" / "seed-1" / "model.npz").mkdir(parents=True)                       # cannot be overwritten
+    ended = command(*SMALL, "--seeds", "0-2", "--jobs", "2", "--out", tmp_path)
+    assert ended.returncode == 1
+    assert "sr seed 1: failed: train.py: cannot write" in ended.stdout
+    assert "sr seed 0: finished" in ended.stdout and "sr seed 2: finished" in ended.stdout
+    assert "Seeds 0, 2." in (tmp_path / "sr-quick-seeds-0-2" / "report.md").read_text("utf-8")
