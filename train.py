@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -32,6 +32,7 @@ from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLear
 from support import jobs, options as command, report, runs
 from support.checkpoints import carry_on
 from support.checks import UserError, on_host
+from support.device import array_module
 from support.results import Result, load_results
 
 LEARNED = 0.7                           # test accuracy below which nothing was found to tell pairs by
@@ -153,13 +154,13 @@ def read_off(system, network, train, test):
 
 
 def draw(system, network, x, history):
-    """The run's figures by file name, with f at observations x (n, d)."""
+    """What writes the run's figures, by file name, with f at observations x (n, d)."""
     import figures                                      # here, since Matplotlib takes long to import
     drawn = {"figure_9.png": figures.figure_9(history)}
     if system.name in figures.OF_SYSTEM:
         number, figure = figures.OF_SYSTEM[system.name]
         drawn[f"figure_{number}.png"] = figure(x, network.f(x), system.invariants)
-    return drawn
+    return {name: partial(figures.save, figure) for name, figure in drawn.items()}
 
 
 def find_all(plan, folder):
@@ -391,25 +392,7 @@ PARSER = command.parser({system.name: system.title for system in physics.SYSTEMS
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    try:
-        return carry_out(command.parse(PARSER, arguments))
-    except ImportError as error:        # Matplotlib is asked for before the training, and needed after
-        return refuse(f"{error}; pip install -r requirements.txt")
-    except MemoryError:
-        return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
-    except UserError as error:
-        return refuse(error)
-    except BrokenPipeError:             # whoever read the output has left, as in "| head"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        return refuse(f"cannot write the output: {error.strerror}")
-
-
-def refuse(sentence):
-    """Say what was wrong and what to give instead; return the exit status for it."""
-    print(f"train.py: {sentence}".replace("\n", " "), file=sys.stderr)
-    return 2
+    return command.status_of(lambda: carry_out(command.parse(PARSER, arguments)))
 
 
 def carry_out(options):
@@ -451,21 +434,6 @@ def plan_of(options, system, seed):
     return Plan(system, seed, options.schedule, schedule, layer_sizes, options.activation,
                 options.pairs or pairs, options.discover, tuple(options.features),
                 array_module(options.device), **own)
-
-
-def array_module(device):
-    """NumPy, or CuPy for the device gpu; UserError where that cannot be had."""
-    if device == "cpu":
-        return np
-    try:
-        import cupy
-        cupy.cuda.runtime.getDeviceCount()
-    except ImportError as error:
-        raise UserError("--device gpu needs CuPy, for an NVIDIA card: pip install cupy-cuda12x, or as "
-                        "its documentation says; or leave --device out") from error
-    except Exception as error:                          # CuPy's own kinds, which differ with its version
-        raise UserError(f"--device gpu: CuPy finds no GPU ({error}); leave --device out") from error
-    return cupy
 
 
 def run_folder(options, plan):
@@ -542,11 +510,12 @@ def one_of_many(options, system, seed):
 
 
 def draw_schemes(layer_sizes, activation):
-    """Those of Figs. 1 to 9 that belong to no single run, by file name."""
+    """What writes those of Figs. 1 to 9 that belong to no single run, by file name."""
     import figures
-    return {"figure_1.png": figures.figure_1(layer_sizes, activation),
-            "figure_2.png": figures.figure_2(),
-            "figure_8.png": figures.figure_8(layer_sizes, activation)}
+    drawn = {1: figures.figure_1(layer_sizes, activation), 2: figures.figure_2(),
+             8: figures.figure_8(layer_sizes, activation)}
+    return {f"figure_{number}.png": partial(figures.save, figure)
+            for number, figure in drawn.items()}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import argparse
 import math
+import os
+import sys
 from pathlib import Path
 
 from support.checks import UserError
@@ -119,6 +121,31 @@ def written(options, parser, leave_out=(), **changes):
             values = value if isinstance(value, list) else [value]
             words += [f"{flag}={each}" for each in values]
     return words
+
+
+# -------------------------------------------------------------------------------------- exit status
+
+def status_of(action):
+    """The exit status of the command: that of action(), or 2 with one sentence for what it raises."""
+    try:
+        return action()
+    except ImportError as error:        # Matplotlib is asked for before the training, and needed after
+        return refuse(f"{error}; pip install -r requirements.txt")
+    except MemoryError:
+        return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
+    except UserError as error:
+        return refuse(error)
+    except BrokenPipeError:             # whoever read the output has left, as in "| head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return refuse(f"cannot write the output: {error.strerror}")
+
+
+def refuse(sentence):
+    """Say what was wrong and what to give instead; return the exit status for it."""
+    print(f"train.py: {sentence}".replace("\n", " "), file=sys.stderr)
+    return 2
 
 
 # ----------------------------------------------------------------------------------- argument types

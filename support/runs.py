@@ -97,8 +97,8 @@ def keep(folder, result, text, brief, networks, history, figures):
             network.save(folder / name)
         write(folder / "history.csv", lambda file: write_history(file, history))
         write(folder / "report.md", lambda file: file.write(text))
-        for name, figure in figures.items():
-            write(folder / name, figure.savefig, binary=True)
+        for name, draw in figures.items():
+            write(folder / name, draw, binary=True)
         # Last, so that a folder with a result is complete. Report and figures follow from what is sealed.
         save_result(result, folder, (*networks, "history.csv"))
     except OSError as error:
@@ -108,10 +108,10 @@ def keep(folder, result, text, brief, networks, history, figures):
 
 
 def keep_page(folder, text, figures):
-    """Write the page on many runs, and {file name: figure}."""
+    """Write the page on many runs, and its figures: {file name: what writes one}."""
     write(folder / "report.md", lambda file: file.write(text))
-    for name, figure in figures.items():
-        write(folder / name, figure.savefig, binary=True)
+    for name, draw in figures.items():
+        write(folder / name, draw, binary=True)
     print(f"\n{text}\nWritten to {folder}: {', '.join(sorted([*figures, 'report.md']))}.")
 
 
