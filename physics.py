@@ -264,8 +264,12 @@ def evolve(state, duration, equations=hamiltons_equations):
     # From such a start solve_ivp would look for its first step forever (scipy/scipy#17846).
     with np.errstate(all="ignore"):
         finite_array("the derivative at the start", equations(state.T), *state.T.shape)
-    blocks = [slice(i, i + BLOCK) for i in range(0, max(len(state), 1), BLOCK)]
-    return np.concatenate([_evolve(state[block], duration[block], equations) for block in blocks])
+    after = np.empty(state.shape)
+    # Orbits of like duration go together, since the longest of a block set everybody's step.
+    order = np.argsort(np.abs(duration), kind="stable")
+    for some in np.split(order, range(BLOCK, len(order), BLOCK)):
+        after[some] = _evolve(state[some], duration[some], equations)
+    return after
 
 
 def _evolve(state, duration, equations):
@@ -344,7 +348,8 @@ def sample_orbits_of_fixed_angular_momentum(n, rng):
 def _seen_twice(x, rng):
     """States after two random parts of a turn, which in s takes 2 π sqrt(semi-major axis)."""
     turn = 2 * np.pi * np.sqrt(-0.5 / energy(x))
-    duration = np.concatenate([turn, turn]) * rng.uniform(0, 1, 2 * len(x))
+    # Half a turn back to half a turn ahead: the same points as in one turn, in half the steps.
+    duration = np.concatenate([turn, turn]) * rng.uniform(-0.5, 0.5, 2 * len(x))
     states = evolve(np.concatenate([x, x]), duration)
     return states[:len(x)], states[len(x):]
 

@@ -26,7 +26,7 @@ import numpy as np
 
 import physics
 import regression
-from beyond import comparison, findings, owndata, search
+from beyond import comparison, datafiles, findings, owndata, search
 from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLearningRateOnPlateau,
                      Schedule, SiameseNetwork, accuracy, cross_entropy)
 from support import jobs, options as command, report, runs
@@ -36,7 +36,7 @@ from support.device import array_module
 from support.results import Result, load_results
 
 LEARNED = 0.7                           # test accuracy below which nothing was found to tell pairs by
-HIDDEN = {"quick": (200, 50), "paper": (200, 200)}      # layers; the paper's text names no sizes
+HIDDEN = {"quick": (200, 32), "paper": (200, 200)}      # layers; the paper's text names no sizes
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
 
 
@@ -51,7 +51,7 @@ class Plan:
     activation: str
     train_pairs: int                    # of each label
     discover: bool = False              # look for all invariants, not only for the first
-    features: tuple = ()                # typed expressions that laws may hold
+    libraries: dict = field(default_factory=dict)       # what laws may be made of, as laws.find has it
     xp: object = np                     # NumPy, or CuPy to train on a GPU
     network_class: type = SiameseNetwork
     network_options: dict = field(default_factory=dict)
@@ -67,10 +67,10 @@ class Plan:
     def settings(self):
         """All of it but the seed, as it is kept with the results."""
         search_for_all = {"all_invariants": True} if self.discover else {}
-        typed = {"features": list(self.features)} if self.features else {}
         return {**asdict(self.schedule), "layer_sizes": list(self.layer_sizes),
                 "activation": self.activation, "train_pairs": self.train_pairs,
-                "test_pairs": self.system.test_pairs, **search_for_all, **typed, **self.about}
+                "test_pairs": self.system.test_pairs, **search_for_all, **self.libraries,
+                **self.about}
 
     @property
     def identity(self):
@@ -115,7 +115,7 @@ def find_one(plan, folder):
     seconds_before = carry_on(training, folder, plan.identity)
     history = training.history
     found = {"epochs": len(history["epoch"]), **read_off(plan.system, network, train, test),
-             **findings.of_one(plan.system, network, train, test, history["loss"], plan.features)}
+             **findings.of_one(plan.system, network, train, test, history["loss"], plan.libraries)}
     if plan.about:                                      # columns in units of their own have no such formula
         found.update(formula=None, polynomial={})
     figures = draw(plan.system, network, test.x, history)
@@ -185,7 +185,7 @@ def find_all(plan, folder):
             history.setdefault(name, []).extend(column)
         return network, training.history["loss"]
 
-    found, steps = findings.of_all(plan.system, train, test, learn, plan.features)
+    found, steps = findings.of_all(plan.system, train, test, learn, plan.libraries)
     networks = {f"f_{number}.npz": step.network for number, step in enumerate(steps, 1)}
     return Found(found, networks, {}, history, sum(before))
 
@@ -223,7 +223,7 @@ class FixedPairs:
 
     def _on_device(self, numbers, first, second, y):
         """The rows of all x of these pairs, below them those of all x', and the other arrays."""
-        rows = self.rows[:, self.xp.asarray(numbers)].reshape(2 * len(numbers), -1)
+        rows = self.rows.take(self.xp.asarray(numbers), axis=1).reshape(2 * len(numbers), -1)
         return rows, *map(self.xp.asarray, (first, second, y))
 
 
@@ -356,7 +356,7 @@ def test_set(network, test):
 
 def evaluated(network, rows, first, second, y):
     """Loss (B1) and accuracy of the network on pairs of rows with labels y (n,)."""
-    z = network.compared(rows, first, second)
+    z = network.logits_of(rows, first, second)
     return cross_entropy(z, y), accuracy(z, y)
 
 
@@ -387,7 +387,7 @@ def _touch_blas_buffer():
 # ------------------------------------------------------------------------------------- the command
 
 PARSER = command.parser({system.name: system.title for system in physics.SYSTEMS.values()}, SCHEDULES,
-                        ACTIVATIONS, ("polynomial", "rational"), owndata.GROUP_COLUMNS)
+                        ACTIVATIONS, ("polynomial", "rational"), datafiles.GROUP_COLUMNS)
 
 
 def main(arguments=None):
@@ -411,11 +411,12 @@ def carry_out(options):
     return 0
 
 
-def system_of(options, name=None):
+def system_of(options, name=None, seed=None):
     """The system of that name, or the one the options ask for; UserError if a file cannot be used."""
     if options.data is None:
         return physics.SYSTEMS[name or options.system]
-    system = owndata.load_system(options.data, options.group, options.known)
+    seed = options.seed if seed is None else seed
+    system = owndata.load_system(options.data, options.group, options.known, options.drop, seed)
     for note in system.notes:
         print(f"train.py: {options.data}: {note}", file=sys.stderr)
     return system
@@ -432,8 +433,8 @@ def plan_of(options, system, seed):
     layer_sizes = len(system.inputs), *hidden, 1
     own = system.own if options.data else {}
     return Plan(system, seed, options.schedule, schedule, layer_sizes, options.activation,
-                options.pairs or pairs, options.discover, tuple(options.features),
-                array_module(options.device), **own)
+                options.pairs or pairs, options.discover,
+                command.libraries(options), array_module(options.device), **own)
 
 
 def run_folder(options, plan):

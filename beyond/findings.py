@@ -10,10 +10,10 @@ from beyond.owndata import OwnData
 ENOUGH = 5000                           # pairs for laws that are exact to rounding
 
 
-def laws_of(system, train, test, features=()):
+def laws_of(system, train, test, libraries):
     """The laws.Laws of the pairs, judged on test pairs; of a user's data, of all its observations.
 
-    features: typed expressions that laws may hold.
+    libraries: what laws may be made of, as laws.find has it.
     """
     if isinstance(system, OwnData):
         samples = system.draw, system.draw_test
@@ -24,7 +24,7 @@ def laws_of(system, train, test, features=()):
                 for pairs, first in ((train, 0), (test, ENOUGH))]
     (x, classes), (x_test, classes_test) = data
     try:
-        return laws.find(x, classes, x_test, classes_test, system.inputs, features)
+        return laws.find(x, classes, x_test, classes_test, system.inputs, **libraries)
     except ValueError as error:                         # too few classes, say: no law, and it is said
         return laws.Laws(notes=[f"No law was looked for: {error}."])
 
@@ -42,9 +42,9 @@ def independent(found):
     return [law for law in found.laws if not law.function_of and law.verdict == "exact"]
 
 
-def of_one(system, network, train, test, losses, features):
+def of_one(system, network, train, test, losses, libraries):
     """Of one network: the verdict on it, the laws, and how much of f is a function of them."""
-    found = laws_of(system, train, test, features)
+    found = laws_of(system, train, test, libraries)
     named = {law.text: lambda x, law=law: law(x)[0] for law in independent(found)}
     judged = verdict.judge(network, train, test, losses)
     f, f_test = network.f(train.x), network.f(test.x)
@@ -52,12 +52,12 @@ def of_one(system, network, train, test, losses, features):
             "on_laws": comparison.explained(named, train.x, f, test.x, f_test)}
 
 
-def of_all(system, train, test, learn, features):
+def of_all(system, train, test, learn, libraries):
     """Of a search for all invariants: laws, count, how many are named, the steps and their networks.
 
     learn: as for search.search.
     """
-    found = laws_of(system, train, test, features)
+    found = laws_of(system, train, test, libraries)
     for law in found.laws:
         print(f"Law: {law.text}, {law.verdict}; {law.within:.1e} of its variance within held-out classes",
               flush=True)

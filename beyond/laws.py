@@ -28,13 +28,16 @@ from support.checks import finite_array
 
 DEBUG=False
 EXACT = 1e-9                        # lambda of a law that holds to rounding, or to the solver's error
-FIXED = 1e-6                        # deviation of a relation, beside that of its features
-MOST_VALUES = 4_000_000             # features times observations, of one library
-ROUNDING = 1e-6                     # of a law's terms, relative to the largest
+IDENTICAL = 1e-20                   # lambda of a column that is the same in all a class
+PROMISING = 1e-7                    # lambda of what may be such a law, once fitted to its own terms alone
+FIXED = 1e-5                        # deviation of a relation, beside that of its features
+MOST_VALUES = 2_000_000             # features times observations, of one library
+ZEROS = (1e-6, 1e-4, 1e-2)          # terms so small beside the largest are none, tried in turn
 SAME = 1e-3                         # sine of the angle between gradients that are one
 NEARLY = 0.1                        # lambda of what may be a law
 NOISIEST = 0.15                     # deviation of a column's noise, beside that of the column
 SLOW = 0.15                         # lambda of a column that hardly varies within classes
+SURE = 0.03                         # error of an exact law's coefficients, relative to each
 LOWEST = 30                         # directions that are looked at
 FEWEST_TRAINING, FEWEST_TEST = 8, 4     # classes
 
@@ -80,16 +83,19 @@ def eigenproblem(sample, values):
     s, axes = principal(centred)
     varies = s > FIXED * s[0]
     whitening = axes[varies].T / s[varies]
-    inside = np.linalg.qr(sample.within(centred) @ whitening, mode="r")
-    _, roots, turns = np.linalg.svd(inside)
+    roots, turns = principal(sample.within(centred) @ whitening)
     shares = roots[::-1]**2 * (len(values) - 1) / sample.freedom
     return shares, np.sqrt(len(values)) * turns[::-1] @ whitening.T, axes[~varies]
 
 
-def principal(centred):
-    """Singular values (p,) of centred features (n, p), falling, and their directions (p, p)."""
-    _, s, axes = np.linalg.svd(np.linalg.qr(centred, mode="r"))
-    return s, axes
+def principal(values):
+    """Singular values (p,) of features (n, p), falling, and their directions (p, p)."""
+    triangle = np.linalg.qr(values, mode="r")
+    try:
+        return np.linalg.svd(triangle)[1:]
+    except np.linalg.LinAlgError:                       # LAPACK's faster routine fails once in a blue moon
+        from scipy.linalg import svd
+        return svd(triangle, lapack_driver="gesvd")[1:]
 
 
 # ----------------------------------------------------------------------------------------- elimination
@@ -162,7 +168,7 @@ class Law:
     function_of: tuple[int, ...] = ()   # which of the laws before it determine this one
 
     numbers: tuple = ()                 # the coefficients, Fractions where they fit
-    slow: float = 1.0                   # mean lambda of its terms
+    slow: float = 1.0                   # mean lambda of its terms, or of a single one's factors
 
     def __call__(self, x):
         return self._function(x)
@@ -237,12 +243,9 @@ def _samples(x, classes, x_test, classes_test, names):
 def _warnings(train, names):
     shares, notes = train.share(train.x), []
     slow = [f"{name} ({share:.1%})" for name, share in zip(names, shares) if share < SLOW]
-    constant = [name for name, column in zip(names, train.x.T) if np.ptp(column) == 0]
     if slow:
         notes.append(f"of the variance of {', '.join(slow)} little lies within classes: a column that varies slowly "
                      "looks conserved, and longer classes would tell")
-    if constant:
-        notes.append(f"{', '.join(constant)} has one value on all data and takes no part")
     return notes
 
 
@@ -306,34 +309,43 @@ class Search:
         """Training sample, its features (n, p) of deviation 1, what of them does not follow from the known laws,
         the same two for the test classes, and the deviations (p,); of a constant, 0."""
         sample = self.train.first(MOST_VALUES // len(library.names))
-        values, tested = library.values(sample.x), library.values(self.test.x)
+        test = self.test.first(MOST_VALUES // (4 * len(library.names)))
+        values, tested = library.values(sample.x), library.values(test.x)
         deviation = values.std(axis=0)
         deviation[deviation <= 1e-12 * np.abs(values).max(axis=0)] = np.inf
         values, tested = values / deviation, tested / deviation
         basis = self.products(sample.x)
         follows = np.linalg.lstsq(basis, values, rcond=None)[0]
-        rest, rest_tested = values - basis @ follows, tested - self.products(self.test.x) @ follows
-        return sample, values, rest, tested, rest_tested, deviation
+        rest, rest_tested = values - basis @ follows, tested - self.products(test.x) @ follows
+        return sample, values, rest, test, rest_tested, deviation
 
     def exact(self, library):
         """Add the laws of a library that hold to rounding."""
-        sample, values, rest, tested, rest_tested, deviation = self.features(library)
+        sample, values, rest, test, rest_tested, deviation = self.features(library)
         shares, directions, relations = eigenproblem(sample, rest)
-        held = self.test.share(rest_tested @ directions[:LOWEST].T)
+        held = test.share(rest_tested @ directions[:LOWEST].T)
         self.result.tried.append({"library": library.title, "features": len(library.names),
                                   "within": [float(share) for share in held[:3]]})
         if len(relations):
             self.fix(library, values, deviation)
-        count = np.count_nonzero(np.cumprod(held < EXACT))
-        if count == 0 or count < len(shares) and shares[count] < 1e3 * held[:count].max():
+        count = np.count_nonzero(np.cumprod(held < PROMISING))
+        if count == 0 or count < len(shares) and shares[count] < 30 * held[:count].max():
             return
-        rows = simplest(directions[:count], relations, library.complexity, ROUNDING)
-        rows = rows[np.argsort((rows != 0) @ (1 + library.complexity), kind="stable")]
-        laws = [self.law(library, sample, values, row, deviation) for row in rows if np.any(row)]
-        laws = [law for law in laws if self.verified(law)]
-        if laws and self.rank(*laws) > self.rank():
-            for law in laws:
+        before = len(self.known)
+        for zero in ZEROS:
+            rows = simplest(directions[:count], relations, library.complexity, zero)
+            rows = rows[np.argsort((rows != 0) @ (1 + library.complexity), kind="stable")]
+            laws = [self.law(library, sample, values, row, deviation) for row in rows if np.any(row)]
+            laws = [law for law in laws if self.verified(law)]
+            if laws and self.rank(*laws) > self.rank():
+                for law in laws:
+                    self.add(law)
+        for direction in directions[:count] if len(self.known) == before else ():
+            # Elimination fails among features of which some nearly are functions of others.
+            law = self.shortened(library, direction, *self.features(library), limit=PROMISING)
+            if self.verified(law) and self.rank(law) > self.rank():
                 self.add(law)
+                break
 
     def fix(self, library, values, deviation):
         """Note the gradients of what has one value on all data: sums of features (n, p) that do not vary."""
@@ -341,41 +353,52 @@ class Search:
         slopes = library.gradients(self.points) / deviation[:, None] * self.scale
         slopes = np.einsum("qp,npd->nqd", axes[s <= FIXED * s[0]], slopes)
         # What holds for any numbers, as sin^2 + cos^2 = 1, has no gradient.
-        self.fixed = slopes[:, root_mean_square(slopes)[:, 0] > SAME]
+        self.fixed = slopes[:, root_mean_square(slopes)[:, 0] > 30 * SAME]
 
     def verified(self, law):
         """Whether a law holds on the test classes to rounding, and by far better than what changes slowly."""
-        few = len(law.terms) <= max(12, 3 * len(self.names))
-        slow = law.slow if len(law.terms) > 1 else 1e-6
-        return few and law.within < EXACT * slow**2
+        sure = all(error < SURE * abs(law.terms[name]) for name, error in law.errors.items())
+        return sure and self.short(law) and law.within < max(EXACT * law.slow**2, IDENTICAL)
+
+    def short(self, law):
+        """Whether a law has no more terms than a formula that is no fit has."""
+        return len(law.terms) <= max(12, 3 * len(self.names))
 
     def add(self, law, verdict="exact"):
         """Add a law, if it does not follow from the others as a polynomial, and say of which it is a function."""
         if not self.is_new(law):
             return False
-        function_of = ()
-        if self.rank(law) == self.rank():
-            laws = self.known
-            function_of = tuple(i - self.given for i in range(self.given, len(laws)) if self.needed(i, law))
+        function_of = self.determining(law) if self.rank(law) == self.rank() else ()
         self.known.append(law)
         self.result.laws.append(replace(law, verdict=verdict, function_of=function_of))
         return True
 
-    def needed(self, i, law):
-        """Whether the known law i is among those of which a law is a function."""
-        known, self.known = self.known, self.known[:i] + self.known[i + 1:]
-        needed = self.rank(law) > self.rank()
+    def determining(self, law):
+        """Indices of the independent laws of which a law is a function."""
+        known, given = self.known, self.known[:self.given]
+        free = [i for i, other in enumerate(self.result.laws) if not other.function_of]
+        needed = []
+        for i in free:
+            self.known = given + [self.result.laws[j] for j in free if j != i]
+            needed += [i] if self.rank(law) > self.rank() else []
         self.known = known
-        return needed
+        return tuple(needed or free)
 
     def law(self, library, sample, values, row, deviation):
-        """The law with the terms of a row (p,), fitted once more to these terms alone."""
+        """The law with the terms of a row (p,), fitted once more to these terms alone.
+
+        Where their space holds several laws, or one and what is fixed, the row is kept.
+        """
         terms = np.flatnonzero(row)
         terms = terms[np.argsort(library.complexity[terms] % 1 > 0, kind="stable")]
         chosen = values[:, terms]
         shares, directions, _ = eigenproblem(sample, chosen)
-        alone = len(shares) == len(terms) and (len(shares) == 1 or shares[1] > 30 * shares[0])
+        conserved = np.count_nonzero(shares < max(PROMISING, 30 * shares[0]))
+        alone = len(shares) == len(terms) and conserved == 1
         fitted = directions[0] if alone else row[terms]
+        needed = np.abs(fitted) > ZEROS[0] * np.abs(fitted).max()
+        if not needed.all():
+            return self.law(library, sample, values, np.where(np.isin(range(len(row)), terms[needed]), row, 0), deviation)
         errors = resampled(sample, chosen, fitted) if alone else np.zeros(len(terms))
         return self.named(library, sample, chosen, terms, fitted, errors, deviation[terms])
 
@@ -386,8 +409,11 @@ class Search:
         factor = float(numbers[0]) * deviation[0] / fitted[0]
         if sample.share(chosen @ (np.array(numbers, float) * deviation)) > 1.05 * sample.share(chosen @ fitted) + 1e-18:
             numbers = [float(c) for c in factor * fitted / deviation]
-        return self.written(library, terms, numbers, np.abs(factor) * errors / deviation,
-                            np.average(sample.share(chosen), weights=fitted**2))
+        slow = np.average(sample.share(chosen), weights=fitted**2)
+        if len(terms) == 1:
+            factors = [variable for variable, e in zip(library.variables, library.exponents[terms[0]]) if e]
+            slow = np.mean([sample.share(variable(sample.x)[0]) for variable in factors])
+        return self.written(library, terms, numbers, np.abs(factor) * errors / deviation, slow)
 
     def written(self, library, terms, numbers, errors, slow):
         names = [library.names[i] for i in terms]
@@ -401,59 +427,87 @@ class Search:
     # ---- laws that hold to the noise, or nearly
 
     def approximate(self, libraries):
-        """Add what the noise of the columns explains; and, where nothing does, the best of what is left."""
+        """Add what the noise of the columns explains, lowest lambda first; or else the best of what is left."""
+        libraries = [library for library in libraries if 1.5 * len(library.names) <= len(self.train.sizes)]
         noisy = not self.result.laws
-        while True:
-            candidates = [law for law in map(self.candidate, libraries) if law is not None and self.is_new(law)]
-            explained = [law for law in candidates if noisy and noise_of(law, self.train, self.test) is not None]
-            most = 3 if self.open else min([len(law.terms) for law in self.result.laws])
-            if not self.open:
-                explained = [law for law in explained if len(law.terms) <= most]
-            if not explained:
-                break
-            self.add(min(explained, key=lambda law: np.log(law.within) + 0.15 * len(law.terms)), "exact")
-        best = [law for law in candidates if law.within < 0.05 * law.slow**2 and self.rank(law) > self.rank()]
-        if best:
-            lowest = min(law.within for law in best)
-            self.add(next(law for law in best if law.within <= 1.3 * lowest), "approximate")
+        while noisy and (law := self.explained(libraries)) is not None:
+            self.add(law)
+        while self.open and self.nearly(libraries):
+            pass
 
-    def candidate(self, library):
-        """The law of fewest terms that is nearly as good as the best of a library, or None."""
-        if len(library.names) > len(self.train.sizes):
-            return None
-        sample, values, rest, tested, rest_tested, deviation = self.features(library)
+    def explained(self, libraries):
+        """The law with the lowest lambda among those that noise explains, a longer one only if much lower."""
+        best, lowest = None, np.inf
+        for library in libraries:
+            parts = self.features(library)
+            held, direction = self.lowest_direction(*parts)
+            if held < NEARLY and np.log(held) + 0.15 < lowest:
+                law = self.shortened(library, direction, *parts)
+                law = self.adjusted(law, library, *parts)
+                if law is not None and np.log(law.within) + 0.15 * len(law.terms) < lowest and self.counts(law):
+                    best, lowest = law, np.log(law.within) + 0.15 * len(law.terms)
+        return best
+
+    def counts(self, law):
+        """Whether a law is new, and independent of those known or as short as one of them."""
+        longest = max((len(other.terms) for other in self.result.laws), default=0)
+        fast = law.slow > SLOW and law.within < NEARLY * law.slow
+        return fast and self.is_new(law) and (len(law.terms) <= longest or self.rank(law) > self.rank())
+
+    def nearly(self, libraries):
+        """Add the best of what varies little within classes, from the simplest library that is as good."""
+        best = []
+        for library in libraries:
+            parts = self.features(library)
+            held, direction = self.lowest_direction(*parts)
+            if held < NEARLY:
+                best.append(self.shortened(library, direction, *parts))
+        best = [law for law in best if law.within < 0.04 * law.slow**2 and self.short(law) and self.is_new(law)
+                and self.rank(law) > self.rank()]
+        if not best:
+            return False
+        lowest = min(law.within for law in best)
+        return self.add(next(law for law in best if law.within <= 1.3 * lowest), "approximate")
+
+    def lowest_direction(self, sample, values, rest, test, rest_tested, deviation):
+        """The lowest lambda of what is left of the features, on test classes, and its direction (p,).
+
+        Infinite where no gap sets the lowest few apart from the others: then none is a law.
+        """
         shares, directions, _ = eigenproblem(sample, rest)
-        held = self.test.share(rest_tested @ directions[:LOWEST].T)
-        if not len(held) or held[0] > NEARLY or np.max(held[1:] / np.maximum.accumulate(held)[:-1], initial=0) < 3:
-            return None
-        row = np.zeros(len(library.names))
-        terms = fewest_terms(sample, rest, directions[0])
-        row[terms] = eigenproblem(sample, rest[:, terms])[1][0]
-        law = self.law(library, sample, values, row, deviation)
-        return self.adjusted(law, library, sample, values, deviation)
+        held = test.share(rest_tested @ directions[:LOWEST].T)
+        gap = np.max(held[1:] / np.maximum.accumulate(held)[:-1], initial=0)
+        return (held[0] if gap > 3 else np.inf), directions[0]
 
-    def adjusted(self, law, library, sample, values, deviation):
+    def shortened(self, library, direction, sample, values, rest, test, rest_tested, deviation, limit=0.0):
+        """The law of fewest terms that is nearly as good as a direction (p,)."""
+        row = np.zeros(len(library.names))
+        terms = fewest_terms(sample, rest, direction, limit)
+        row[terms] = eigenproblem(sample, rest[:, terms])[1][0]
+        return self.law(library, sample, values, row, deviation)
+
+    def adjusted(self, law, library, sample, values, rest, test, rest_tested, deviation):
         """The law fitted so that the columns' noise does not bend it, without terms that then are not needed.
 
         Noise adds N = <J Sigma J^T> to W, with J the features' derivatives and Sigma the noise's variances. For
         the true law nothing else is in W, (W - N) c = 0; the lowest c W c / c N c finds it, where the lowest
-        c W c / c V c would lean to features that the noise moves less.
+        c W c / c V c would lean to features that the noise moves less. None if noise does not explain the law,
+        or leaves a coefficient open.
         """
-        if self.result.laws and self.result.laws[0].within < EXACT:
-            return law
         terms = np.array([library.names.index(name) for name in law.terms])
-        while len(terms) > 1 and (sigma := noise_of(law, self.train, self.test)) is not None:
+        while len(terms) and (sigma := noise_of(law, self.train, self.test)) is not None:
+            if len(terms) == 1:
+                return law
             part = replace(library, exponents=library.exponents[terms])
             few = sample.first(MOST_VALUES // (len(terms) * len(self.names)))
             slopes = part.gradients(few.x) / deviation[terms][:, None] * sigma
-            chosen, v = values[:len(few.x), terms], np.einsum("nid,njd->ij", slopes, slopes) / len(slopes)
-            fitted, errors = adjusted_fit(few, chosen, v)
+            chosen, noise = values[:len(few.x), terms], np.einsum("nid,njd->ij", slopes, slopes) / len(slopes)
+            fitted, errors = adjusted_fit(few, chosen, noise)
             law = self.named(library, few, chosen, terms, fitted, errors, deviation[terms])
-            needed = np.abs(fitted) > 3 * errors
-            if needed.all() or not needed.any():
-                break
+            if np.all(np.abs(fitted) > 3 * errors):
+                return law if np.all(errors < SURE * np.abs(fitted)) and noise_of(law, self.train, self.test) is not None else None
             terms = np.delete(terms, np.argmin(np.abs(fitted) / (errors + 1e-300)))
-        return law
+        return None
 
     def finished(self):
         self.result.independent = sum(not law.function_of for law in self.result.laws)
@@ -465,15 +519,15 @@ def root_mean_square(slopes):
     return np.sqrt(np.mean(np.sum(slopes**2, axis=2), axis=0))[:, None]
 
 
-def fewest_terms(sample, values, direction):
-    """Indices of the features that are enough for a share nearly as low as that of a direction (p,)."""
+def fewest_terms(sample, values, direction, limit):
+    """Indices of the features that are enough for a share below the limit, or nearly as low as a direction's (p,)."""
     within, total = sample.within(values), values - values.mean(axis=0)
     w, v = within.T @ within / sample.freedom, total.T @ total / len(values)
 
     def solved(terms):
         return lowest(w[np.ix_(terms, terms)], v[np.ix_(terms, terms)])
     terms = np.argsort(-np.abs(direction))
-    limit = 1.2 * solved(terms)[0]
+    limit = max(limit, 1.2 * solved(terms)[0])
     step = len(terms) // 2
     while step:
         _, c = solved(terms)
@@ -523,6 +577,9 @@ def adjusted_fit(sample, values, noise):
     return fitted, resampled(sample, values, fitted, noise)
 
 
+MOST_ROWS = 20_000                  # observations that noise is judged on
+
+
 def noise_of(law, *samples):
     """The deviations (d,) of the columns' noise if it explains why a law varies within classes, else None.
 
@@ -534,6 +591,7 @@ def noise_of(law, *samples):
     from scipy.optimize import nnls
     squared, predictors, deviations, places = [], [], [], []
     for sample in samples:
+        sample = sample.first(MOST_ROWS)
         values, slopes = law(sample.x)
         size = np.repeat(sample.sizes, sample.sizes)[:, None]
         slopes = slopes**2

@@ -83,17 +83,21 @@ def ladder(x, names, features=(), angles=None, positive=None):
     columns; by default they are recognised from the data. Raises ValueError for an unknown name or an
     expression that is not allowed.
     """
-    angles = _recognised(names, angles, "angles", is_angle, x)
-    positive = _recognised(names, positive, "positive", lambda name, column: column.min() > 0, x)
+    names, x = tuple(names), np.asarray(x)
+    moving, notes = _moving(x, names)
+    angles = _recognised(names, angles, "angles", is_angle, x, moving)
+    positive = _recognised(names, positive, "positive", lambda name, column: column.min() > 0, x, moving)
     if any(x[:, names.index(name)].min() <= 0 for name in positive):
         raise ValueError("a column that is named as positive holds a value that is not")
+    angles, positive = ([name for name in group if name in moving] for group in (angles, positive))
     sine = {f"sin({name})": range(5) for name in angles}
     cosine = {f"cos({name})": range(2) for name in angles}    # cos^2 is 1 - sin^2
-    columns = {name: range(5) for name in names}
+    columns = {name: range(5) for name in moving}
     straight = {name: powers for name, powers in columns.items() if name not in angles}
     typed = {Expression(text, names).name: range(5) for text in features}
-    distance = _distance(x, names)
+    distance = _distance(x, names) if {"x", "y"} <= set(moving) else {}
     logarithms = {f"log({name})": range(3) for name in positive}
+    exponentials = {f"exp({name})": range(-2, 3) for name in straight if np.abs(x[:, names.index(name)]).max() < 30}
     roots = {f"sqrt({name})": range(2) for name in positive}
     negative = {name: range(-2, 5) for name in positive}
     plan = [("polynomials", columns, (1, 2))]
@@ -105,21 +109,45 @@ def ladder(x, names, features=(), angles=None, positive=None):
     plan += [("roots and negative powers", columns | negative | roots, (2, 3))] if positive else []
     plan += [("polynomials", columns, (4,))]
     plan += [("with r and 1/r", columns | distance, (4,))] if distance else []
+    plan += [("exponentials", straight | exponentials, (2, 3))] if exponentials else []
     everything = straight | typed | sine | cosine | distance | logarithms
     plan += [("all of these", everything, (2, 3))] if len(everything) > len(columns) + 1 else []
-    return _built(plan, names)
+    libraries, left_out = _built(plan, names)
+    return libraries, notes + left_out
+
+
+def _moving(x, names):
+    """Names of the columns that vary and are no multiple of one before, and notes on the others."""
+    kept, notes = [], []
+    for name, column in zip(names, x.T):
+        size = np.linalg.norm(column) or 1.0
+        twin = next((other for other in kept if abs(column @ x[:, names.index(other)]) > (1 - 1e-14)
+                     * size * np.linalg.norm(x[:, names.index(other)])), None)
+        if np.ptp(column) <= 1e-12 * np.abs(column).max():
+            notes.append(f"{name} has one value on all data and takes no part")
+        elif twin is not None:
+            notes.append(f"{name} is a multiple of {twin} and takes no part")
+        else:
+            kept.append(name)
+    return kept, notes
 
 
 def is_angle(name, column):
-    """Whether a column (n,) is an angle: it fills a whole turn, give or take its noise, or has such a name."""
-    ends = [column.min(), column.max()]
-    turn = np.allclose(ends, [-np.pi, np.pi], atol=0.5) or np.allclose(ends, [0, 2 * np.pi], atol=0.5)
-    return turn or ANGLE_NAMES.fullmatch(name) is not None
+    """Whether a column (n,) is an angle: it fills a whole turn and no more, or has an angle's name.
+
+    Noise may blur the ends of the turn, if many observations are near both of them.
+    """
+    for low in (-np.pi, 0):
+        ends = np.array([column.min() - low, low + 2 * np.pi - column.max()])
+        crowded = min(np.mean(column < low + 0.6), np.mean(column > low + 2 * np.pi - 0.6)) > 0.01
+        if np.all((ends >= 0) & (ends < 0.1)) or crowded and np.all(np.abs(ends) < 0.6):
+            return True
+    return ANGLE_NAMES.fullmatch(name) is not None
 
 
-def _recognised(names, chosen, what, rule, x):
+def _recognised(names, chosen, what, rule, x, moving):
     if chosen is None:
-        return [name for name, column in zip(names, x.T) if np.ptp(column) > 0 and rule(name, column)]
+        return [name for name, column in zip(names, x.T) if name in moving and rule(name, column)]
     unknown = [name for name in chosen if name not in names]
     if unknown:
         raise ValueError(f"{what} must name columns, and {unknown[0]!r} is none of {', '.join(names)}")

@@ -13,16 +13,19 @@ def simple_numbers(coefficients, errors, squares):
     """The coefficients (m,) on the scale on which they are simplest, Fractions where they fit, else floats.
 
     errors (m,): three of them are allowed. squares (m,): which features are squares of columns. Laws of
-    equal magnitudes have 1; otherwise one of the squares has 1/2, as in an energy, or some feature 1. Most
+    equal magnitudes have 1; otherwise one of the squares has 1/2, as in an energy, or a feature has 1. Most
     of the squares are positive, or else most terms, or else the first one.
     """
     size = np.abs(coefficients)
     equal = np.all(np.abs(size - size[0]) <= ROUNDING * size[0] + 3 * (errors + errors[0]))
-    scales = size[:1] if equal else 2 * size[squares] if np.any(squares) else size
+    references = [0] if equal else np.flatnonzero(squares) if np.any(squares) else range(len(size))
+    half = 2 if np.any(squares) and not np.all(squares) and not equal else 1
     signs = np.sign(coefficients)
     sign = np.sign(np.sum(signs[squares])) or np.sign(np.sum(signs)) or signs[0]
-    choices = [[_simple(c / scale * sign, 3 * error / scale) for c, error in zip(coefficients, errors)]
-               for scale in scales]
+    choices = []
+    for i in references:
+        scale, allowed = sign * half * size[i], 3 * (errors + size * errors[i] / size[i])
+        choices.append([_simple(c / scale, error / abs(scale)) for c, error in zip(coefficients, allowed)])
     return min(choices, key=lambda numbers: sum(map(_length, numbers)))
 
 
@@ -35,7 +38,7 @@ def _simple(value, error):
 
 
 def _length(number):
-    return np.log2(abs(number.numerator) * number.denominator) if isinstance(number, Fraction) else 7
+    return np.log2(abs(number.numerator) * number.denominator) if isinstance(number, Fraction) else 10
 
 
 # ------------------------------------------------------------------------------------------------ text

@@ -52,7 +52,7 @@ def _right(network, pairs):
     """Whether the network is right on each equivalent pair, and on its different one, (2, n)."""
     first, second, y = pairs.compared()
     rows = network.rows(np.concatenate([pairs.x, pairs.x_prime]))
-    return ((network.compared(rows, first, second) > 0) == (y > 0.5)).reshape(2, -1)
+    return ((network.logits_of(rows, first, second) > 0) == (y > 0.5)).reshape(2, -1)
 
 
 def _interval(right, classes):

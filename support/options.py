@@ -10,7 +10,8 @@ from support.checks import UserError
 
 ALONE = {                               # options that allow no others but these
     "report": (),
-    "model": ("system", "data", "group", "known", "features", "schedule", "seed", "pairs"),
+    "model": ("system", "data", "group", "drop", "known", "features", "angles", "positive",
+              "schedule", "seed", "pairs"),
 }
 
 
@@ -40,6 +41,8 @@ def parser(systems, schedules, activations, libraries, group_columns):
     parser.add_argument("--group", metavar="COLUMN",
                         help="the .csv column that tells which observations belong together "
                              f"(default: the one named {', '.join(group_columns)})")
+    parser.add_argument("--drop", nargs="+", action="extend", metavar="COLUMN",
+                        help="with --data: columns to leave out")
     parser.add_argument("--known", nargs="+", action="extend", metavar="EXPRESSION",
                         help='with --data: invariants to compare with, e.g. "x*v_y - y*v_x", '
                              "a space before a leading minus")
@@ -49,6 +52,11 @@ def parser(systems, schedules, activations, libraries, group_columns):
                         help=f"what laws are made of: {', '.join(libraries)}, and expressions such as "
                              '"v_x^2 + v_y^2", a space before a leading minus '
                              "(default: from simple to rich)")
+    parser.add_argument("--angles", nargs="+", action="extend", metavar="COLUMN",
+                        help="columns that are angles (default: as the data look)")
+    parser.add_argument("--positive", nargs="+", action="extend", metavar="COLUMN",
+                        help="columns that are positive, whose logarithms and roots laws may hold "
+                             "(default: as the data look)")
     parser.add_argument("--schedule", choices=schedules, default="quick",
                         help="quick: seconds to minutes (default); "
                              "paper: Appendix B as printed, an hour or more")
@@ -96,14 +104,20 @@ def parse(parser, arguments):
             parser.error(f"argument --{alone}: leave out --{names}, which has no part in it")
     if options.jobs > 1 and not options.seeds and options.system != "all":
         parser.error("argument --jobs: goes with --seeds or --system all")
-    if options.data is None and (options.group or options.known):
-        parser.error("--group and --known go with --data")
+    if options.data is None and (options.group or options.known or options.drop):
+        parser.error("--group, --known and --drop go with --data")
     if options.model and options.system == "all":
         parser.error("argument --model: reads one network: give its one --system")
-    options.known = options.known or []
-    options.features = [text.strip() for text in options.features or ()]
+    for name in ("known", "drop"):
+        setattr(options, name, [text.strip() for text in getattr(options, name) or ()])
     options.system = options.system or "sr"
     return options
+
+
+def libraries(options):
+    """What laws may be made of, as far as the options say it."""
+    chosen = {"features": options.features, "angles": options.angles, "positive": options.positive}
+    return {name: [text.strip() for text in texts] for name, texts in chosen.items() if texts}
 
 
 def written(options, parser, leave_out=(), **changes):

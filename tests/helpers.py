@@ -4,6 +4,7 @@ import csv
 import functools
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import physics
 import siamese
 import train
-from support import options
+from support import checkpoints, options
 from support.files import check_seal
 from support.results import Result, load_result, save_result
 
@@ -107,6 +108,18 @@ def outcome(out, system="sr"):
         history = [row[:-1] for row in csv.reader(file)]
     assert history[0][-1] == "learning_rate"
     return siamese.SiameseNetwork.load(folder / "model.npz").parameters.tobytes(), history, result
+
+
+def picture(file):
+    """In place of a figure, which takes a second to draw."""
+    file.write(b"picture" * 1000)
+
+
+def checkpoint_every_epoch(monkeypatch):
+    """A checkpoint after every epoch; no figures, and no waiting for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(train, "draw", lambda *_: {"figure_9.png": picture})
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", -1)
 
 
 def table_rows(text):

@@ -1,16 +1,22 @@
 """A training on another device: an array type that, as CuPy's, refuses every silent step to NumPy."""
 
+import sys
+
 import numpy as np
 import pytest
 
-import physics
 import siamese
 import train
-import training
+from helpers import pair_stepper, pairs
+from siamese import Schedule
+from support import checkpoints
 
 
 class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
-    """Stands for cupy.ndarray: NumPy's ufuncs act on it, it mixes with numbers but not with NumPy's arrays, and only get() leaves it."""
+    """Stands for cupy.ndarray: NumPy's ufuncs act on it, it mixes with numbers but not with NumPy's arrays.
+
+    Only get() leaves it.
+    """
     gets = 0
 
     def __init__(self, array):
@@ -21,7 +27,10 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __float__(self):
         raise TypeError("a value would come back from the device")
-    __bool__ = __int__ = __index__ = __iter__ = __float__
+    __bool__ = __int__ = __index__ = __float__
+
+    def __iter__(self):
+        return (DeviceArray(self.array[i:i + 1].reshape(self.shape[1:])) for i in range(len(self)))
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         if method != "__call__" or ufunc.signature is not None:              # np.matmul: the device has its own
@@ -44,6 +53,9 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def reshape(self, *shape):
         return DeviceArray(self.array.reshape(*shape))
 
+    def take(self, indices, axis=None):
+        return DeviceArray(self.array.take(inside(indices), axis))
+
     def __matmul__(self, other):
         return DeviceArray(self.array @ inside(other))
 
@@ -51,10 +63,11 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         return len(self.array)
 
     def __getitem__(self, key):
-        return DeviceArray(self.array[inside(key) if isinstance(key, DeviceArray) else key])
+        return DeviceArray(self.array[within(key)])
 
     def __setitem__(self, key, value):
-        self.array[key] = inside(value)
+        self.array[within(key)] = inside(value)
+
     shape = property(lambda self: self.array.shape)
     size = property(lambda self: self.array.size)
     dtype = property(lambda self: self.array.dtype)
@@ -67,12 +80,48 @@ def inside(value):
     return value.array if isinstance(value, DeviceArray) else value
 
 
+def within(key):
+    """An index of a DeviceArray as one of the array within it."""
+    return tuple(map(inside, key)) if isinstance(key, tuple) else inside(key)
+
+
+class Unbuffered:
+    """Stands for cupy.add and cupy.subtract, of which only `at` is used."""
+
+    def __init__(self, ufunc):
+        self.ufunc = ufunc
+
+    def at(self, a, indices, b):
+        self.ufunc.at(inside(a), inside(indices), inside(b))
+
+
 class Device:
     """Stands for the module cupy."""
-    asarray = staticmethod(lambda array: array if isinstance(array, DeviceArray) else DeviceArray(np.array(array)))
-    zeros = staticmethod(lambda *shape: DeviceArray(np.zeros(*shape)))
-    empty = staticmethod(lambda *shape: DeviceArray(np.empty(*shape)))
-    empty_like = staticmethod(lambda array: DeviceArray(np.empty_like(array.array)))
+    add, subtract = Unbuffered(np.add), Unbuffered(np.subtract)
+
+    @staticmethod
+    def asarray(array):
+        return array if isinstance(array, DeviceArray) else DeviceArray(np.array(array))
+
+    @staticmethod
+    def zeros(*shape):
+        return DeviceArray(np.zeros(*shape))
+
+    @staticmethod
+    def empty(*shape):
+        return DeviceArray(np.empty(*shape))
+
+    @staticmethod
+    def empty_like(array):
+        return DeviceArray(np.empty_like(array.array))
+
+    @staticmethod
+    def stack(arrays):
+        return DeviceArray(np.stack([*map(inside, arrays)]))
+
+    @staticmethod
+    def concatenate(arrays):
+        return DeviceArray(np.concatenate([*map(inside, arrays)]))
 
     @staticmethod
     def matmul(a, b, out):
@@ -84,65 +133,70 @@ class Device:
         return DeviceArray(np.einsum(subscripts, *map(inside, arrays)))
 
 
-def pairs(n, seed):
-    return physics.labelled_pairs(physics.SYSTEMS["sr"], n, np.random.default_rng(seed))
+def trainings(schedule, n, xps=(np, Device), activation="relu"):
+    """The same training on the host and on the device, not begun."""
+    networks = [siamese.SiameseNetwork((4, 12, 8, 1), seed=0, activation=activation, xp=xp) for xp in xps]
+    return [train.Training(network, pairs(n, 1), pairs(100, 2), schedule) for network in networks]
 
 
 @pytest.mark.parametrize("activation", siamese.ACTIVATIONS)
-def test_a_training_on_a_device_is_that_on_the_host_bit_for_bit(activation):
-    networks = [siamese.SiameseNetwork((4, 12, 8, 1), seed=0, activation=activation, xp=xp) for xp in (np, Device)]
-    histories = [training.fit(network, pairs(300, 1), pairs(100, 2), training.Schedule(1.0, epochs=3)) for network in networks]
-    assert np.array_equal(networks[0].parameters, networks[1].parameters.array)
-    assert histories[0]["loss"] == histories[1]["loss"] and histories[0]["test_accuracy"] == histories[1]["test_accuracy"]
+@pytest.mark.parametrize("exchange", [False, True])
+def test_a_training_on_a_device_is_that_on_the_host_bit_for_bit(activation, exchange):
+    host, device = trainings(Schedule(1.0, epochs=3, exchange=exchange), 300, activation=activation)
+    for training in (host, device):
+        while not training.finished:
+            training.epoch()
+    assert np.array_equal(host.network.parameters, device.network.parameters.array)
+    for name in ("loss", "accuracy", "test_loss", "test_accuracy"):
+        assert host.history[name] == device.history[name]
 
 
 def test_no_value_comes_back_from_the_device_within_a_step():
     network = siamese.SiameseNetwork((4, 12, 1), xp=Device)
     optimizer = siamese.Adadelta(network.parameters.size, 1.0, xp=Device)
-    x, x_prime, y = network.checked_pairs(*pairs(20, 3))
-    rows, y, z = network.rows(x, x_prime), Device.asarray(y), Device.empty(len(y), np.float32)
+    step = pair_stepper(network, *pairs(20, 3))
     before = DeviceArray.gets
     for _ in range(5):
-        network.step(rows, y, z)
+        step()
         optimizer.step(network.parameters, network.gradients)
     assert DeviceArray.gets == before
 
 
-def test_the_number_of_values_that_come_back_does_not_depend_on_the_number_of_steps():
+@pytest.mark.parametrize("exchange", [False, True])
+def test_the_number_of_values_that_come_back_does_not_depend_on_the_number_of_steps(exchange):
     gets = []
-    for batch_size in (300, 5):
-        run = training.Training(siamese.SiameseNetwork((4, 6, 1), xp=Device), pairs(300, 4), pairs(50, 5), training.Schedule(1.0, batch_size))
+    for batch_size in (300, 6):
+        training, = trainings(Schedule(1.0, batch_size, exchange=exchange), 300, [Device])
         before = DeviceArray.gets
-        run.epoch()
+        training.epoch()
         gets.append(DeviceArray.gets - before)
     assert gets[0] == gets[1]
 
 
 def test_what_a_network_on_a_device_gives_and_saves_is_the_hosts(tmp_path):
-    host, device = [siamese.SiameseNetwork((4, 12, 2), seed=6, xp=xp) for xp in (np, Device)]
+    host, device = [siamese.SiameseNetwork((4, 12, 1), seed=6, xp=xp) for xp in (np, Device)]
     x, x_prime, y = pairs(40, 7)
-    assert np.array_equal(host.bottleneck(x), device.bottleneck(x)) and np.array_equal(host.predict(x, x_prime), device.predict(x, x_prime))
-    assert np.array_equal(host.input_gradient(x), device.input_gradient(x))
-    assert host.loss_and_gradients(x, x_prime, y) == device.loss_and_gradients(x, x_prime, y)
+    for name, arguments in (("bottleneck", [x]), ("f", [x]), ("gradient", [x]), ("predict", [x, x_prime]),
+                            ("evaluate", [x, x_prime, y]), ("loss_and_gradients", [x, x_prime, y])):
+        assert np.array_equal(getattr(host, name)(*arguments), getattr(device, name)(*arguments)), name
     device.save(tmp_path / "model.npz")
     assert np.array_equal(siamese.SiameseNetwork.load(tmp_path / "model.npz").parameters, host.parameters)
 
 
 def test_a_training_on_a_device_is_taken_up_again_bit_for_bit():
-    def new():
-        return training.Training(siamese.SiameseNetwork((4, 6, 1), xp=Device), pairs(100, 8), pairs(50, 9), training.Schedule(1.0, epochs=4))
-    whole, first, second = new(), new(), new()
-    for run, epochs in ((whole, 4), (first, 2)):
+    schedule = Schedule(1.0, epochs=4, exchange=True)
+    whole, first, second = [trainings(schedule, 100, [Device])[0] for _ in range(3)]
+    for training, epochs in ((whole, 4), (first, 2)):
         for _ in range(epochs):
-            run.epoch()
-    second.restore(first.state())
+            training.epoch()
+    checkpoints.set_state(second, checkpoints.state_of(first))
     while not second.finished:
         second.epoch()
     assert np.array_equal(whole.network.parameters.array, second.network.parameters.array)
 
 
 def test_without_cupy_the_device_gpu_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "cupy", None)                         # as if it were not installed
+    monkeypatch.setitem(sys.modules, "cupy", None)                         # as if it were not installed
     assert train.main(["--device", "gpu", "--out", str(tmp_path / "out")]) == 2
     printed = capsys.readouterr()
     assert "--device gpu needs CuPy" in printed.err and "pip install" in printed.err and printed.err.count("\n") == 1
@@ -150,11 +204,13 @@ def test_without_cupy_the_device_gpu_is_refused_in_one_sentence(tmp_path, capsys
 
 
 def test_a_machine_without_a_gpu_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
-    class Runtime:
-        @staticmethod
-        def getDeviceCount():
-            raise RuntimeError("cudaErrorNoDevice")
-    cupy = type("cupy", (), {"cuda": type("cuda", (), {"runtime": Runtime})})
-    monkeypatch.setitem(__import__("sys").modules, "cupy", cupy)
+    def no_device(*_):
+        raise RuntimeError("cudaErrorNoDevice")
+    runtime = type("runtime", (), {"getDeviceCount": staticmethod(no_device)})
+    cupy = type("cupy", (), {"cuda": type("cuda", (), {"runtime": runtime}), "__version__": "13.0",
+                             "zeros": staticmethod(no_device), "ones": staticmethod(no_device),
+                             "arange": staticmethod(no_device), "asarray": staticmethod(no_device)})
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
     assert train.main(["--device", "gpu", "--out", str(tmp_path / "out")]) == 2
-    assert "finds no GPU" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "GPU" in said and "leave --device out" in said and said.count("\n") == 1

@@ -1,19 +1,16 @@
-"""The examples write files that data.py reads, of systems that conserve what README.md says; the job array has all tasks."""
+"""The examples write files that can be learned from, of systems that conserve what they say; the job array has all tasks."""
 
 import os
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import data
 import physics
-import train
-
-ROOT = Path(__file__).parent.parent
+from beyond import owndata
+from helpers import ROOT, parsed
 
 
 def example(name, folder, monkeypatch, *words):
@@ -25,40 +22,49 @@ def example(name, folder, monkeypatch, *words):
     return file
 
 
-@pytest.mark.parametrize("name, known", [
-    ("oscillator.py", ["x^2 + v_x^2", "y^2 + v_y^2", "x*v_y - y*v_x", "x*y + v_x*v_y"]), ("adiabats.py", ["T*V^0.4"]),
-    ("noisy_orbits.py 0", ["v_y - x/sqrt(x^2 + y^2)", "v_x + y/sqrt(x^2 + y^2)"])])
-def test_what_the_examples_write_conserves_what_the_readme_says(name, known, tmp_path, monkeypatch):
-    orbits = physics.sample_orbits_of_fixed_angular_momentum                           # of which a few hundred will do
-    monkeypatch.setattr(physics, "sample_orbits_of_fixed_angular_momentum", lambda n, rng: orbits(n // 100, rng))
-    system = data.load_system(example(*name.split()[:1], tmp_path, monkeypatch, *name.split()[1:]), known=known)
-    assert system.notes == () or "noisy" in name
-    x, x_prime, _ = system.sample(200, np.random.default_rng(0))
+@pytest.fixture
+def few_orbits(monkeypatch):
+    """A tenth of the orbits."""
+    sample = physics.sample_orbits_of_fixed_angular_momentum
+    monkeypatch.setattr(physics, "sample_orbits_of_fixed_angular_momentum", lambda n, rng: sample(n // 10, rng))
+
+
+@pytest.mark.parametrize("words, known", [
+    (["oscillator.py"], ["x^2 + v_x^2", "y^2 + v_y^2", "x*v_y - y*v_x", "x*y + v_x*v_y"]),
+    (["adiabats.py"], ["T*V^0.4"]),
+    (["noisy_orbits.py", "0"], ["v_y - x/sqrt(x^2 + y^2)", "v_x + y/sqrt(x^2 + y^2)"])])
+def test_what_the_examples_write_conserves_what_the_readme_says(words, known, tmp_path, monkeypatch, few_orbits):
+    system = owndata.load_system(example(words[0], tmp_path, monkeypatch, *words[1:]), known=known)
+    pairs = system.pairs(200, np.random.default_rng(0))
     for invariant in system.invariants.values():
-        assert invariant(x) == pytest.approx(invariant(x_prime), rel=1e-8, abs=1e-8) and np.ptp(invariant(x)) > 0.1
-    for column, column_prime in zip(x.T, x_prime.T):
+        assert invariant(pairs.x) == pytest.approx(invariant(pairs.x_prime), rel=1e-8, abs=1e-8)
+        assert np.ptp(invariant(pairs.x)) > 0.1
+    for column, column_prime in zip(pairs.x.T, pairs.x_prime.T):
         assert abs(np.corrcoef(column, column_prime)[0, 1]) < 0.9
 
 
-def test_the_noise_of_the_noisy_orbits_is_the_share_that_is_asked_for(tmp_path, monkeypatch):
-    orbits = physics.sample_orbits_of_fixed_angular_momentum
-    monkeypatch.setattr(physics, "sample_orbits_of_fixed_angular_momentum", lambda n, rng: orbits(1000, rng))
+def test_the_noise_of_the_noisy_orbits_is_the_share_that_is_asked_for(tmp_path, monkeypatch, few_orbits):
+    written = []
     for noise in ("0", "0.05"):
         (tmp_path / noise).mkdir()
-    exact, noisy = [np.load(example("noisy_orbits.py", tmp_path / noise, monkeypatch, noise)) for noise in ("0", "0.05")]
-    assert np.std(noisy["x"] - exact["x"], axis=0) == pytest.approx(0.05 * np.sqrt(np.mean(exact["x"]**2, axis=0)), rel=0.1)
+        written.append(np.load(example("noisy_orbits.py", tmp_path / noise, monkeypatch, noise)))
+    exact, noisy = written
+    size = np.sqrt(np.mean(exact["x"]**2, axis=0))
+    assert np.std(noisy["x"] - exact["x"], axis=0) == pytest.approx(0.05 * size, rel=0.1)
 
 
 def test_the_tasks_of_the_slurm_array_are_all_systems_with_ten_seeds(tmp_path):
     script = ROOT / "examples" / "slurm-array.sh"
     (tmp_path / "python").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "python").chmod(0o755)
-    tasks = []
     first, last = script.read_text("utf-8").split("#SBATCH --array=")[1].split()[0].split("-")
+    tasks = []
     for task in range(int(first), int(last) + 1):
         environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": str(task)}
-        words = subprocess.run(["bash", str(script), "--epochs", "1"], env=environment, capture_output=True, text=True, check=True).stdout.split()
-        options = train.parse(words[1:])
-        assert words[0] == "train.py" and options.epochs == 1
+        said = subprocess.run(["bash", str(script), "--epochs", "1"], env=environment, capture_output=True,
+                              text=True, check=True).stdout
+        program, *words = said.split()
+        options = parsed(words)
+        assert program == "train.py" and options.epochs == 1
         tasks.append((options.system, options.seed))
     assert sorted(tasks) == sorted((name, seed) for name in physics.SYSTEMS for seed in range(10))

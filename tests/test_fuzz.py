@@ -7,24 +7,28 @@ import sys
 import numpy as np
 import pytest
 
-import experiment
 import physics
+import siamese
 import train
-from test_data import NAMES, npz, rows_of, table, trajectories
-from test_faults import Picture, outcome
+from helpers import NAMES, checkpoint_every_epoch, npz, outcome, rows_of, table, trajectories
+from support import checkpoints, jobs
 
 SMALL = ["--pairs", "9", "--epochs", "3", "--hidden", "3"]
 
 
+def small_and_quick(monkeypatch):
+    """Small test sets, no figures, no waiting for the disk."""
+    small = {name: dataclasses.replace(system, test_pairs=50) for name, system in physics.SYSTEMS.items()}
+    monkeypatch.setattr(physics, "SYSTEMS", small)
+    checkpoint_every_epoch(monkeypatch)
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, tmp_path):
-    """Small test sets, no figures, no processes, no waiting for the disk."""
+    """The same, in a folder of its own, and no processes."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(physics, "SYSTEMS", {name: dataclasses.replace(system, test_pairs=50) for name, system in physics.SYSTEMS.items()})
-    monkeypatch.setattr(experiment, "SECONDS_BETWEEN_CHECKPOINTS", -1)
-    monkeypatch.setattr(experiment, "draw", lambda *_: {"figure_9.png": Picture()})
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(train, "run_all", lambda runs, at_once: ([], runs))
+    small_and_quick(monkeypatch)
+    monkeypatch.setattr(jobs, "run_all", lambda runs, at_once: ([], runs))
 
 
 def status_of(command, capsys, tmp_path):
@@ -43,22 +47,26 @@ def status_of(command, capsys, tmp_path):
 
 # ----------------------------------------------------------------------------------- command lines
 
-WORDS = ["", " ", "-", "--", "-1", "0", "1", "2", "3", "007", "+1", "1.5", "1e3", "1e-300", "1e300", "1e400", "nan", "-inf", "1_0", "0x1", "٣", "²",
-         "9" * 12, "9" * 5000, "0-2", "2-0", "0,0", "0,2-3", "0-99999999", ",", "x", "ümläut and space", "\udcff", "🙂", "%s", "{}", "a\nb",
-         "long" * 100, "/dev/null", "/dev/null/x", ".", "runs", "runs/sr", "sr", "em-fixed", "all", "paper", "quick", "relu", "tanh", "--help"]
-OPTIONS = ["--system", "--schedule", "--seed", "--seeds", "--jobs", "--report", "--out", "--fresh", "--pairs", "--epochs", "--learning-rate",
-           "--hidden", "--activation", "--model", "--speed", "--data", "--group", "--known", "--discover", "--features", "--device"]
-SUITABLE = {"--system": [*physics.SYSTEMS, "all"], "--schedule": ["paper", "quick"], "--seed": ["0", "7"], "--seeds": ["0-2", "1,5"], "--jobs": ["2"],
-            "--report": ["runs"], "--out": ["runs", "ü b"], "--fresh": [], "--pairs": ["5"], "--epochs": ["1"], "--learning-rate": ["0.1", "100"],
-            "--hidden": ["3"], "--activation": ["relu", "tanh"], "--model": ["runs/sr/seed-0/model.npz"], "--speed": ["1"],
-            "--data": ["mine.npz", "mine.csv"], "--group": ["orbit"], "--known": ["x1*x4 - x2*x3", "x", "x^2 + v_x^2"], "--discover": [],
-            "--features": ["polynomial", "rational", "x^2", "sin(t)"], "--device": ["cpu", "gpu"]}
+WORDS = [
+    "", " ", "-", "--", "-1", "0", "1", "2", "3", "007", "+1", "1.5", "1e3", "1e-300", "1e300", "1e400", "nan", "-inf",
+    "1_0", "0x1", "٣", "²", "9" * 12, "9" * 5000, "0-2", "2-0", "0,0", "0,2-3", "0-99999999", ",", "x",
+    "ümläut and space", "\udcff", "🙂", "%s", "{}", "a\nb", "long" * 100, "/dev/null", "/dev/null/x", ".", "runs",
+    "runs/sr", "sr", "em-fixed", "all", "paper", "quick", "relu", "tanh", "--help"]
+SUITABLE = {
+    "--system": [*physics.SYSTEMS, "all"], "--schedule": [*siamese.SCHEDULES], "--seed": ["0", "7"],
+    "--seeds": ["0-2", "1,5"], "--jobs": ["2"], "--report": ["runs"], "--out": ["runs", "ü b"], "--fresh": [],
+    "--pairs": ["5"], "--epochs": ["1"], "--learning-rate": ["0.1", "100"], "--hidden": ["3"],
+    "--activation": [*siamese.ACTIVATIONS], "--model": ["runs/sr/seed-0/model.npz"], "--speed": ["1"],
+    "--data": ["mine.npz", "mine.csv"], "--group": ["orbit"], "--known": ["x1*x4 - x2*x3", "x", "x^2 + v_x^2"],
+    "--discover": [], "--features": ["polynomial", "rational", "x^2", "sin(t)"], "--device": ["cpu", "gpu"]}
+OPTIONS = [*SUITABLE]
 
 
 @pytest.mark.parametrize("seed", range(300))
 def test_a_random_command_line_is_carried_out_or_refused(seed, capsys, tmp_path):
     orbits = trajectories(times=10)                     # more pairs than there is a note for
-    npz(tmp_path, trajectories=orbits), table(tmp_path, ["orbit", *NAMES], rows_of(orbits))
+    npz(tmp_path, trajectories=orbits)
+    table(tmp_path, ["orbit", *NAMES], rows_of(orbits))
     rng = np.random.default_rng(seed)
     strange, command = rng.random() * 0.5, []
     for _ in range(rng.integers(1, 6)):
@@ -75,17 +83,15 @@ def test_a_random_command_line_is_carried_out_or_refused(seed, capsys, tmp_path)
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     """The files of a run that was interrupted after two epochs and of the same run finished, and its outcome."""
-    out = tmp_path_factory.mktemp("good")
-    save, saved = experiment.save_checkpoint, {}
-    def kept(folder, plan, state):
-        save(folder, plan, state)
-        saved.update({path.name: path.read_bytes() for path in experiment.checkpoints(folder) if path.exists()})
+    out, saved = tmp_path_factory.mktemp("good"), {}
+    save = checkpoints.save
+
+    def kept(folder, identity, state):
+        save(folder, identity, state)
+        saved.update({path.name: path.read_bytes() for path in folder.glob("checkpoint*.npz")})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(physics, "SYSTEMS", {name: dataclasses.replace(system, test_pairs=50) for name, system in physics.SYSTEMS.items()})
-        patch.setattr(experiment, "SECONDS_BETWEEN_CHECKPOINTS", -1)
-        patch.setattr(experiment, "draw", lambda *_: {"figure_9.png": Picture()})
-        patch.setattr(os, "fsync", lambda _: None)
-        patch.setattr(experiment, "save_checkpoint", kept)
+        small_and_quick(patch)
+        patch.setattr(checkpoints, "save", kept)
         assert train.main([*SMALL, "--out", str(out)]) == 0
     files = {path.name: path.read_bytes() for path in (out / "sr" / "seed-0").iterdir()}
     return {**files, **saved}, outcome(out)
@@ -120,9 +126,13 @@ def test_a_damaged_file_is_refused_or_does_no_harm(seed, capsys, tmp_path, good,
     folder = tmp_path / "sr" / "seed-0"
     folder.mkdir(parents=True)
     name = ["model.npz", "checkpoint.npz", "result.json", "history.csv"][seed % 4]
-    present = [name, "checkpoint-before.npz"][:rng.integers(1, 3)] if name == "checkpoint.npz" else ["model.npz", "history.csv", "result.json"]
+    if name == "checkpoint.npz":
+        present = [name, "checkpoint-before.npz"][:rng.integers(1, 3)]
+    else:
+        present = ["model.npz", "history.csv", "result.json"]
     for kept in present:
-        (folder / kept).write_bytes(damaged(files[kept], rng) if kept == name or rng.random() < 0.2 else files[kept])
+        hit = kept == name or rng.random() < 0.2
+        (folder / kept).write_bytes(damaged(files[kept], rng) if hit else files[kept])
     status = status_of([*SMALL, "--out", tmp_path], capsys, tmp_path)
     if status == 0:
         assert outcome(tmp_path) == whole

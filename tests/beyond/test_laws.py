@@ -1,0 +1,109 @@
+"""Exact laws: those of the paper's systems and no others, in any units, never from too little data."""
+
+import numpy as np
+import pytest
+
+import physics
+from beyond import laws
+from helpers import trajectories
+
+EXPECTED = {
+    "sr": [{"t^2": -1, "x^2": 1, "y^2": 1, "z^2": 1}],
+    "sr-fixed": [],
+    "cp": [{"x*v_y": 1, "y*v_x": -1}, {"v_x^2": 0.5, "v_y^2": 0.5, "1/r": -1}],
+    "em": [{"E_x*B_x": 1, "E_y*B_y": 1, "E_z*B_z": 1},
+           {name: -1 if name[0] == "E" else 1 for name in ("E_x^2", "E_y^2", "E_z^2", "B_x^2", "B_y^2", "B_z^2")}],
+    "em-fixed": [{name: -1 if name[0] == "E" else 1 for name in ("E_x^2", "E_y^2", "E_z^2", "B_x^2", "B_y^2", "B_z^2")}],
+}
+
+
+def of_system(name, n=2000):
+    """The laws of n pairs of one of the paper's systems, judged on half as many."""
+    system, rng = physics.SYSTEMS[name], np.random.default_rng(0)
+    (x, x_prime), (x_test, x_test_prime) = system.sample(n, rng), system.sample(n // 2, rng)
+    return laws.find(np.concatenate([x, x_prime]), np.tile(np.arange(n), 2), np.concatenate([x_test, x_test_prime]),
+                     n + np.tile(np.arange(n // 2), 2), system.inputs)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return {name: of_system(name) for name in physics.SYSTEMS}
+
+
+def of_orbits(orbits, names=("x", "y", "v_x", "v_y"), **options):
+    """The laws of trajectories (orbits, times, d), judged on the last quarter of them."""
+    count, times, d = orbits.shape
+    classes, first = np.repeat(np.arange(count), times), 3 * count // 4 * times
+    x = orbits.reshape(-1, d)
+    return laws.find(x[:first], classes[:first], x[first:], classes[first:], names, **options)
+
+
+def same_up_to_a_factor(terms, expected):
+    factors = [terms[name] / expected[name] for name in expected] if terms.keys() == expected.keys() else []
+    return bool(factors) and factors == pytest.approx([factors[0]] * len(factors), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_laws_of_the_papers_systems_are_exact_and_named(name, found):
+    for expected in EXPECTED[name]:
+        law, = [law for law in found[name].laws if same_up_to_a_factor(law.terms, expected)]
+        assert law.verdict == "exact" and law.within < 1e-9
+    if name != "cp":                                    # which has the components of A as well
+        assert len(found[name].laws) == len(EXPECTED[name])
+
+
+def test_orbits_have_three_independent_laws_and_a_component_of_A_is_a_function_of_others(found):
+    assert found["cp"].independent == 3
+    assert len(found["cp"].laws) == 4 and sum(bool(law.function_of) for law in found["cp"].laws) == 1
+
+
+def test_at_fixed_L_both_components_of_A_are_laws(found):
+    x, _ = physics.SYSTEMS["cp-fixed"].sample(200, np.random.default_rng(1))
+    components = physics.laplace_runge_lenz(x)
+    values = np.stack([law(x)[0] for law in found["cp-fixed"].laws if law.verdict == "exact"], axis=1)
+    features = np.column_stack([values, np.ones(len(x))])
+    assert features @ np.linalg.lstsq(features, components, rcond=None)[0] == pytest.approx(components, abs=1e-6)
+
+
+def test_a_law_gives_its_values_and_derivatives_and_is_python():
+    names = "x", "y", "v_x", "v_y"
+    x = trajectories(5)[:, 0]
+    for law in of_orbits(trajectories(100, 8)).laws:
+        value, slope = law(x)
+        assert eval(law.python, {"sqrt": np.sqrt}, dict(zip(names, x.T))) == pytest.approx(value)
+        h = 1e-6 * np.ones(4)
+        assert slope @ h == pytest.approx((law(x + h / 2)[0] - law(x - h / 2)[0]), rel=1e-5, abs=1e-10)
+
+
+@pytest.mark.parametrize("units", [1e-9, 1e9])
+def test_laws_do_not_depend_on_units(units):
+    orbits = trajectories(100, 8)
+    plain, other = of_orbits(orbits), of_orbits(orbits * [units, units, 1, 1])
+    assert len(plain.laws) == len(other.laws) >= 3
+    assert {frozenset(law.terms) for law in plain.laws} == {frozenset(law.terms) for law in other.laws}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_data_have_no_law(seed):
+    assert of_orbits(np.random.default_rng(seed).standard_normal((100, 8, 4))).laws == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_walks_have_no_exact_law(seed):
+    steps = np.random.default_rng(seed).standard_normal((100, 20, 4))
+    assert [law for law in of_orbits(np.cumsum(steps, axis=1)).laws if law.verdict == "exact"] == []
+
+
+def test_too_few_classes_and_classes_of_one_are_refused():
+    for orbits in (trajectories(4, 8), trajectories(100, 1)):
+        with pytest.raises(ValueError, match="two observations or more"):
+            of_orbits(orbits)
+
+
+def test_a_typed_feature_may_name_what_no_library_has():
+    u = trajectories(200, 8)
+    odd = np.sinh(u[..., :1])                           # x = arcsinh(odd)
+    orbits = np.concatenate([odd, u[..., 2:3]], axis=2)
+    text = "log(s + sqrt(s^2 + 1))^2"
+    law, = of_orbits(orbits, ("s", "v"), features=[text]).laws
+    assert law.verdict == "exact" and same_up_to_a_factor(law.terms, {f"({text})": 1, "v^2": 1}) or len(law.terms) == 2

@@ -1,0 +1,84 @@
+"""The rooms of the code, and the rules that keep them apart."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+
+import pytest
+
+from helpers import ROOT
+
+TOP = {"siamese", "physics", "regression", "train", "figures"}
+CORE = TOP - {"train"}
+CODE = [path for room in ("", "beyond", "support") for path in sorted((ROOT / room).glob("*.py"))]
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in CODE if path.stem != "__init__"}
+OTHERS = {"numpy", "scipy", "matplotlib", *sys.stdlib_module_names}
+
+
+def imports(path):
+    """What a module imports anywhere: our modules as "support.files", others by their first name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inside = {f"{node.module}.{alias.name}" for alias in node.names} & set(MODULES)
+            found |= inside or {node.module}
+    return {name if name in MODULES else name.split(".")[0] for name in found}
+
+
+def test_the_top_level_holds_the_five_modules_of_the_card():
+    assert {path.stem for path in ROOT.glob("*.py")} == TOP
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_import_only_what_stands_below_them(name):
+    room = name.split(".")[0]
+    of_room = {each: {module for module in MODULES if module.startswith(each + ".")} for each in ("support", "beyond")}
+    allowed = OTHERS | of_room["support"]
+    if room in CORE:
+        allowed |= CORE
+    if room == "beyond":
+        allowed |= CORE | of_room["beyond"]
+    if room == "train":
+        allowed |= set(MODULES) | {"cupy"}
+    assert not imports(MODULES[name]) - allowed
+
+
+def test_no_module_imports_itself_by_a_detour():
+    [*TopologicalSorter({name: imports(path) for name, path in MODULES.items()}).static_order()]
+
+
+@pytest.mark.parametrize("folders, most", [(("", "beyond", "support", "benchmarks", "examples"), 100), (("tests",), 120)])
+def test_no_line_is_longer_than_its_room_allows(folders, most):
+    paths = [path for folder in folders
+             for path in ((ROOT / folder).rglob("*.py") if folder == "tests" else (ROOT / folder).glob("*.py"))]
+    offenders = [f"{path.relative_to(ROOT)}:{number} has {len(line)}" for path in sorted(paths)
+                 for number, line in enumerate(path.read_text("utf-8").splitlines(), 1) if len(line) > most]
+    assert not offenders, f"{len(offenders)} lines are longer than {most} characters:\n" + "\n".join(offenders)
+
+
+def test_all_modules_together_have_at_most_4000_lines():
+    lines = {name: len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items()}
+    assert sum(lines.values()) <= 4000, lines
+
+
+def test_no_class_or_module_defines_a_name_twice():
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, (ast.Module, ast.ClassDef)):
+                names = [each.name for each in node.body if isinstance(each, (ast.FunctionDef, ast.ClassDef))
+                         and not any(isinstance(by, ast.Attribute) and by.attr == "setter" for by in each.decorator_list)]
+                assert len(names) == len(set(names)), f"{path.relative_to(ROOT)}: {sorted(names)}"
+
+
+def test_importing_train_loads_neither_matplotlib_nor_scipy():
+    code = "import sys, train; print(*[name for name in ('matplotlib', 'scipy') if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (said.stdout, said.stderr) == ("\n", "")
+
+
+def test_no_test_file_imports_another():
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert not [name for name in imports(path) if name.split(".")[-1].startswith("test_")], path
