@@ -33,6 +33,7 @@ from support import jobs, options as command, report, runs
 from support.checkpoints import carry_on
 from support.checks import UserError, on_host
 from support.device import array_module
+from support.page import markdown
 from support.results import Result, load_results
 
 LEARNED = 0.7                           # test accuracy below which nothing was found to tell pairs by
@@ -91,7 +92,8 @@ def run(plan, folder):
     result = Result(plan.system.name, plan.seed, plan.schedule_name, plan.settings, versions(),
                     [*plan.notes, *found.findings.pop("notes")], seconds=round(seconds, 1),
                     **found.findings)
-    runs.keep(folder, result, shown(result), screen(result), found.networks, found.history, found.figures)
+    runs.keep(folder, result, shown(result, found.figures), screen(result), found.networks,
+              found.history, found.figures)
 
 
 @dataclass
@@ -399,11 +401,11 @@ def carry_out(options):
     """Do what the options ask for; return the exit status."""
     if options.report:
         folders = " ".join(map(str, options.report))
-        print(f"Made by `python train.py --report {folders}`.\n\n{page(options.report)}")
+        print(f"Made by `python train.py --report {folders}`.\n\n{markdown(page(options.report))}")
     elif options.system == "all" or options.seeds:
         return run_many(options)
     elif options.model:
-        print(read_model(options))
+        print(markdown(read_model(options)))
     else:
         plan = plan_of(options, system_of(options), options.seed)
         runs.carry_out(run, plan, runs.writable_folder(run_folder(options, plan)), screen,
@@ -464,9 +466,9 @@ def read_model(options):
                         **read_off(system, network, train, test)))
 
 
-def shown(result):
-    """The report on one result."""
-    return report.report(result, physics.SYSTEMS.get(result.system))
+def shown(result, pictures=()):
+    """The parts of the report on one result."""
+    return report.report(result, physics.SYSTEMS.get(result.system), pictures)
 
 
 def screen(result):
@@ -475,7 +477,7 @@ def screen(result):
 
 
 def page(folders):
-    """The page on all finished runs under the folders."""
+    """The parts of the page on all finished runs under the folders."""
     try:
         return report.summary(load_results(folders, physics.SYSTEMS), physics.SYSTEMS)
     except ValueError as error:
@@ -493,9 +495,10 @@ def run_many(options):
     every = [one_of_many(options, system, seed) for system in systems for seed in seeds]
     finished, failed = jobs.run_all(every, options.jobs)
     if finished:
-        text = page([each.folder for each in finished])
         layer_sizes = plan_of(options, systems[0], seeds[0]).layer_sizes
-        runs.keep_page(folder, text, draw_schemes(layer_sizes, options.activation))
+        schemes = draw_schemes(layer_sizes, options.activation)
+        pictures = [report.Picture(name, report.CAPTIONS[name]) for name in schemes]
+        runs.keep_page(folder, [*page([each.folder for each in finished]), *pictures], schemes)
     if failed:
         print(f"train.py: {len(failed)} of {len(every)} runs failed", file=sys.stderr)
     return 1 if failed else 0

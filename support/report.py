@@ -2,10 +2,18 @@
 
 from statistics import mean, stdev
 
-from support.page import Formula, Heading, Table, Text, markdown
+from support.page import Code, Formula, Heading, Picture, Table, Text
 
 GOOD = 0.9                  # R² from which a polynomial is called a formula
 CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
+CAPTIONS = {
+    "figure_1.png": "Fig. 1: the siamese network", "figure_2.png": "Fig. 2: the task",
+    "figure_3.png": "Fig. 3: bottleneck output f over the spacetime interval",
+    "figure_4.png": "Fig. 4: f over angular momentum and energy",
+    "figure_5.png": "Fig. 5: f² over the energy, and f over a component of A",
+    "figure_6.png": "Fig. 6: f over E·B and |B|² − |E|²",
+    "figure_7.png": "Fig. 7: f over |B|² − |E|²", "figure_8.png": "Fig. 8: the layers",
+    "figure_9.png": "Fig. 9: losses and accuracies"}
 ON_INVARIANTS = (
     "How much of f is explained by the known invariants that vary. Near 1 at order 1: f is this "
     "invariant, or the mixture of those in the row, up to scale and offset. Near 1 at order 3 only: "
@@ -14,18 +22,29 @@ ON_INVARIANTS = (
 
 # ----------------------------------------------------------------------------------------- one run
 
-def report(result, system=None):
-    """Markdown of one Result beside the paper's numbers.
+def report(result, system=None, pictures=()):
+    """The parts of the report on one Result, beside the paper's numbers.
 
     system: the physics.System it is of, with what is published; None for a user's own data.
+    pictures: names of the figures beside it.
     """
-    return markdown(parts(result, system))
-
-
-def parts(result, system):
-    """The parts of the report on one Result."""
     kind = report_of_search if result.steps is not None else report_of_run
-    return [*kind(result, system)]
+    return [*kind(result, system), *(Picture(name, CAPTIONS.get(name, name)) for name in pictures),
+            *what_next(result)]
+
+
+def what_next(result):
+    """Commands that go on from here."""
+    own = "settings" in vars(result) and "data" in result.settings
+    what = f"--data {result.system}" if own else f"--system {result.system}"
+    said = []
+    if result.steps is None:
+        said.append(f"python train.py {what} --discover")
+    said.append(f"python train.py {what}{' --discover' * (result.steps is not None)} --seeds 0-4")
+    if own and not result.laws:
+        said.append(f'python train.py {what} --features "..."')
+    yield Heading("What next", level=2)
+    yield Code("\n".join(said))
 
 
 def brief(result, system):
@@ -125,9 +144,9 @@ def laws(result):
         rows.append((number, law["text"], law["verdict"], f"{law['within']:.1e}", f"{error:.0e}",
                      f"function of {of}" if of else ""))
     yield Table((("", "law", "verdict", "λ", "error of coefficients", ""), *rows))
-    yield Text("For Python (`from numpy import *`), and in LaTeX:")
-    yield Formula("\n".join(law["python"] for law in result.laws))
-    yield Formula("\n".join(law["latex"] for law in result.laws))
+    yield Text("For Python (with from numpy import *), and in LaTeX:")
+    yield Code("\n".join(law["python"] for law in result.laws))
+    yield Code("\n".join(law["latex"] for law in result.laws))
 
 
 def precision(result):
@@ -240,12 +259,12 @@ def number_of(count):
 # --------------------------------------------------------------------------------------- many runs
 
 def summary(results, systems):
-    """One page of Markdown: every number the paper publishes beside those of the given results.
+    """The parts of one page: every number the paper publishes beside those of the given results.
 
     systems: {name: physics.System}.
     """
     if results[0].steps is not None:
-        return markdown([*summary_of_searches(results)])
+        return [*summary_of_searches(results)]
     found = {result.system: [each for each in results if each.system == result.system]
              for result in results}
     parts = [
@@ -259,7 +278,7 @@ def summary(results, systems):
     for name, group in found.items():
         parts.append(Heading(f"{title_of(group[0], systems.get(name))} (`{name}`)", level=2))
         parts += section(group, systems.get(name))
-    return markdown(parts)
+    return parts
 
 
 def overview(name, group, system):

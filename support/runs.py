@@ -5,11 +5,13 @@ command goes on. Only files that a run makes, under their exact names, are ever 
 """
 
 import csv
+import io
 import re
 
 from support import checkpoints
 from support.checks import UserError
 from support.files import sole_user, write
+from support.page import as_html, markdown
 from support.results import load_result, save_result
 
 STEP = re.compile(r"step-\d+")                          # folders with the checkpoints of a search
@@ -55,7 +57,7 @@ def finished(folder):
 
 def remains(folder):
     """What a process that was killed while it wrote has left under temporary names."""
-    names = {*checkpoints.NAMES, "result.json", "report.md", "history.csv", "model.npz"}
+    names = {*checkpoints.NAMES, "result.json", "report.md", "report.html", "history.csv", "model.npz"}
     return [path for place in [folder, *steps(folder)] for path in place.glob("*.part")
             if path.stem in names or NETWORK.fullmatch(path.stem) or path.stem.endswith(".png")]
 
@@ -86,33 +88,43 @@ def shown(folder, plan, show):
     return True
 
 
-def keep(folder, result, text, brief, networks, history, figures):
+def keep(folder, result, parts, brief, networks, history, figures):
     """Write the files of a finished run, and print what is `brief`.
 
-    text: of the report; networks, figures: by file name; history: {column: values}.
+    parts: of the report; networks: by file name; figures: {file name: what writes one};
+    history: {column: values}.
+
     Raises UserError if they cannot be written.
     """
     try:
         for name, network in networks.items():
             network.save(folder / name)
         write(folder / "history.csv", lambda file: write_history(file, history))
-        write(folder / "report.md", lambda file: file.write(text))
-        for name, draw in figures.items():
-            write(folder / name, draw, binary=True)
+        write_page(folder, parts, figures)
         # Last, so that a folder with a result is complete. Report and figures follow from what is sealed.
         save_result(result, folder, (*networks, "history.csv"))
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
                         "make room there and start again") from error
-    print(f"\n{brief}\nThe report is {folder / 'report.md'}.")
+    print(f"\n{brief}\nThe report is {folder / 'report.html'}.")
 
 
-def keep_page(folder, text, figures):
-    """Write the page on many runs, and its figures: {file name: what writes one}."""
-    write(folder / "report.md", lambda file: file.write(text))
+def keep_page(folder, parts, figures):
+    """Write the page on many runs, with its figures, and print it."""
+    write_page(folder, parts, figures)
+    print(f"\n{markdown(parts)}\nThe page is {folder / 'report.html'}.")
+
+
+def write_page(folder, parts, figures):
+    """Write figures, {file name: what writes one}, and the page as report.md and report.html."""
+    pictures = {}
     for name, draw in figures.items():
-        write(folder / name, draw, binary=True)
-    print(f"\n{text}\nWritten to {folder}: {', '.join(sorted([*figures, 'report.md']))}.")
+        content = io.BytesIO()
+        draw(content)
+        pictures[name] = content.getvalue()
+        write(folder / name, lambda file, name=name: file.write(pictures[name]), binary=True)
+    write(folder / "report.md", lambda file: file.write(markdown(parts)))
+    write(folder / "report.html", lambda file: file.write(as_html(parts, pictures)))
 
 
 def write_history(file, history):

@@ -50,6 +50,7 @@ def titles(found):
 
 def test_distances_need_positions_away_from_the_origin_and_no_column_of_the_name_r():
     found, x = libraries()
+    assert "1/r" in titles(found)
     library = next(library for library in found if "r" in library.labels)
     values = dict(zip(library.names, library.values(np.array([[3.0, 4, 5, 7]]))[0]))
     assert values["1/r"] == pytest.approx(1 / 5) and values["x/r"] == pytest.approx(3 / 5)
