@@ -36,6 +36,7 @@ class System:
     fixed: tuple[str, ...] = ()                         # invariants with one value everywhere
     train_pairs: int = 50_000                           # of each label
     test_pairs: int = 5_000
+    samplings: dict[str, Callable] = field(default_factory=dict)        # others, in place of sample
 
     def pairs(self, n, rng, test=False):
         """n equivalent pairs and others that are not, as Pairs; ValueError if n < 2.
@@ -354,6 +355,58 @@ def _seen_twice(x, rng):
     return states[:len(x)], states[len(x):]
 
 
+# The sampling that the paper probably had (docs/audit.md): a box of initial states, two times, and
+# no lower limit on r. `python train.py --sampling box` takes it.
+
+LATEST, L_IN_BOX = 3.0, 0.65            # last time; fixed angular momentum
+FASTEST = 3.0                           # v_y that this may ask for: it has no bound where x is small
+
+
+def sample_orbits_in_box(n, rng):
+    """Particles from states in [-1, 1]^4 seen at two times in [0, 3]: x and x_prime, each (n, 4)."""
+    x = rng.uniform(-1, 1, (n, 4))
+    return tuple(after_time(x, rng.uniform(0, LATEST, n)) for _ in range(2))
+
+
+def sample_orbits_in_box_of_fixed_angular_momentum(n, rng):
+    """The same with L = 0.65: x, y, v_x in [0, 1], and the v_y that this L asks for, if below 3."""
+    x, y, v_x = rng.uniform(0, 1, (3, 3 * n + 100))     # two in five are kept
+    v_y = (L_IN_BOX + y * v_x) / x
+    state = np.column_stack([x, y, v_x, v_y])[v_y < FASTEST][:n]
+    return tuple(after_time(state, rng.uniform(0, LATEST, n)) for _ in range(2))
+
+
+def after_time(x, t):
+    """States (n, 4) at times t (n,) after states x (n, 4), bound or not, by Kepler's equation.
+
+    In universal variables (Battin 1999, section 4.5): with G1, G2, G3 below, functions of s and of the
+    energy, t = r G1 + (x·v) G2 + G3, which rises with s: halving an interval finds it. However close
+    an orbit comes to the centre, and however often, this holds, where `evolve` would not end.
+    """
+    x = finite_array("x", x, "n", 4)
+    t = finite_array("t", t, len(x))
+    position, velocity = x[:, :2], x[:, 2:]
+    r, outward = np.linalg.norm(position, axis=1), np.sum(position * velocity, axis=1)
+    root = np.sqrt(-2 * energy(x) + 0j)                 # imaginary for orbits that are not bound
+
+    def functions(s):
+        g0, g1 = np.cos(root * s).real, (np.sin(root * s) / root).real
+        g2, g3 = (1 - g0) / (root**2).real, (s - g1) / (root**2).real
+        return g0, g1, g2, g3, r * g1 + outward * g2 + g3
+    low, high = np.zeros(len(x)), np.full(len(x), 1e-3)
+    while np.any(early := functions(high)[-1] < t):
+        high[early] *= 2
+    for _ in range(64):
+        middle = (low + high) / 2
+        early = functions(middle)[-1] < t
+        low, high = np.where(early, middle, low), np.where(early, high, middle)
+    g0, g1, g2, g3, _ = functions(high)
+    r_after = r * g0 + outward * g1 + g2
+    new = (1 - g2 / r)[:, None] * position + (t - g3)[:, None] * velocity
+    speed = (-g1 / (r_after * r))[:, None] * position + (1 - g2 / r_after)[:, None] * velocity
+    return np.hstack([new, speed])
+
+
 # --------------------------------------------------------------- electromagnetism, section III.C
 
 def field_tensor(x):
@@ -470,14 +523,15 @@ SYSTEMS = {system.name: system for system in [
             polynomial="-403.71x v_y - 4.85x - 0.58xy - 0.17x v_x - 0.02v_y² - 0.01v_x v_y"
                        " + 0.00v_y² + 0.01v_y + 0.02v_x + 0.45x² + 0.66y² + 0.74 + 0.99y v_y"
                        " + 1.24y + 402.44y v_x",
-            formula="-403 (x v_y - y v_x)")),
+            formula="-403 (x v_y - y v_x)"),
+        samplings={"box": sample_orbits_in_box}),
     System(
         "cp-fixed", "Central potential, angular momentum fixed", STATE,
         sample_orbits_of_fixed_angular_momentum, OF_ORBITS, Published(
             accuracy=(0.99, 0.99), table="III",
             r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729),
                 3: (0.9938, 0.9940), 4: (0.9982, 0.9982)}),
-        fixed=("L",)),
+        fixed=("L",), samplings={"box": sample_orbits_in_box_of_fixed_angular_momentum}),
     System(
         "em", "Electromagnetism", FIELD, sample_fields, OF_FIELDS, Published(
             accuracy=(0.95, 0.94), table="IV",

@@ -11,6 +11,7 @@ the order of the batches.
 import os
 import sys
 import time
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -118,10 +119,17 @@ def find_one(plan, folder):
     history = training.history
     found = {"epochs": len(history["epoch"]), **read_off(plan.system, network, train, test),
              **findings.of_one(plan.system, network, train, test, history["loss"], plan.libraries)}
-    if plan.about:                                      # columns in units of their own have no such formula
+    if "data" in plan.about:                            # columns in units of their own have no such formula
         found.update(formula=None, polynomial={})
+    networks = {"model.npz": network}
+    if plan.schedule.read_best:
+        best = copy(network)
+        best.parameters = on_host(training.best)
+        epoch = int(np.argmin(history["loss"])) + 1
+        found["best"] = {"epoch": epoch, **read_off(plan.system, best, train, test)}
+        networks["best.npz"] = best
     figures = draw(plan.system, network, test.x, history)
-    return Found(found, {"model.npz": network}, figures, history, seconds_before)
+    return Found(found, networks, figures, history, seconds_before)
 
 
 def read_off(system, network, train, test):
@@ -285,6 +293,7 @@ class Training:
                                   dtype=network.dtype, xp=network.xp)
         self.reduce = ReduceLearningRateOnPlateau(schedule.reduce_patience, schedule.reduce_factor)
         self.stop = EarlyStopping(schedule.stop_patience)
+        self.best = network.parameters.copy()           # those of the lowest training loss
         self.history = {name: [] for name in ("epoch", "loss", "accuracy", "test_loss",
                                               "test_accuracy", "learning_rate", "seconds")}
         _touch_blas_buffer()
@@ -329,6 +338,8 @@ class Training:
             column.append(value)
         rate = self.reduce.update(loss, optimizer.learning_rate)
         optimizer.learning_rate = rate * self.schedule.decay
+        if loss < self.stop.best:
+            self.best[:] = self.network.parameters
         self.stop.update(loss)
 
 
@@ -416,12 +427,22 @@ def carry_out(options):
 def system_of(options, name=None, seed=None):
     """The system of that name, or the one the options ask for; UserError if a file cannot be used."""
     if options.data is None:
-        return physics.SYSTEMS[name or options.system]
+        return sampled(physics.SYSTEMS[name or options.system], options.sampling)
     seed = options.seed if seed is None else seed
     system = owndata.load_system(options.data, options.group, options.known, options.drop, seed)
     for note in system.notes:
         print(f"train.py: {options.data}: {note}", file=sys.stderr)
     return system
+
+
+def sampled(system, sampling):
+    """The system with another sampling; UserError if it has none of this name."""
+    if not sampling:
+        return system
+    if sampling not in system.samplings:
+        having = ", ".join(name for name, each in physics.SYSTEMS.items() if each.samplings)
+        raise UserError(f"--sampling {sampling}: {system.name} has no such; these have: {having}")
+    return replace(system, sample=system.samplings[sampling])
 
 
 def plan_of(options, system, seed):
@@ -434,6 +455,8 @@ def plan_of(options, system, seed):
     hidden = options.hidden or HIDDEN[options.schedule]
     layer_sizes = len(system.inputs), *hidden, 1
     own = system.own if options.data else {}
+    if options.sampling:
+        own = {"about": {"sampling": options.sampling}}
     return Plan(system, seed, options.schedule, schedule, layer_sizes, options.activation,
                 options.pairs or pairs, options.discover,
                 command.libraries(options), array_module(options.device), **own)
@@ -441,8 +464,10 @@ def plan_of(options, system, seed):
 
 def run_folder(options, plan):
     """runs/sr/seed-0, or runs/sr-paper/seed-0 for another schedule, runs/sr-discover/seed-0."""
-    schedule = "" if options.schedule == "quick" else f"-{options.schedule}"
-    name = plan.system.name + schedule + ("-discover" if plan.discover else "")
+    words = [options.schedule] if options.schedule != "quick" else []
+    words += [options.sampling] if options.sampling else []
+    words += ["discover"] if plan.discover else []
+    name = "-".join([plan.system.name, *words])
     return options.out / name / f"seed-{plan.seed}"
 
 

@@ -9,6 +9,7 @@ Nothing is unpickled, nor more than MOST_BYTES read, whatever a file claims to h
 """
 
 import csv
+import errno
 import gzip
 import io
 import math
@@ -96,20 +97,18 @@ def read(path, group=None, drop=()):
     try:
         return checked(rows_in(path, group, drop))
     except Refused as error:
-        reason = error
+        raise ValueError(f"{shown(path, 4096)}: {error}") from None
     except MemoryError:
-        reason = "it needs more memory than there is; give fewer observations"
-    raise ValueError(f"{shown(path, 4096)}: {reason}")
+        raise ValueError(f"{shown(path, 4096)}: it is too large for the memory") from None
 
 
 def rows_in(path, group, drop):
     """The Rows of a file."""
-    name = os.fspath(path).lower()
-    table, tables = name.removesuffix(".gz").endswith(TABLES), ", ".join(TABLES)
+    name, tables = os.fspath(path).lower(), ", ".join(TABLES)
+    table = name.removesuffix(".gz").endswith(TABLES)
     refuse_if(not table and not name.endswith(".npz"),
               f"its name must end in .npz, {tables}, or one of these and .gz")
-    refuse_if(group is not None and not table,
-              f"only in {tables} can the column of groups be named; give an array group here")
+    refuse_if(group is not None and not table, f"--group is for {tables} only; give an array group")
     with opened(path) as file:
         try:
             return (read_table(text_of(file, name.endswith(".gz")), group, drop) if table
@@ -117,7 +116,7 @@ def rows_in(path, group, drop):
         except (Refused, MemoryError):
             raise
         except Exception as error:                      # damaged files raise almost anything
-            if getattr(error, "errno", None) is not None:
+            if getattr(error, "errno", None) not in (None, errno.EINVAL):
                 raise                                   # it cannot be read at all
             what = "table in UTF-8" if table else ".npz file"
             raise Refused(f"it is damaged, or no {what} ({shown(error, 80)})") from None
@@ -177,16 +176,12 @@ def names_of(heads):
         raised = any("<super>" in decomposition(sign) for sign in head)     # x² is not x2
         refuse_if(not head, f"column {i + 1} of the observations has no name; give it one")
         refuse_if(name in others, f"two columns have the name {shown(name)}; rename one")
-        refuse_if(raised or not is_usable(name), f"the column name {shown(head)} cannot stand in a "
-                  "formula; give it up to 40 letters, digits and _, a letter first, no function")
+        refuse_if(raised or not name.isidentifier() or len(name) > 40 or iskeyword(name)
+                  or name in FUNCTIONS or name.lower() in ("nan", "inf", "infinity"),
+                  f"the column name {shown(head)} cannot stand in a formula; give it up to 40 "
+                  "letters, digits and _, a letter first, no function")
         refuse_if(is_glued(name, others), f"{name} reads as a product of other columns; rename it")
     return names
-
-
-def is_usable(name):
-    """Whether a name is one word, without another meaning."""
-    return (name.isidentifier() and len(name) <= 40 and not iskeyword(name)
-            and name not in FUNCTIONS and name.lower() not in ("nan", "inf", "infinity"))
 
 
 def is_glued(name, others):
@@ -296,8 +291,8 @@ def group_column(heads, kept, group):
     found = [i for i in kept if heads[i] in wanted or group is None and heads[i].lower() in wanted]
     refuse_if(not found, f"no column ({listed(wanted)}) tells which observations belong together; "
               f"name one with --group; the columns are {listed(heads) or 'missing'}")
-    refuse_if(len(found) > 1, f"{listed([heads[i] for i in found])} might all tell which observations"
-              " belong together; name one with --group, leave out others with --drop")
+    refuse_if(len(found) > 1, f"{listed([heads[i] for i in found])} could each tell which belong "
+              "together; name one with --group, leave out others with --drop")
     return found[0]
 
 
@@ -322,8 +317,8 @@ def read_table(file, group, drop):
                 said.append(f"took line {line} for units")
                 continue
             wrong = numbers.index(None)
-            raise Refused(f"line {line} has {shown(cells[wrong])} in column {names[wrong]}, where a "
-                          "number must stand; correct it, or leave the column out with --drop")
+            raise Refused(f"line {line} has {shown(cells[wrong])} in column {names[wrong]}, where "
+                          "a number must stand; correct it, or leave the column out with --drop")
         if groups[row[at]] is None:
             raise Refused(f"line {line} has no group; say what it belongs to, or leave it out")
         if separator != ",":
@@ -341,24 +336,18 @@ def read_table(file, group, drop):
 
 # ------------------------------------------------------------------------------------------- .npz
 
-def declared(archive, name):
-    """Shape and type that an array of the archive declares, and how many bytes it has."""
-    info = archive.getinfo(f"{name}.npy")
-    with archive.open(info) as member:
-        start = io.BytesIO(member.read(11_000))         # NumPy's heads are below 10 000
-    read_head = {(1, 0): np.lib.format.read_array_header_1_0,
-                 (2, 0): np.lib.format.read_array_header_2_0}[np.lib.format.read_magic(start)]
-    shape, _, dtype = read_head(start)
-    return shape, dtype, info.file_size - start.tell()
-
-
 def load(archive, wanted):
     """The arrays of these names, each after a look at what it declares to hold."""
     arrays, total = {}, 0
     for name in wanted:
-        shape, dtype, size = declared(archive, name)
-        kinds = {"names": "U", "group": "iufbU"}.get(name, "iufb")
-        what = "text" if kinds == "U" else "numbers"
+        info = archive.getinfo(f"{name}.npy")
+        with archive.open(info) as member:
+            start = io.BytesIO(member.read(11_000))     # NumPy's heads are below 10 000
+        read_head = {(1, 0): np.lib.format.read_array_header_1_0,
+                     (2, 0): np.lib.format.read_array_header_2_0}[np.lib.format.read_magic(start)]
+        shape, _, dtype = read_head(start)
+        what, kinds = {"names": ("text", "U"), "group": ("numbers or text", "iufbU")}.get(
+            name, ("numbers", "iufb"))
         refuse_if(dtype.hasobject, f"{name} holds Python objects, which are not read; orbits of "
                   "different lengths can be given as x with group")
         refuse_if(dtype.kind not in kinds, f"{name} must hold {what}, not {shown(dtype)}")
@@ -366,8 +355,9 @@ def load(archive, wanted):
         total += count * max(8, dtype.itemsize)
         refuse_if(total > MOST_BYTES, f"{name} would take over 2 GB; give fewer observations")
         refuse_if(min(shape, default=1) < 1, f"{name} is empty; give observations")
-        refuse_if(count * dtype.itemsize != size, f"{name} is damaged: not of the size it declares")
-        with archive.open(f"{name}.npy") as member:
+        refuse_if(count * dtype.itemsize != info.file_size - start.tell(),
+                  f"{name} is damaged: not of the size it declares")
+        with archive.open(info) as member:
             arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
     return arrays
 
@@ -431,13 +421,17 @@ def rows_of_arrays(arrays):
 def checked(rows):
     """The Observations among the Rows; Refused if there are too few, or none that can be used."""
     refuse_if(not len(rows.values), "it holds no observations")
-    leave_out_gaps(rows)
+    gaps = np.isnan(rows.values)
+    if gaps.any(axis=1).all():
+        raise Refused("all rows have empty cells or NaN, the first in column "
+                      f"{rows.names[gaps[0].argmax()]}; leave empty columns out with --drop")
+    rows.leave_out(gaps.any(axis=1), "row", "with empty cells or NaN")
     leave_out_idle_columns(rows)
     join_shared(rows)
     rows.leave_out(np.bincount(rows.groups)[rows.groups] == 1, "group", "of a single observation")
     labels, classes = np.unique(rows.groups, return_inverse=True)
-    refuse_if(len(labels) < FEWEST_GROUPS, f"{counted(len(labels), 'group')} of two or more different "
-              f"observations cannot tell same from different; give {FEWEST_GROUPS}" + so_far(rows))
+    refuse_if(len(labels) < FEWEST_GROUPS, f"it has {counted(len(labels), 'group')} of two or more "
+              f"different observations, too few; give {FEWEST_GROUPS} or more" + so_far(rows))
     note_outliers(rows)
     order = np.argsort(classes, kind="stable")
     read = (f"read {counted(len(labels), 'group')}, {counted(len(order), 'observation')}, "
@@ -448,16 +442,6 @@ def checked(rows):
 def so_far(rows):
     """What was done before a refusal, which may explain it."""
     return f" ({'; '.join(rows.said)})" if rows.said else ""
-
-
-def leave_out_gaps(rows):
-    """Leave out observations of which a value is missing."""
-    gaps = np.isnan(rows.values)
-    incomplete = gaps.any(axis=1)
-    if incomplete.all():
-        raise Refused("all rows have empty cells or NaN, the first in column "
-                      f"{rows.names[gaps[0].argmax()]}; leave empty columns out with --drop")
-    rows.leave_out(incomplete, "row", "with empty cells or NaN")
 
 
 def leave_out_idle_columns(rows):
@@ -495,44 +479,37 @@ def is_time(column, name, groups):
 
 
 def join_shared(rows):
-    """Join groups that share observations; leave out those that repeat another of their group."""
-    state = np.unique(rows.values, axis=0, return_inverse=True)[1].ravel()
-    common = occurrences(state, rows.groups) > len(np.unique(rows.groups)) / 2
+    """Join groups that share observations, unless by accident, so that each stands in one only."""
+    state = leave_out_repeated(rows)
+    common = np.bincount(state)[state] > len(np.unique(rows.groups)) / 2
     if common.mean() < 0.2:
         rows.leave_out(common, "row", "that most groups have, such as a common start")
         state = state[~common]
-    before, shared = rows.groups, occurrences(state, rows.groups) > 1
-    if shared.mean() > least_shared(rows):
+    shared, before = np.bincount(state)[state] > 1, rows.groups
+    digits = max(len(np.unique(column)) for column in rows.values.T)
+    rounded = digits < len(np.unique(state)) / 2        # so that different rows may look the same
+    if shared.mean() > (SHARED_IF_ROUNDED if rounded else 0 if rows.pairs else SHARED):
         rows.groups = linked(state, before)
-        refuse_if(two_largest(rows.groups) > 0.9 >= two_largest(before), "observations that several "
-                  "groups or pairs share link nearly all of these to one or two, as states[:-1] and "
-                  "states[1:] of one orbit do; give many orbits, and more digits if rounded")
+        after, least = (np.sort(np.bincount(each))[-2:].sum() for each in (rows.groups, before))
+        refuse_if(after > 0.9 * len(state) >= least, "observations that several groups or pairs "
+                  "share link nearly all of these to one or two, as states[:-1] and states[1:] of "
+                  "one orbit do; give many orbits, and more digits if rounded")
         rows.said.append(
             f"{'x and x_prime' if rows.pairs else 'groups'} share observations: joined "
             f"{len(np.unique(before))} to {counted(rows.groups.max() + 1, 'group')}")
+        leave_out_repeated(rows)
     elif shared.any():
         rows.said.append(f"{counted(shared.sum(), 'observation')} in several groups, left there")
+
+
+def leave_out_repeated(rows):
+    """Leave out rows that repeat another of their group; return the others' states, numbered."""
+    state = np.unique(rows.values, axis=0, return_inverse=True)[1].ravel()
     repeated = np.ones(len(state), bool)
-    repeated[firsts(state, rows.groups)] = False
+    in_group = state * (rows.groups.max() + 1) + rows.groups
+    repeated[np.unique(in_group, return_index=True)[1]] = False
     rows.leave_out(repeated, "row", "that repeat another of their group")
-
-
-def least_shared(rows):
-    """The share of observations in several groups above which this is no accident of rounding."""
-    different = max(len(np.unique(column)) for column in rows.values.T)
-    if different < len(np.unique(rows.values, axis=0)) / 2:
-        return SHARED_IF_ROUNDED
-    return 0 if rows.pairs else SHARED
-
-
-def firsts(state, groups):
-    """Numbers of the rows that are the first of their state (N,) in their group (N,)."""
-    return np.unique(state * (groups.max() + 1) + groups, return_index=True)[1]
-
-
-def occurrences(state, groups):
-    """For each row (N,) the number of groups in which its state occurs."""
-    return np.bincount(state[firsts(state, groups)])[state]
+    return state[~repeated]
 
 
 def linked(state, groups):
@@ -559,4 +536,5 @@ def note_outliers(rows):
             first = far.argmax()
             rows.said.append(
                 f"{counted(far.sum(), 'value')} of column {name} far from all others (e.g. "
-                f"{column[first]:g} in {rows.place(rows.at[first])}): leave out what was not measured")
+                f"{column[first]:g} in {rows.place(rows.at[first])}): leave them out if they are "
+                "no measurements")

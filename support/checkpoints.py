@@ -122,7 +122,7 @@ def arrays_of(training):
     """The arrays that a step changes."""
     network, optimizer = training.network, training.optimizer
     return {"parameters": network.parameters, "squared_gradients": optimizer.squared_gradients,
-            "squared_updates": optimizer.squared_updates}
+            "squared_updates": optimizer.squared_updates, "best": training.best}
 
 
 def other_settings(kept, identity):

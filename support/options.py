@@ -10,7 +10,7 @@ from support.checks import UserError
 
 ALONE = {                               # options that allow no others but these
     "report": (),
-    "model": ("system", "data", "group", "drop", "known", "features", "angles", "positive",
+    "model": ("system", "sampling", "data", "group", "drop", "known", "features", "angles", "positive",
               "schedule", "seed", "pairs"),
 }
 
@@ -41,6 +41,9 @@ def parser(systems, schedules, activations, libraries, group_columns):
     parser.add_argument("--group", metavar="COLUMN",
                         help="the .csv column that tells which observations belong together "
                              f"(default: the one named {', '.join(group_columns)})")
+    parser.add_argument("--sampling", choices=("box",),
+                        help="another sampling of orbits, that the paper probably had: initial states "
+                             "in a box, two times in [0, 3] (cp, cp-fixed)")
     parser.add_argument("--drop", nargs="+", action="extend", metavar="COLUMN",
                         help="with --data: columns to leave out")
     parser.add_argument("--known", nargs="+", action="extend", metavar="EXPRESSION",
@@ -110,7 +113,8 @@ def parse(parser, arguments):
         parser.error("argument --model: reads one network: give its one --system")
     for name in ("known", "drop"):
         setattr(options, name, [text.strip() for text in getattr(options, name) or ()])
-    options.system = options.system or "sr"
+    if not options.data:
+        options.system = options.system or "sr"
     return options
 
 

@@ -62,7 +62,8 @@ def brief(result, system):
 
 
 def title_of(result, system):
-    return system.title if system else result.system
+    sampling = f", {result.settings['sampling']} sampling" if "sampling" in result.settings else ""
+    return (system.title if system else result.system) + sampling
 
 
 def report_of_run(result, system):
@@ -82,6 +83,7 @@ def report_of_run(result, system):
                  ("training set", f"{result.train_accuracy:.3f}", *published[:1]),
                  ("test set", f"{result.test_accuracy:.3f}", *published[1:])))
     yield from hierarchy(result, paper)
+    yield from best_cycle(result)
     yield from equations(result, paper)
     for name, value in result.correlations.items():
         yield Text(f"Correlation of f with {readable(name)}: {value:.4f}")
@@ -147,6 +149,17 @@ def laws(result):
     yield Text("For Python (with from numpy import *), and in LaTeX:")
     yield Code("\n".join(law["python"] for law in result.laws))
     yield Code("\n".join(law["latex"] for law in result.laws))
+
+
+def best_cycle(result):
+    """The state of lowest training loss, which the paper calls the best training cycle."""
+    if result.best:
+        best = result.best
+        scores = ", ".join(f"{scores[1]:.4f}" for scores in best["r2"].values())
+        yield Text(f"The best training cycle, epoch {best['epoch']} of {result.epochs}: accuracy "
+                   f"{best['train_accuracy']:.3f} on the training set, {best['test_accuracy']:.3f} on "
+                   f"the test set; R² of orders {', '.join(best['r2'])} on the test set {scores}"
+                   + (f"; {best['formula']}" if best["formula"] else "") + ".")
 
 
 def precision(result):

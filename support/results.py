@@ -27,6 +27,7 @@ class Result:
     formula: str | None = None
     formula_spread: float | None = None
     formula_dropped: tuple | None = None
+    best: dict = field(default_factory=dict)                # the same, of the best training cycle
     correlations: dict = field(default_factory=dict)        # {known invariant: of f with it}
     on_invariants: dict = field(default_factory=dict)       # {known invariants: R^2 of f on them}
     verdict: dict = field(default_factory=dict)             # on f, beyond.verdict.Verdict
@@ -53,6 +54,9 @@ def load_result(path):
     try:
         content = json.loads(path.read_text("utf-8"))
         known = {each.name for each in fields(Result)}
+        # Results of earlier versions, whose training took more than it is worth to repeat.
+        if "steps" not in content:
+            content.setdefault("learned", content["test_accuracy"] >= 0.7)
         result = Result(**{name: value for name, value in content.items() if name in known})
         _check(result)
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
@@ -71,6 +75,7 @@ def _check(result):
         [float(score) for scores in result.r2.values() for score in scores]
     for step in result.steps or ():
         float(step["test_accuracy"]), float(step["independence"]), bool(step["found"])
+        str(step["sentence"]), float(step["within"]), [float(bound) for bound in step["interval"]]
     for law in result.laws:
         law["text"], law["verdict"], float(law["within"])
 

@@ -109,7 +109,8 @@ def test_a_goal_is_met_on_its_own_side_and_one_without_numbers_is_not_measured(m
     goals = [(f"{sense} {bound}", sense, bound, of_us) for sense in ("at most", "at least") for bound in (1, 3)]
     run = benchmark("run")
     monkeypatch.setattr(run, "GOALS", [*goals, ("other", "at most", 1, against_them)])
-    measured = [{"case": "c", "who": who, "unit": "s", "median": median} for who, median in (("us", 2.0), ("them", None))]
+    measured = [{"case": "c", "who": who, "unit": "s", "median": median}
+                for who, median in (("us", 2.0), ("them", None))]
     assert [row[2:] for row in table_rows(run.judged({"p": measured}))[2:]] == [
         ["2", "no"], ["2", "yes"], ["2", "yes"], ["2", "no"], ["not measured", ""]]
 
@@ -134,7 +135,8 @@ def test_the_step_is_measured_without_the_packages_that_are_not_installed(monkey
         monkeypatch.setitem(sys.modules, package, None)                      # importing it raises ImportError
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     parts = benchmark("parts")
-    monkeypatch.setattr(parts, "interleaved", lambda runs, repeats: {name: [1.0] for name in runs})     # no time is taken
+    # No time is taken.
+    monkeypatch.setattr(parts, "interleaved", lambda runs, repeats: {name: [1.0] for name in runs})
     measured, notes = ("bare matrix products", parts.OURS), {}
     for row in parts.step(quick=True):
         notes.setdefault(row["who"], set()).add(row["note"])

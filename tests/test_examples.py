@@ -1,4 +1,4 @@
-"""The examples write files that can be learned from, of systems that conserve what they say; the job array has all tasks."""
+"""The examples write files to learn from, of systems that conserve what they say; the job array has all tasks."""
 
 import os
 import runpy

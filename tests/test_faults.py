@@ -264,7 +264,8 @@ def test_a_finished_run_started_again_shows_its_report_and_changes_nothing(tmp_p
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
 
 
-def test_an_unfinished_run_with_other_settings_is_refused_by_name_and_fresh_starts_it_over(tmp_path, every_epoch, capsys):
+def test_an_unfinished_run_with_other_settings_is_refused_by_name_and_fresh_starts_it_over(
+        tmp_path, every_epoch, capsys):
     folder = interrupted(tmp_path)
     before = {path: path.read_bytes() for path in folder.iterdir()}
     sentence = refused(capsys, "--out", tmp_path, "--pairs", "200", "--activation", "tanh")
@@ -272,7 +273,8 @@ def test_an_unfinished_run_with_other_settings_is_refused_by_name_and_fresh_star
     other = folder.parent / "seed-1"
     other.mkdir()
     (other / "checkpoint.npz").write_bytes(before[folder / "checkpoint.npz"])
-    assert "other settings (seed);" in refused(capsys, "--out", tmp_path, "--seed", "1")          # a folder that was renamed
+    renamed = refused(capsys, "--out", tmp_path, "--seed", "1")
+    assert "other settings (seed);" in renamed
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     assert train.main([*TINY, "--epochs", "5", "--out", str(tmp_path), "--fresh"]) == 0
     assert "Going on" not in capsys.readouterr().out and outcome(tmp_path)[2]["epochs"] == 5
@@ -305,7 +307,8 @@ def test_where_python_has_no_fcntl_a_run_goes_on_without_locks(tmp_path, whole):
 
 # -------------------------------------------------------------------------- what cannot be written
 
-@pytest.mark.parametrize("limit", [1_500, 5_000, 12_000])              # below the first checkpoint, a later one, a figure
+# Below the size of the first checkpoint, of a later one, of a figure.
+@pytest.mark.parametrize("limit", [1_500, 5_000, 12_000])
 def test_a_full_disk_ends_a_run_with_one_sentence_and_loses_nothing(tmp_path, whole, limit):
     words = [*TINY, "--out", str(tmp_path)]
     code = ("import sys, train; from support import checkpoints; checkpoints.SECONDS_BETWEEN = 0; "

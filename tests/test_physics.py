@@ -48,7 +48,8 @@ def test_derangement_pairs_everyone_with_everyone_else_equally_often():
     assert counts / 4000 == pytest.approx((1 - np.eye(5)) / 4, abs=0.03)
 
 
-@pytest.mark.parametrize("name, fixed, value", [("sr-fixed", "s^2", -1), ("cp-fixed", "L", 1), ("em-fixed", "E·B", 0.3)])
+@pytest.mark.parametrize("name, fixed, value", [
+    ("sr-fixed", "s^2", -1), ("cp-fixed", "L", 1), ("em-fixed", "E·B", 0.3)])
 def test_a_fixed_invariant_has_its_value_in_every_observation_and_the_others_vary(name, fixed, value):
     system = physics.SYSTEMS[name]
     assert system.fixed == (fixed,)

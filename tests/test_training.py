@@ -12,7 +12,10 @@ from train import Training, fit
 
 
 def plain_gradients(p, x, x_prime, y):
-    """Prediction F of each pair, and the gradient of the loss by each array of p: layers, w, b; one branch at a time."""
+    """Prediction F of each pair, and the gradient of the loss by each array of p: layers, w, b.
+
+    One branch after the other.
+    """
     *W, w, b = p
     branches = []
     for a in (x, x_prime):

@@ -67,7 +67,7 @@ def test_independence_measures_columns_by_their_deviation():
 
 def test_a_search_ends_with_the_first_network_that_finds_nothing_new(monkeypatch):
     def judge(network, *_):
-        word = "nothing" if network.accuracy < 0.7 else "conserved"
+        word = "conserved" if network.w > 0 else "nothing"
         return search.verdict.Verdict(word, "", 0.9, 0.9, (0.9, 0.9), 100, 200, 0.0)
     monkeypatch.setattr(search.verdict, "judge", judge)
 
@@ -76,8 +76,8 @@ def test_a_search_ends_with_the_first_network_that_finds_nothing_new(monkeypatch
             return networks[number], [0.1]
         return [step.found for step in search.search(pairs(400), pairs(200, 1), learn, [], most)]
     one, two, three = [Known(3, lambda x, i=i: x[:, i]) for i in range(3)]
-    assert steps(Known(3, lambda x: x[:, 0], accuracy=0.55)) == [False]
-    assert steps(one, two, Known(3, lambda x: x[:, 2], accuracy=0.6)) == [True, True, False]
+    assert steps(Known(3, lambda x: x[:, 0], w=0)) == [False]
+    assert steps(one, two, Known(3, lambda x: x[:, 2], w=0)) == [True, True, False]
     assert steps(one, Known(3, lambda x: x[:, 0]**3 + x[:, 0])) == [True, False]        # a function of the first
     assert steps(one, two, three, most=2) == [True, True]
 

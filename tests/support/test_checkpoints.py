@@ -30,6 +30,25 @@ def test_a_network_of_the_default_size_goes_on_to_the_same_bits():
             assert straight.history[name] == broken.history[name]
 
 
+def test_a_training_that_goes_on_lowers_its_rate_and_stops_where_it_would_have():
+    # At this learning rate the loss soon stops improving, so that both callbacks act.
+    schedule = siamese.Schedule(300.0, batch_size=20, epochs=200, reduce_patience=2, stop_patience=6)
+    sets = sample_sets(0, 20)
+
+    def begin():
+        return train.Training(siamese.SiameseNetwork((4, 5, 1)), *sets, schedule)
+    straight, broken = begin(), begin()
+    while not straight.finished:
+        straight.epoch()
+    while not broken.finished:
+        broken.epoch()
+        state, broken = checkpoints.state_of(broken), begin()
+        checkpoints.set_state(broken, state)
+    assert broken.history["learning_rate"] == straight.history["learning_rate"]
+    assert broken.history["loss"] == straight.history["loss"]
+    assert len(straight.history["epoch"]) < 200 and straight.history["learning_rate"][-1] < 300
+
+
 @pytest.mark.parametrize("decay, plateaus", [(1.0, True), (0.96, True), (0.96, False)])
 def test_the_state_is_saved_at_each_plateau_and_at_the_end_but_not_wherever_the_rate_falls_by_itself(
         tmp_path, monkeypatch, decay, plateaus):

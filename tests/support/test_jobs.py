@@ -99,7 +99,8 @@ def test_as_many_jobs_run_at_a_time_as_asked_for_and_all_of_them_do(monkeypatch,
 
 
 @pytest.mark.parametrize("words", [
-    ["--system", "cp", "--discover", "--pairs", "9", "--hidden", "7", "5", "--device", "gpu", "--features", " -v_x^2 + y"],
+    ["--system", "cp", "--discover", "--pairs", "9", "--hidden", "7", "5", "--device", "gpu",
+     "--features", " -v_x^2 + y"],
     ["--data", "mine.csv", "--group", "star", "--known", "x*v_y - y*v_x", " -x", "--hidden", "4"]])
 def test_each_of_many_runs_is_told_every_option_of_the_command(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
