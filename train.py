@@ -27,17 +27,18 @@ import numpy as np
 
 import physics
 import regression
-from beyond import comparison, datafiles, findings, owndata, search
+from beyond import comparison, datafiles, findings, owndata, search, verdict
 from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLearningRateOnPlateau,
                      Schedule, SiameseNetwork, accuracy, cross_entropy)
 from support import jobs, options as command, report, runs
+from support.blas import kernels, one_thread, threads
 from support.checkpoints import carry_on
 from support.checks import UserError, on_host
 from support.device import array_module
+from support.files import writable_folder
 from support.page import markdown
 from support.results import Result, load_results
 
-LEARNED = 0.7                           # test accuracy below which nothing was found to tell pairs by
 HIDDEN = {"quick": (200, 32), "paper": (200, 200)}      # layers; the paper's text names no sizes
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
 
@@ -115,7 +116,7 @@ def find_one(plan, folder):
     exchange = plan.schedule.exchange
     pairs = exchanged_pairs(network, train) if exchange else FixedPairs(network, *train.labelled())
     training = Training(network, pairs, test, plan.schedule, batches)
-    seconds_before = carry_on(training, folder, plan.identity)
+    seconds_before = carry_on(training, folder, plan.identity, versions())
     history = training.history
     found = {"epochs": len(history["epoch"]), **read_off(plan.system, network, train, test),
              **findings.of_one(plan.system, network, train, test, history["loss"], plan.libraries)}
@@ -142,7 +143,7 @@ def read_off(system, network, train, test):
                                   system.inputs)
     train_accuracy, test_accuracy = [evaluated(network, *test_set(network, pairs))[1]
                                      for pairs in (train, test)]
-    learned = bool(test_accuracy >= LEARNED)
+    learned = bool(test_accuracy >= verdict.LEARNED)
     formula = reading.formula if learned else None
     polynomial = reading.polynomial
     return {
@@ -189,7 +190,7 @@ def find_all(plan, folder):
         training = Training(network, pairs, test, plan.schedule, batches[number])
         place = folder / f"step-{number + 1}"
         place.mkdir(exist_ok=True)
-        before.append(carry_on(training, place, plan.identity))
+        before.append(carry_on(training, place, plan.identity, versions()))
         step = [number + 1] * len(training.history["epoch"])
         for name, column in {"step": step, **training.history}.items():
             history.setdefault(name, []).extend(column)
@@ -201,10 +202,11 @@ def find_all(plan, folder):
 
 
 def versions():
-    """Versions of Python and the packages."""
+    """Versions of Python and the packages, the kernels of matrix products, and their threads."""
     from importlib.metadata import version              # here, since --help does not need it
     packages = "numpy", "scipy", "matplotlib"
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    return {"python": platform.python_version(), **{name: version(name) for name in packages},
+            "kernels": kernels(), "threads": threads()}
 
 
 # -------------------------------------------------------------------------- training by Appendix B
@@ -379,10 +381,11 @@ def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None
     on_epoch: called with the history after each epoch.
     """
     training = Training(network, train, test, schedule, seed)
-    while not training.finished:
-        training.epoch()
-        if on_epoch:
-            on_epoch(training.history)
+    with one_thread():
+        while not training.finished:
+            training.epoch()
+            if on_epoch:
+                on_epoch(training.history)
     return training.history
 
 
@@ -400,7 +403,7 @@ def _touch_blas_buffer():
 # ------------------------------------------------------------------------------------- the command
 
 PARSER = command.parser({system.name: system.title for system in physics.SYSTEMS.values()}, SCHEDULES,
-                        ACTIVATIONS, ("polynomial", "rational"), datafiles.GROUP_COLUMNS)
+                        ACTIVATIONS, findings.KINDS, datafiles.GROUP_COLUMNS)
 
 
 def main(arguments=None):
@@ -419,8 +422,7 @@ def carry_out(options):
         print(markdown(read_model(options)))
     else:
         plan = plan_of(options, system_of(options), options.seed)
-        runs.carry_out(run, plan, runs.writable_folder(run_folder(options, plan)), screen,
-                       options.fresh)
+        runs.carry_out(run, plan, run_folder(options, plan), screen, options.fresh)
     return 0
 
 
@@ -454,12 +456,13 @@ def plan_of(options, system, seed):
     schedule = replace(schedule, **{name: value for name, value in changes.items() if value})
     hidden = options.hidden or HIDDEN[options.schedule]
     layer_sizes = len(system.inputs), *hidden, 1
+    libraries = findings.checked_libraries(system, command.libraries(options))
     own = system.own if options.data else {}
     if options.sampling:
         own = {"about": {"sampling": options.sampling}}
     return Plan(system, seed, options.schedule, schedule, layer_sizes, options.activation,
                 options.pairs or pairs, options.discover,
-                command.libraries(options), array_module(options.device), **own)
+                libraries, array_module(options.device), **own)
 
 
 def run_folder(options, plan):
@@ -514,9 +517,9 @@ def run_many(options):
     names = physics.SYSTEMS if options.system == "all" else [options.system]
     systems, seeds = [system_of(options, name) for name in names], options.seeds or [options.seed]
     label = "all" if options.system == "all" else systems[0].name
-    label += f"-{options.schedule}{'-discover' if options.discover else ''}-seeds-{seeds[0]}"
-    label += f"-{seeds[-1]}" if len(seeds) > 1 else ""
-    folder = runs.writable_folder(options.out / label)
+    label += f"-{options.schedule}{'-discover' if options.discover else ''}-seeds-"
+    label += command.in_short(seeds)
+    folder = writable_folder(options.out / label)
     every = [one_of_many(options, system, seed) for system in systems for seed in seeds]
     finished, failed = jobs.run_all(every, options.jobs)
     if finished:
@@ -533,7 +536,7 @@ def one_of_many(options, system, seed):
     """The process of one run with these options, to be started when its turn comes."""
     what = {} if options.data else {"system": system.name}
     words = command.written(options, PARSER, ("seeds", "jobs"), seed=seed, **what)
-    folder = runs.writable_folder(run_folder(options, plan_of(options, system, seed)))
+    folder = run_folder(options, plan_of(options, system, seed))
     return jobs.Run(f"{system.name} seed {seed}", [sys.executable, __file__, *words], folder,
                     one_thread=options.jobs > 1)
 

@@ -203,7 +203,7 @@ class Lines:
     def __iter__(self):
         size = 0
         while line := self.file.readline(LONGEST_LINE + 1):
-            size += len(line)
+            size += len(line) + 40                      # what a row takes in memory, about
             if len(line) > LONGEST_LINE or size > MOST_BYTES:
                 raise Refused("it has a line of over a million characters, or is larger than 2 GB")
             if line.lstrip().startswith(("#", "%")):

@@ -5,8 +5,11 @@ from dataclasses import asdict
 import numpy as np
 
 from beyond import comparison, laws, search, verdict
+from beyond.expressions import Expression
 from beyond.owndata import OwnData
+from support.checks import UserError
 
+KINDS = ("polynomial", "rational")      # of libraries, that --features can restrict the laws to
 ENOUGH = 5000                           # pairs for laws that are exact to rounding
 
 
@@ -23,10 +26,32 @@ def laws_of(system, train, test, libraries):
                  np.tile(np.arange(len(pairs.x[:ENOUGH])) + first, 2))
                 for pairs, first in ((train, 0), (test, ENOUGH))]
     (x, classes), (x_test, classes_test) = data
+    typed = [text for text in libraries.get("features", ()) if text not in KINDS]
     try:
-        return laws.find(x, classes, x_test, classes_test, system.inputs, **libraries)
+        return laws.find(x, classes, x_test, classes_test, system.inputs,
+                         **{**libraries, "features": typed})
     except ValueError as error:                         # too few classes, say: no law, and it is said
         return laws.Laws(notes=[f"No law was looked for: {error}."])
+
+
+def checked_libraries(system, libraries):
+    """The options of laws.find, as they were given; UserError for an expression or a name that is none.
+
+    Names of KINDS among the features say which kinds of libraries are tried.
+    """
+    columns = [name for option in ("angles", "positive") for name in libraries.get(option, ())]
+    unknown = [name for name in columns if name not in system.inputs]
+    if unknown:
+        raise UserError(f"--angles and --positive name columns, {', '.join(system.inputs)}; "
+                        f"got {unknown[0]!r}")
+    typed = [text for text in libraries.get("features", ()) if text not in KINDS]
+    x = system.pairs(1000, np.random.default_rng(0)).x
+    try:
+        for text in typed:
+            Expression(text, system.inputs)(x)
+    except ValueError as error:
+        raise UserError(f"--features takes {', '.join(KINDS)} and expressions: {error}") from error
+    return libraries
 
 
 def in_figures(found):

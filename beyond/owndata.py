@@ -142,7 +142,8 @@ def system_of(path, read, known, rng):
     centre, scale = x.mean(axis=0), x.std(axis=0)
     fixed = tuple(name for name, expression in known.items() if is_fixed(*expression(x), scale))
     values = {name: lambda x, each=each: each(x)[0] for name, each in known.items()}
-    return OwnData(path.name, datafiles.shown(path.name), tuple(read.names), None, values, fixed=fixed,
+    name = datafiles.shown(path.name)               # which a folder, a page and a screen can show
+    return OwnData(name, name, tuple(read.names), None, values, fixed=fixed,
                    train_pairs=min(MOST_PAIRS, draw.count),
                    test_pairs=max(2, min(MOST_PAIRS // 10, draw_test.count)),
                    draw=draw, draw_test=draw_test, centre=centre, scale=scale,

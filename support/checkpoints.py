@@ -9,41 +9,45 @@ import numpy as np
 from support.checks import UserError, on_host
 from support.files import load_arrays, save_arrays
 from support.jobs import Progress
+from support.process import orphaned
 
 SECONDS_BETWEEN = 20
 NAMES = ("checkpoint.npz", "checkpoint-before.npz")     # the newest state, and the one before it
 
 
-def carry_on(training, folder, identity):
+def carry_on(training, folder, identity, versions):
     """Train to the end from the folder's checkpoint, if there is one; return the seconds spent before.
 
     training: the train.Training to go on with.
     identity: what two runs have in common if they are the same run, as JSON keeps it.
+    versions: of what the bits of a result depend on besides; where they differ, that is said.
     The state is saved at least every SECONDS_BETWEEN seconds, at each plateau, at the end, and when the
     program is told to end. Raises UserError if the state is of another run, cannot be read or written,
     or the loss is no longer finite.
     """
-    if restore(training, folder, identity):
+    if restore(training, folder, identity, versions):
         print(f"Going on after epoch {len(training.history['epoch'])}.", flush=True)
     before = (training.history["seconds"] or [0.0])[-1]
     progress = Progress(training.schedule.epochs)
     state, saved, rate = None, time.monotonic(), training.optimizer.learning_rate
     try:
         while not training.finished:
+            if orphaned():
+                raise SystemExit(1)
             training.epoch()
             state = state_of(training)
             halved = training.optimizer.learning_rate < 0.99 * rate * training.schedule.decay
             rate = training.optimizer.learning_rate
             due = time.monotonic() - saved > SECONDS_BETWEEN
             if due or halved or training.finished:
-                save(folder, identity, state)
+                save(folder, identity, versions, state)
                 saved = time.monotonic()
             progress(training.history)
     except (SystemExit, KeyboardInterrupt, OSError):    # told to end, or nobody takes our lines any more,
-        save(folder, identity, state)                   # in the middle of an epoch: keep the last whole one
+        save(folder, identity, versions, state)                   # in the middle of an epoch: keep the last whole one
         raise
     except FloatingPointError as error:
-        save(folder, identity, state)
+        save(folder, identity, versions, state)
         whole = len(training.history["epoch"])
         kept = f"; {folder} keeps the state after epoch {whole}" if whole else ""
         raise UserError(f"{error}{kept}") from error
@@ -52,7 +56,7 @@ def carry_on(training, folder, identity):
     return before
 
 
-def save(folder, identity, state):
+def save(folder, identity, versions, state):
     """Write the state as the newest checkpoint, and keep the one before."""
     newest, before = (folder / name for name in NAMES)
     if state is None:                                   # not one epoch was done
@@ -60,13 +64,14 @@ def save(folder, identity, state):
     try:
         if newest.exists():
             os.replace(newest, before)
-        save_arrays(newest, {"identity": json.dumps(identity), **state})
+        save_arrays(newest, {"identity": json.dumps(identity),
+                             "versions": json.dumps(versions), **state})
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
                         "make room there and start again") from error
 
 
-def restore(training, folder, identity):
+def restore(training, folder, identity, versions):
     """Bring the training to the newest complete state in the folder; return whether there is one.
 
     Raises UserError if it is of another run, or if there are only damaged ones.
@@ -77,6 +82,7 @@ def restore(training, folder, identity):
         try:
             state = load_arrays(path, "a complete checkpoint")
             other = other_settings(json.loads(str(state["identity"])), identity)
+            changed = other_settings(json.loads(str(state["versions"])), versions)
             if not other:
                 set_state(training, state)
         except OSError as error:
@@ -86,6 +92,9 @@ def restore(training, folder, identity):
         if other:
             raise UserError(f"{folder} holds an unfinished run of other settings ({other}); "
                             "give another --out, or --fresh to start over")
+        if changed:
+            print(f"The state was saved with other versions ({changed}): "
+                  "the result can differ in the last digits, and by what training makes of these.")
         if path != found[0]:
             print(f"{newest} is damaged; the one before is used.")
             os.replace(before, newest)                  # or the next save would put the damaged one there

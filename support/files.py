@@ -1,41 +1,60 @@
 """Files of a run: written under a temporary name and moved into place, read back without pickle.
 
-Whatever ends the program, a file is the one of before or the new one, complete. Checksums tell when one
-was cut or altered later: an .npz file has its own, a result holds its own and those of the files beside it.
+A file is always either the old version or the complete new one. Checksums tell when one was cut or
+altered later: an .npz file has its own, a result holds its own and those of the files beside it.
+Links are not followed when writing, and only regular files are read: others may never end.
 """
 
 import hashlib
 import io
 import json
 import os
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from support.checks import UserError
 
 try:
     import fcntl
 except ImportError:                                     # on Windows, where folders are then not locked
     fcntl = None
 
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+LOCK = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+
 
 def write(path, fill, binary=False):
     """Let fill(file) write a file under a temporary name, and move it into place when complete."""
     path = Path(path)
     aside = path.with_name(path.name + ".part")
+    aside.unlink(missing_ok=True)                       # of a process that was killed
+    how = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": "\n"}
     try:
-        with open(aside, "wb") if binary else open(aside, "w", encoding="utf-8", newline="\n") as file:
+        with os.fdopen(os.open(aside, NEW, 0o666), **how) as file:
             fill(file)
             file.flush()
-            os.fsync(file.fileno())                     # or a power cut could leave the new name without its content
+            os.fsync(file.fileno())                     # a power cut could leave the name, and no content
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
 
 
+@contextmanager
+def regular(path):
+    """The regular file, open for reading bytes; OSError if it is none."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(None, "it is no regular file", os.fspath(path))
+        yield file
+
+
 def save_arrays(path, arrays):
     """Write a dict of arrays (text included) as one .npz file."""
-    content = io.BytesIO()                              # a zip archive does not end quietly where the disk is full
+    content = io.BytesIO()                              # a zip does not end quietly on a full disk
     np.savez(content, **arrays)
     write(path, lambda file: file.write(content.getvalue()), binary=True)
 
@@ -45,19 +64,22 @@ def load_arrays(path, what):
 
     OSError if it cannot be read at all.
     """
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:      # np.load leaves a damaged file open
-            arrays = {name: saved[name] for name in saved.files}
-    except OSError as error:
-        if error.errno is not None:                     # NumPy's own, of a damaged file, has none
-            raise
-        raise ValueError(f"{path} is not {what} ({error})") from error
-    except Exception as error:                          # a damaged archive raises almost anything
-        raise ValueError(f"{path} is not {what} ({type(error).__name__})") from error
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):             # but bytes, of other files in the archive
-        raise ValueError(f"{path} is not {what}")
+    with regular(path) as file:
+        try:
+            with np.load(file, allow_pickle=False) as saved:
+                arrays = {name: saved[name] for name in saved.files}
+        except OSError as error:
+            if error.errno is not None:                 # NumPy's own, of a damaged file, has none
+                raise
+            raise ValueError(f"{path} is not {what} ({error})") from error
+        except Exception as error:                      # a damaged archive raises almost anything
+            raise ValueError(f"{path} is not {what} ({type(error).__name__})") from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError(f"{path} is not {what}")       # but bytes, of other files in the archive
     return arrays
 
+
+# -------------------------------------------------------------------------------------------- seals
 
 def digest(content):
     """SHA-256 of bytes, in hexadecimal."""
@@ -65,24 +87,40 @@ def digest(content):
 
 
 def sealed(result, folder, names):
-    """The result (a dict, as JSON keeps it) with the digests of these files of the folder, and its own."""
-    result = {**result, "files": {name: digest((Path(folder) / name).read_bytes()) for name in names}}
+    """The result, a dict as JSON keeps it, with the digests of these files of the folder and its own."""
+    files = {name: digest((Path(folder) / name).read_bytes()) for name in names}
+    result = {**result, "files": files}
     return {**result, "sha256": digest(json.dumps(result, sort_keys=True).encode())}
 
 
 def check_seal(path, result):
-    """ValueError if the result, read from this path, or a file beside it was altered since, naming the file.
-
-    A result of before there were seals passes, and a file that is no longer there.
+    """ValueError, naming the file, if the result that was read from this path, or one beside it, was
+    altered since. A result of before there were seals passes, and a file that is no longer there.
     """
     if "sha256" not in result:
         return
     rest = {name: value for name, value in result.items() if name != "sha256"}
     if result["sha256"] != digest(json.dumps(rest, sort_keys=True).encode()):
         raise ValueError(f"{path} was altered since the run wrote it")
-    for beside, known in [(path.with_name(name), known) for name, known in result["files"].items()]:
+    for name, known in result["files"].items():
+        beside = path.with_name(name)
         if beside.exists() and digest(beside.read_bytes()) != known:
             raise ValueError(f"{beside} was altered since the run wrote it")
+
+
+# ------------------------------------------------------------------------------------------ folders
+
+def writable_folder(folder):
+    """Make the folder before any work is done; UserError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / "writable.part"
+        probe.touch()
+        probe.unlink(missing_ok=True)                   # another run that starts here may have been faster
+    except OSError as error:
+        raise UserError(f"cannot write to --out {folder}: {error.strerror}; "
+                        "give a folder that can be written") from error
+    return folder
 
 
 @contextmanager
@@ -94,15 +132,15 @@ def sole_user(folder):
     if fcntl is None:
         yield
         return
-    path = Path(folder) / "in-use"                      # not the folder: on NFS only what is open for writing is locked
-    with open(path, "w") as file:
+    path = Path(folder) / "in-use"                      # not the folder: on NFS only what is open for
+    with os.fdopen(os.open(path, LOCK, 0o666), "w") as file:            # writing is locked
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise
         except OSError:
             pass                                        # a file system without locks: go on without
-        if os.fstat(file.fileno()).st_nlink == 0:       # its last holder removed it between our open and our lock
+        if os.fstat(file.fileno()).st_nlink == 0:       # removed between our open and our lock
             raise BlockingIOError
         try:
             yield

@@ -2,11 +2,16 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 
-from support.process import THREADS
+from support.checks import UserError
+from support.files import sole_user, writable_folder
+from support.process import PARENT, THREADS
+
+LOG = "log.txt"
 
 
 class Progress:
@@ -44,10 +49,15 @@ def run_all(runs, at_once):
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                running.append(waiting.pop(0))
-                running[-1].start()
+                run = waiting.pop(0)
+                try:
+                    run.start()
+                    running.append(run)
+                except (BlockingIOError, UserError) as error:
+                    failed.append(run)
+                    board.draw(running, f"{run.name}: failed: {error}")
             for run in list(running):
-                ended = run.process.poll() is not None                  # asked first, so that no last line is missed
+                ended = run.process.poll() is not None  # asked first: no last line is missed
                 run.read()
                 if ended:
                     running.remove(run)
@@ -57,10 +67,9 @@ def run_all(runs, at_once):
             board.draw(running)
             time.sleep(0.1)
     finally:
-        started = [run for run in running if run.process]
-        for run in started:                             # interrupted: let them end, and clean up
-            run.process.terminate()
-        for run in started:
+        for run in running:                             # interrupted: let them end, and clean up
+            run.end()
+        for run in running:
             run.process.wait()
     return finished, failed
 
@@ -74,15 +83,31 @@ class Run:
         self.process, self.progress, self.last = None, "starting", "no message"
 
     def start(self):
-        with open(self.folder / "log.txt", "wb") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env={**os.environ, **self.environment, "PYTHONUTF8": "1"})
-        self.log = open(self.folder / "log.txt", encoding="utf-8", errors="replace")
+        """Start the process; BlockingIOError if another one is at work in its folder."""
+        environment = {**os.environ, **self.environment, "PYTHONUTF8": "1", PARENT: str(os.getpid())}
+        writable_folder(self.folder)
+        try:
+            with sole_user(self.folder):                # whose log is then nobody's
+                (self.folder / LOG).unlink(missing_ok=True)
+        except BlockingIOError:
+            raise BlockingIOError(f"{self.folder} is in use by another run") from None
+        with open(self.folder / LOG, "xb") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=environment)
+        self.log = open(self.folder / LOG, encoding="utf-8", errors="replace")
+
+    def end(self):
+        """Tell the process to end, also if it was stopped."""
+        self.process.terminate()
+        if hasattr(signal, "SIGCONT"):
+            self.process.send_signal(signal.SIGCONT)
 
     def outcome(self):
         """How the ended process ended, in words."""
         code = self.process.returncode
-        return "finished" if code == 0 else f"failed: {self.last}" if code > 0 else f"failed: ended by signal {-code}"
+        if code == 0:
+            return "finished"
+        return f"failed: {self.last}" if code > 0 else f"failed: ended by signal {-code}"
 
     def read(self):
         for line in self.log.read().splitlines():

@@ -124,6 +124,12 @@ def libraries(options):
     return {name: [text.strip() for text in texts] for name, texts in chosen.items() if texts}
 
 
+def in_short(seeds):
+    """Seeds for a file name: 0-9, or 0,3,7."""
+    contiguous = seeds == list(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 1
+    return f"{seeds[0]}-{seeds[-1]}" if contiguous else ",".join(map(str, seeds))[:100]
+
+
 def written(options, parser, leave_out=(), **changes):
     """The options as words of a command line, those that have their defaults left out."""
     words = []

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+PARENT = "SIAMESE_PARENT"               # the process that started this one, and waits for it
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -26,6 +27,12 @@ def signals():
     """Ctrl-C, a cluster's SIGTERM, and the SIGHUP of a terminal that closes, where there is one."""
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def orphaned():
+    """Whether the process that started this one, and waits for it, is gone."""
+    parent = os.environ.get(PARENT)
+    return parent is not None and hasattr(os, "getppid") and str(os.getppid()) != parent
 
 
 def end(number, _):

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from support.files import check_seal, sealed, write
+from support.files import check_seal, regular, sealed, write
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,15 @@ def save_result(result, folder, beside):
 def load_result(path):
     """The Result in a file; ValueError that names the file if it is damaged or was altered."""
     try:
-        content = json.loads(path.read_text("utf-8"))
+        with regular(path) as file:
+            content = json.loads(file.read().decode("utf-8"))
         known = {each.name for each in fields(Result)}
         # Results of earlier versions, whose training took more than it is worth to repeat.
         if "steps" not in content:
             content.setdefault("learned", content["test_accuracy"] >= 0.7)
         result = Result(**{name: value for name, value in content.items() if name in known})
         _check(result)
-    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or of another program or version "
                          f"({type(error).__name__}: {error})") from error
     check_seal(path, content)

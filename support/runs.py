@@ -10,7 +10,7 @@ import re
 
 from support import checkpoints
 from support.checks import UserError
-from support.files import sole_user, write
+from support.files import sole_user, writable_folder, write
 from support.page import as_html, markdown
 from support.results import load_result, save_result
 
@@ -19,25 +19,30 @@ NETWORK = re.compile(r"f_\d+\.npz")                     # its networks
 
 
 def carry_out(run, plan, folder, show, fresh=False):
-    """Let run(plan, folder) carry out a run in its folder, which exists, and clean up.
+    """Let run(plan, folder) carry out a run in its folder, and clean up.
 
     Started again after an interruption, it goes on where it was; a finished run is only shown, by
-    show(result). With `fresh` it starts over. Raises UserError if the folder is in use, cannot be
-    written, or holds a run of other settings.
+    show(result). With `fresh` it starts over, and replaces the old result when the new one is complete.
+    Raises UserError if the folder is in use, cannot be written, or holds a run of other settings.
     """
+    if not fresh and shown(folder, plan, show):         # also from a folder that is only to be read
+        return
+    writable_folder(folder)
     try:
         with sole_user(folder):
             remove(remains(folder))
             if fresh:
-                remove(states(folder) + finished(folder))
-            if not shown(folder, plan, show):
-                run(plan, folder)
+                remove(states(folder))
+            elif shown(folder, plan, show):             # by another process, meanwhile
+                return
+            run(plan, folder)
             remove(states(folder))
             for place in steps(folder):
                 if not any(place.iterdir()):
                     place.rmdir()
     except BlockingIOError as error:
-        raise UserError(f"{folder} is in use by another run; wait for its end or give another --out") from error
+        raise UserError(f"{folder} is in use by another run; wait for its end "
+                        "or give another --out") from error
 
 
 def steps(folder):
@@ -48,11 +53,6 @@ def steps(folder):
 def states(folder):
     """The checkpoints of a run and of the steps of a search."""
     return [place / name for place in [folder, *steps(folder)] for name in checkpoints.NAMES]
-
-
-def finished(folder):
-    """What a finished run leaves that an unfinished one must not have."""
-    return [folder / "result.json"] + [path for path in folder.iterdir() if NETWORK.fullmatch(path.name)]
 
 
 def remains(folder):
@@ -99,6 +99,8 @@ def keep(folder, result, parts, brief, networks, history, figures):
     try:
         for name, network in networks.items():
             network.save(folder / name)
+        remove(path for path in folder.iterdir()        # of a search that took more steps
+               if NETWORK.fullmatch(path.name) and path.name not in networks)
         write(folder / "history.csv", lambda file: write_history(file, history))
         write_page(folder, parts, figures)
         # Last, so that a folder with a result is complete. Report and figures follow from what is sealed.
@@ -131,16 +133,3 @@ def write_history(file, history):
     table = csv.writer(file, lineterminator="\n")
     table.writerow(history)
     table.writerows(zip(*history.values()))
-
-
-def writable_folder(folder):
-    """Make the folder before any work is done; UserError if nothing can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / "writable.part"
-        probe.touch()
-        probe.unlink(missing_ok=True)                   # another run that starts here may have been faster
-    except OSError as error:
-        raise UserError(f"cannot write to --out {folder}: {error.strerror}; "
-                        "give a folder that can be written") from error
-    return folder
