@@ -343,12 +343,12 @@ def sigmoid(z):
 def cross_entropy(z, y):
     """Loss (B1) from the logits z (n,) and the labels y (n,), finite for every finite z."""
     softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-    return np.mean(softplus - y * z, dtype=np.float64)
+    return float(np.mean(softplus - y * z, dtype=np.float64))
 
 
 def accuracy(z, y):
     """Share of pairs on the right side of F = 1/2, that is of z = 0."""
-    return np.mean((z > 0) == (y > 0.5))
+    return float(np.mean((z > 0) == (y > 0.5)))
 
 
 def _views(vector, shapes):

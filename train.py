@@ -35,7 +35,7 @@ from support.blas import kernels, one_thread, threads
 from support.checkpoints import carry_on
 from support.checks import UserError, on_host
 from support.device import array_module
-from support.files import writable_folder
+from support.files import writable_folder, write
 from support.page import markdown
 from support.results import Result, load_results
 
@@ -418,6 +418,8 @@ def carry_out(options):
         print(f"Made by `python train.py --report {folders}`.\n\n{markdown(page(options.report))}")
     elif options.system == "all" or options.seeds:
         return run_many(options)
+    elif options.apply:
+        print(apply(options))
     elif options.model:
         print(markdown(read_model(options)))
     else:
@@ -492,6 +494,26 @@ def read_model(options):
     train, test = physics.sample_sets(system, data, plan.train_pairs)
     return shown(Result(system.name, options.seed, f"of {options.model}", notes=plan.notes,
                         **read_off(system, network, train, test)))
+
+
+def apply(options):
+    """Write laws and f of a finished run for each row of new data; return a sentence on it."""
+    system = system_of(options)
+    plan = plan_of(options, system, options.seed)
+    folder = run_folder(options, plan)
+    result = runs.finished(folder, plan)
+    try:
+        x = datafiles.read_columns(options.apply, system.inputs)
+        networks = {path.stem.replace("model", "f"): plan.network_class.load(path)
+                    for path in sorted(folder.glob("*.npz")) if path.name in result.files}
+        columns = findings.applied(result, system.inputs, networks, x)
+    except OSError as error:
+        raise UserError(f"cannot read --apply {options.apply}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"cannot use --apply: {error}") from error
+    path = folder / f"applied-{options.apply.name.split('.')[0]}.csv"
+    write(path, lambda file: runs.write_history(file, columns))
+    return f"{len(x)} rows, {', '.join(columns)}: {path}"
 
 
 def shown(result, pictures=()):

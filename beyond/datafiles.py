@@ -334,6 +334,29 @@ def read_table(file, group, drop):
                 lambda i: f"line {places[i]}", names, said)
 
 
+def read_columns(path, names):
+    """Observations (N, d) in the columns of these names of a table, whatever else it holds.
+
+    Raises ValueError with one sentence if they cannot be used, OSError if they cannot be read.
+    """
+    try:
+        with opened(path) as file:
+            heads, rows = head_and_rows(Lines(text_of(file, os.fspath(path).lower().endswith(".gz"))))
+            found = [re.sub("[ .]+", "_", head) for head in heads]
+            missing = [name for name in names if name not in found]
+            refuse_if(missing, f"it has no column {listed(missing)}, but {listed(heads)}")
+            values = [[number(row[found.index(name)], separator != ",") for name in names]
+                      for _, separator, row in rows if len(row) == len(heads)]
+        values = np.array([row for row in values if None not in row], float).reshape(-1, len(names))
+        refuse_if(not len(values) or not np.isfinite(values).all(),
+                  "it must hold a number in each of these columns and rows")
+        return values
+    except Refused as error:
+        raise ValueError(f"{shown(path, 4096)}: {error}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{shown(path, 4096)}: it is no table in UTF-8 ({shown(error)})") from None
+
+
 # ------------------------------------------------------------------------------------------- .npz
 
 def load(archive, wanted):
@@ -520,11 +543,6 @@ def linked(state, groups):
     ends = state, state.max() + 1 + groups
     links = coo_array((np.ones(len(state), bool), ends), shape=(size, size))
     return np.unique(connected_components(links, directed=False)[1][state], return_inverse=True)[1]
-
-
-def two_largest(groups):
-    """The share of rows in the two largest groups."""
-    return np.sort(np.bincount(groups))[-2:].sum() / len(groups)
 
 
 def note_outliers(rows):

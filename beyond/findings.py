@@ -98,6 +98,15 @@ def of_all(system, train, test, learn, libraries):
             "notes": found.notes, "steps": [_step(step) for step in steps]}, steps
 
 
+def applied(result, inputs, networks, x):
+    """{name: values (n,)} of the laws of a result, and of f of networks, {name: network}, at x (n, d).
+
+    Raises ValueError where a law is not finite.
+    """
+    laws_here = {law["text"]: Expression(law["expression"], inputs)(x)[0] for law in result.laws}
+    return {**laws_here, **{name: network.f(x) for name, network in networks.items()}}
+
+
 def _step(step):
     return {**asdict(step.verdict), "independence": step.independence, "found": step.found}
 

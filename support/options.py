@@ -74,6 +74,9 @@ def parser(systems, schedules, activations, libraries, group_columns):
     parser.add_argument("--report", type=path, nargs="+", metavar="FOLDER",
                         help="print that page for the finished runs under these folders; "
                              "trains nothing")
+    parser.add_argument("--apply", type=path, metavar="FILE",
+                        help="write the laws and f of the finished run with these options for each row "
+                             "of this table to a .csv beside its report; trains nothing")
     parser.add_argument("--out", type=path, default=Path("runs"), metavar="FOLDER",
                         help="where the run's own folder SYSTEM/seed-N is made (default runs)")
     parser.add_argument("--fresh", action="store_true",

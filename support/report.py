@@ -98,7 +98,8 @@ def finding(result):
         return f"{number_of(result.count)} found" + (f": {named}" if named else "")
     if named:
         worst = max(law["within"] for law in exact(result))
-        return (f"Conserved: {named} (exactly: at most {worst:.0e} of the variance lies within "
+        how = "exactly" if worst < 1e-9 else "as far as the noise of the columns lets one see"
+        return (f"Conserved: {named} ({how}: at most {worst:.0e} of the variance lies within "
                 "classes that took no part)")
     word = result.verdict.get("word") if result.verdict else None
     if result.formula and word in (None, "conserved") and score_of(result) >= GOOD:

@@ -67,6 +67,17 @@ def remove(paths):
         path.unlink(missing_ok=True)
 
 
+def finished(folder, plan):
+    """The Result of this run that the folder holds.
+
+    Raises UserError if it is not finished, damaged, or of other settings.
+    """
+    path = folder / "result.json"
+    if not path.exists():
+        raise UserError(f"{folder} holds no finished run; start it without --apply first")
+    return _checked(path, plan)
+
+
 def shown(folder, plan, show):
     """Show this run if the folder holds it, finished, and return whether it does.
 
@@ -75,17 +86,24 @@ def shown(folder, plan, show):
     path = folder / "result.json"
     if not path.exists():
         return False
+    kept = _checked(path, plan)
+    print(f"{show(kept)}\n{folder} holds this run, finished; --fresh would start it over.")
+    return True
+
+
+def _checked(path, plan):
+    """The Result at this path; UserError if it is damaged or of another run."""
     try:
         kept = load_result(path)
     except ValueError as error:
-        raise UserError(f"{error}; --fresh starts the run over, --model reads its network again") from error
+        raise UserError(f"{error}; --fresh starts the run over, "
+                        "--model reads its network again") from error
     identity = {**kept.settings, "system": kept.system, "seed": kept.seed}
     other = checkpoints.other_settings(identity, plan.identity)
     if other:
-        raise UserError(f"{folder} holds a finished run of other settings ({other}); "
+        raise UserError(f"{path.parent} holds a finished run of other settings ({other}); "
                         "give another --out, or --fresh to replace it")
-    print(f"{show(kept)}\n{folder} holds this run, finished; --fresh would start it over.")
-    return True
+    return kept
 
 
 def keep(folder, result, parts, brief, networks, history, figures):

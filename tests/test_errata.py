@@ -390,10 +390,10 @@ def test_a_network_tells_orbits_apart_whose_angular_momentum_was_not_in_the_trai
 
     def within(low):
         def sample(n, rng):
-            x, x_prime = orbits((2 if low else 4) * n, rng)
-            kept = np.flatnonzero((np.abs(physics.angular_momentum(x)) < 1) == low)[:n]
-            assert len(kept) == n
-            return x[kept], x_prime[kept]
+            x, x_prime = orbits((2 if low else 5) * n, rng)
+            chosen = np.flatnonzero((np.abs(physics.angular_momentum(x)) < 1) == low)[:n]
+            assert len(chosen) == n
+            return x[chosen], x_prime[chosen]
         return replace(physics.SYSTEMS["cp"], sample=sample)
     unseen = within(False).pairs(5000, np.random.default_rng(45)).labelled()
     for seed in SEEDS:
