@@ -129,7 +129,8 @@ def find_one(plan, folder):
         epoch = int(np.argmin(history["loss"])) + 1
         found["best"] = {"epoch": epoch, **read_off(plan.system, best, train, test)}
         networks["best.npz"] = best
-    figures = draw(plan.system, network, test.x, history)
+    figures = {**draw(plan.system, network, test.x, history),
+               **findings.draw(plan.system, {"f": network}, test, found["laws"])}
     return Found(found, networks, figures, history, seconds_before)
 
 
@@ -198,7 +199,8 @@ def find_all(plan, folder):
 
     found, steps = findings.of_all(plan.system, train, test, learn, plan.libraries)
     networks = {f"f_{number}.npz": step.network for number, step in enumerate(steps, 1)}
-    return Found(found, networks, {}, history, sum(before))
+    figures = findings.draw(plan.system, networks, test, found["laws"])
+    return Found(found, networks, figures, history, sum(before))
 
 
 def versions():

@@ -1,6 +1,7 @@
 """What goes beyond the paper's tables, as a result keeps it: laws, verdicts, and what they come to."""
 
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from beyond.owndata import OwnData
 from support.checks import UserError
 
 KINDS = ("polynomial", "rational")      # of libraries, that --features can restrict the laws to
+MOST_PANELS = 6                         # of laws in one picture
 ENOUGH = 5000                           # pairs for laws that are exact to rounding
 
 
@@ -98,13 +100,37 @@ def of_all(system, train, test, learn, libraries):
             "notes": found.notes, "steps": [_step(step) for step in steps]}, steps
 
 
+def draw(system, networks, test, laws):
+    """What writes the pictures beyond the paper, by file name.
+
+    How F of the network "f" decides; and for a user's data, laws and networks along a few classes.
+    """
+    import figures                                      # here, since Matplotlib takes long to import
+    from beyond import pictures
+    drawn = {}
+    if "f" in networks:
+        drawn["decision.png"] = pictures.figure_decision(networks["f"], test)
+    if isinstance(system, OwnData):
+        along = {law["text"]: _value(law, system.inputs) for law in laws[:MOST_PANELS]}
+        along.update({name.removesuffix(".npz"): each.f for name, each in networks.items()})
+        columns = {name: lambda x, i=i: x[:, i] for i, name in enumerate(system.inputs[:2])}
+        data = system.draw_test
+        drawn["along.png"] = pictures.figure_along({**along, **columns}, data.observations, data.classes)
+    return {name: partial(figures.save, figure) for name, figure in drawn.items()}
+
+
+def _value(law, inputs):
+    expression = Expression(law["expression"], inputs)
+    return lambda x: expression(x)[0]
+
+
 def applied(result, inputs, networks, x):
     """{name: values (n,)} of the laws of a result, and of f of networks, {name: network}, at x (n, d).
 
     Raises ValueError where a law is not finite.
     """
-    laws_here = {law["text"]: Expression(law["expression"], inputs)(x)[0] for law in result.laws}
-    return {**laws_here, **{name: network.f(x) for name, network in networks.items()}}
+    return {**{law["text"]: _value(law, inputs)(x) for law in result.laws},
+            **{name: network.f(x) for name, network in networks.items()}}
 
 
 def _step(step):

@@ -13,12 +13,12 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.2rem; margin-top: 2rem }
           background: color-mix(in srgb, #0072B2 12%, transparent) }
 .scroll { overflow-x: auto } pre { overflow-x: auto; padding: .5rem 1rem; margin: .5rem 0;
           border: 1px solid color-mix(in srgb, currentColor 25%, transparent) }
-.formula { font-family: "Cambria Math", "Latin Modern Math", "STIX Two Math", serif; overflow-x: auto;
-           font-size: 1.15rem; margin: .5rem 1rem; white-space: nowrap }
+.formula { font-family: "Cambria Math", "Latin Modern Math", "STIX Two Math", serif;
+           font-size: 1.15rem; margin: .5rem 1rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .7rem; text-align: left; vertical-align: top;
+th, td { padding: .25rem .7rem; text-align: left; vertical-align: top; white-space: nowrap;
          border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
-img { max-width: 100%; height: auto; background: white } figure { margin: 1rem 0 }
+img { max-width: min(100%, 48rem); height: auto; background: white } figure { margin: 1rem 0 }
 """
 
 
@@ -79,7 +79,9 @@ def _lines(part):
 
 def table(*rows):
     """Lines of a Markdown table, its columns aligned for the terminal; the first row is the head."""
-    rows = [[_cell(cell) for cell in row] + [""] * (len(rows[0]) - len(row)) for row in rows]
+    # A | in a cell, as in |B|², is no border.
+    rows = [[_cell(cell).replace("|", "\\|") for cell in row] + [""] * (len(rows[0]) - len(row))
+            for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
              for row in rows]
@@ -87,8 +89,8 @@ def table(*rows):
 
 
 def _cell(value):
-    """A cell's text: no negative zero, and | in it, as in |B|², is no border."""
-    return re.sub(r"^-(0\.0+)$", r"\1", str(value)).replace("|", "\\|")
+    """A cell's text, without a negative zero."""
+    return re.sub(r"^-(0\.0+)$", r"\1", str(value))
 
 
 # -------------------------------------------------------------------------------------------- HTML
@@ -112,7 +114,7 @@ def _element(part, pictures):
     if isinstance(part, Code):
         return f"<pre>{html.escape(part.text)}</pre>"
     if isinstance(part, Table):
-        head, *rows = [[html.escape(str(cell)) for cell in row] for row in part.rows]
+        head, *rows = [[html.escape(_cell(cell)) for cell in row] for row in part.rows]
         lines = ["<tr><th>" + "<th>".join(head) + "</tr>"]
         lines += ["<tr><td>" + "<td>".join(row) + "</tr>" for row in rows]
         return '<div class="scroll"><table>' + "\n".join(lines) + "</table></div>"
@@ -128,8 +130,9 @@ def _element(part, pictures):
 
 def mathematics(text):
     """A formula in HTML: names in italics, what follows _ below and what follows ^ above the line."""
-    functions = "sqrt|exp|log|sin|cos|tan|arctan|tanh|abs"
+    functions = "sqrt|exp|log|sin|cos|tan|arctan|tanh|abs|amp|lt|gt|quot"
     text = html.escape(text)
-    text = re.sub(rf"\b(?!(?:{functions})\b|amp|lt|gt)([A-Za-z\u0370-\u03ff]+)(?=\b|_)", r"<i>\1</i>", text)
-    text = re.sub(r"_(\w+)", r"<sub>\1</sub>", text)
+    name = rf"(?<![A-Za-z&])(?!(?:{functions})\b)([A-Za-z\u0370-\u03ff]+)(?:_([^\W_]+))?"
+    text = re.sub(name, lambda found: f"<i>{found[1]}</i>" + (f"<sub>{found[2]}</sub>" if found[2]
+                                                              else ""), text)
     return re.sub(r"\^(\d+)", r"<sup>\1</sup>", text)

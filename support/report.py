@@ -12,6 +12,9 @@ CAPTIONS = {
     "figure_4.png": "Fig. 4: f over angular momentum and energy",
     "figure_5.png": "Fig. 5: f² over the energy, and f over a component of A",
     "figure_6.png": "Fig. 6: f over E·B and |B|² − |E|²",
+    "decision.png": "f(x) − f(x′) of same and different pairs, and F over it: above the dotted line "
+                    "the network says \"different\"",
+    "along.png": "Laws, f and two columns along a few orbits that took no part: flat is conserved",
     "figure_7.png": "Fig. 7: f over |B|² − |E|²", "figure_8.png": "Fig. 8: the layers",
     "figure_9.png": "Fig. 9: losses and accuracies"}
 ON_INVARIANTS = (
