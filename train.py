@@ -455,7 +455,7 @@ def plan_of(options, system, seed):
     """The run that the options ask for, of one system and seed."""
     schedule, pairs = SCHEDULES[options.schedule], system.train_pairs
     if options.schedule == "quick":
-        pairs = min(pairs, QUICK_PAIRS)
+        pairs = min(pairs, search.PAIRS if options.discover else QUICK_PAIRS)
     changes = {"epochs": options.epochs, "learning_rate": options.learning_rate}
     schedule = replace(schedule, **{name: value for name, value in changes.items() if value})
     hidden = options.hidden or HIDDEN[options.schedule]

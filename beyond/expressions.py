@@ -1,6 +1,7 @@
 """Typed functions of the inputs, such as "x*v_y - y*v_x" or "sin(theta)/r", with their derivatives.
 
-What is typed is never evaluated by Python: it is parsed, and only arithmetic and FUNCTIONS are accepted.
+What is typed is never evaluated by Python: it is parsed, and only arithmetic and FUNCTIONS are
+accepted.
 """
 
 import ast
@@ -44,8 +45,8 @@ def _derivative_of_power(u, du, v, dv):
 class Expression:
     """A typed function of the inputs: numbers, names, + - * / ^ (or **), brackets and FUNCTIONS.
 
-    Called with samples (n, d), it gives values (n,) and derivatives (n, d). `name` is the text as it
-    is written here, however it was spaced. Raises ValueError on anything else, and, when called,
+    Called with samples (n, d), it gives values (n,) and derivatives (n, d). `name` is the text as
+    it is written here, however it was spaced. Raises ValueError on anything else, and, when called,
     where a value or derivative is not finite, or beyond LARGEST.
     """
 
@@ -59,23 +60,28 @@ class Expression:
                 self._walk(self.tree, np.ones((1, len(self.inputs))))
         except (SyntaxError, RecursionError, MemoryError, OverflowError, ValueError) as error:
             reason = error if type(error) is ValueError else "it cannot be read as a formula"
-            raise ValueError(f"the expression {str(text)[:60]!r} is not allowed: {reason}; use numbers, "
-                             f"{', '.join(self.inputs)}, + - * / ^ and {', '.join(FUNCTIONS)}") from None
+            raise ValueError(
+                f"the expression {str(text)[:60]!r} is not allowed: {reason}; use numbers, "
+                f"{', '.join(self.inputs)}, + - * / ^ and {', '.join(FUNCTIONS)}") from None
 
     def __call__(self, x):
         x = finite_array("x", x, "n", len(self.inputs)).astype(float, copy=False)
         with np.errstate(all="ignore"):
             value, derivative = self._walk(self.tree, x)
-        value, derivative = np.broadcast_to(value, (len(x), 1))[:, 0], np.broadcast_to(derivative, x.shape)
+        value = np.broadcast_to(value, (len(x), 1))[:, 0]
+        derivative = np.broadcast_to(derivative, x.shape)
         bad = ~((np.abs(value) < LARGEST) & (np.abs(derivative) < LARGEST).all(axis=1))
         if bad.any():
-            point = ", ".join(f"{name} = {at:.4g}" for name, at in zip(self.inputs, x[np.argmax(bad)]))
-            raise ValueError(f"the expression {self.name[:60]!r} or a derivative of it is not finite, or "
-                             f"beyond {LARGEST:g}, at {point}; give one that is finite on all observations")
+            point = zip(self.inputs, x[np.argmax(bad)])
+            raise ValueError(
+                f"the expression {self.name[:60]!r} or a derivative of it is not finite, or beyond "
+                f"{LARGEST:g}, at {', '.join(f'{name} = {at:.4g}' for name, at in point)}; "
+                "give one that is finite on all observations")
         return value, derivative
 
     def _walk(self, node, x):
-        """Value (n, 1) and derivatives (n, d) of a node of the syntax tree: the chain rule, carried forward."""
+        """Value (n, 1) and derivatives (n, d) of a node of the syntax tree: the chain rule, carried
+        forward."""
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):
             return np.full((1, 1), float(node.value)), np.zeros((1, x.shape[1]))
         if isinstance(node, ast.Name) and node.id in self.inputs:

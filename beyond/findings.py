@@ -12,7 +12,7 @@ from support.checks import UserError
 
 KINDS = ("polynomial", "rational")      # of libraries, that --features can restrict the laws to
 MOST_PANELS = 6                         # of laws in one picture
-ENOUGH = 5000                           # pairs for laws that are exact to rounding
+ENOUGH = 3000                           # pairs for laws that are exact to rounding
 
 
 def laws_of(system, train, test, libraries):

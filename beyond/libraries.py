@@ -10,18 +10,21 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from keyword import iskeyword
 
 import numpy as np
 
-from beyond.expressions import Expression
+from beyond.expressions import LARGEST, Expression
 
 MOST_FEATURES = 300
+DISTANCES = ("sqrt(x^2 + y^2)", "sqrt(x^2 + y^2 + z^2)")
 ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle)(_?\w{1,2})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Library:
-    """Monomials of variables: `exponents` (p, v) of them, and for each variable how it is printed."""
+    """Monomials of variables: `exponents` (p, v) of them, and for each variable how it is
+    printed."""
     title: str
     labels: tuple[str, ...]                             # of the variables, such as "x" and "r"
     variables: tuple[Expression, ...]
@@ -40,18 +43,31 @@ class Library:
 
     @cached_property
     def complexity(self):
-        """Of each feature (p,): its degree, where r or a sine counts for a little more than a column."""
+        """Of each feature (p,): its degree, where r or a sine counts for a little more than a
+        column."""
         weights = [1.0 if variable.name in variable.inputs else 1.01 for variable in self.variables]
         return np.abs(self.exponents) @ np.array(weights)
 
+    def bounded(self, x):
+        """Whether all features of samples (n, d) are finite, and below LARGEST with certainty."""
+        with np.errstate(divide="ignore"):
+            sizes = np.array([np.log10(np.abs(variable(x)[0])) for variable in self.variables])
+        above, below = np.maximum(sizes.max(axis=1), 0), np.minimum(sizes.min(axis=1), 0)
+        below = np.where(self.exponents.min(axis=0) < 0, -below, 0)
+        above = np.where(np.isfinite(above), above, 0)
+        bound = np.maximum(self.exponents, 0) @ above + np.maximum(-self.exponents, 0) @ below
+        return bool(bound.max() < np.log10(LARGEST))
+
     def values(self, x):
-        """Features (n, p) of samples (n, d). Raises ValueError where one is not finite."""
+        """Features (n, p) of samples (n, d), for which the library is bounded."""
         return self._products(self._powers([variable(x)[0] for variable in self.variables]), len(x))
 
     def gradients(self, x):
-        """Derivatives (n, p, d) at samples (n, d), by the chain rule. Raises ValueError as `values` does."""
+        """Derivatives (n, p, d) at samples (n, d), by the chain rule. Raises ValueError as `values`
+        does."""
         pairs = [variable(x) for variable in self.variables]
-        powers, result = self._powers([value for value, _ in pairs]), np.zeros((len(x), len(self.exponents), x.shape[1]))
+        powers = self._powers([value for value, _ in pairs])
+        result = np.zeros((len(x), len(self.exponents), x.shape[1]))
         for i, (_, slope) in enumerate(pairs):
             lowered = self.exponents - np.eye(len(pairs), dtype=int)[i]
             used = np.flatnonzero(self.exponents[:, i])
@@ -62,7 +78,7 @@ class Library:
     def _powers(self, variables):
         """{(variable, exponent): values}, each made once."""
         highest = [set(column) | set(column - 1) for column in self.exponents.T]
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             return {(i, e): z**float(e) for i, z in enumerate(variables) for e in highest[i]}
 
     def _products(self, powers, n, exponents=None):
@@ -71,22 +87,20 @@ class Library:
         for feature, row in zip(result, exponents):
             for i in np.flatnonzero(row):
                 feature *= powers[i, row[i]]
-        if not np.isfinite(result).all():
-            raise ValueError(f"a feature of the library {self.title!r} is not finite on all observations")
         return result.T
 
 
 def ladder(x, names, features=(), angles=None, positive=None):
     """Libraries from simple to rich for samples (n, d), and notes on what was left out.
 
-    names: of the columns. features: expressions that the user typed. angles, positive: names of such
-    columns; by default they are recognised from the data. Raises ValueError for an unknown name or an
-    expression that is not allowed.
+    names: of the columns. features: expressions that the user typed. angles, positive: names of
+    such columns; by default they are recognised from the data. Raises ValueError for an unknown
+    name or an expression that is not allowed.
     """
     names, x = tuple(names), np.asarray(x)
     moving, notes = _moving(x, names)
     angles = _recognised(names, angles, "angles", is_angle, x, moving)
-    positive = _recognised(names, positive, "positive", lambda name, column: column.min() > 0, x, moving)
+    positive = _recognised(names, positive, "positive", is_positive, x, moving)
     if any(x[:, names.index(name)].min() <= 0 for name in positive):
         raise ValueError("a column that is named as positive holds a value that is not")
     angles, positive = ([name for name in group if name in moving] for group in (angles, positive))
@@ -97,7 +111,8 @@ def ladder(x, names, features=(), angles=None, positive=None):
     typed = {Expression(text, names).name: range(5) for text in features}
     distance = _distance(x, names) if {"x", "y"} <= set(moving) else {}
     logarithms = {f"log({name})": range(3) for name in positive}
-    exponentials = {f"exp({name})": range(-2, 3) for name in straight if np.abs(x[:, names.index(name)]).max() < 30}
+    largest = dict(zip(names, np.abs(x).max(axis=0)))
+    exponentials = {f"exp({name})": range(-2, 3) for name in straight if largest[name] < 30}
     roots = {f"sqrt({name})": range(2) for name in positive}
     negative = {name: range(-2, 5) for name in positive}
     plan = [("polynomials", columns, (1, 2))]
@@ -112,7 +127,9 @@ def ladder(x, names, features=(), angles=None, positive=None):
     plan += [("exponentials", straight | exponentials, (2, 3))] if exponentials else []
     everything = straight | typed | sine | cosine | distance | logarithms
     plan += [("all of these", everything, (2, 3))] if len(everything) > len(columns) + 1 else []
-    libraries, left_out = _built(plan, names)
+    for text in typed:
+        Expression(text, names)(x)                      # refuses what is not finite somewhere
+    libraries, left_out = _built(plan if moving else [], names)
     return libraries, notes + left_out
 
 
@@ -123,7 +140,9 @@ def _moving(x, names):
         size = np.linalg.norm(column) or 1.0
         twin = next((other for other in kept if abs(column @ x[:, names.index(other)]) > (1 - 1e-14)
                      * size * np.linalg.norm(x[:, names.index(other)])), None)
-        if np.ptp(column) <= 1e-12 * np.abs(column).max():
+        if not name.isidentifier() or iskeyword(name):
+            notes.append(f"{name} is no name that a formula can hold, and takes no part: rename it")
+        elif np.ptp(column) <= 1e-12 * np.abs(column).max():
             notes.append(f"{name} has one value on all data and takes no part")
         elif twin is not None:
             notes.append(f"{name} is a multiple of {twin} and takes no part")
@@ -145,35 +164,46 @@ def is_angle(name, column):
     return ANGLE_NAMES.fullmatch(name) is not None
 
 
+def is_positive(name, column):
+    """Whether a column (n,) is positive."""
+    return column.min() > 0
+
+
 def _recognised(names, chosen, what, rule, x, moving):
     if chosen is None:
         return [name for name, column in zip(names, x.T) if name in moving and rule(name, column)]
     unknown = [name for name in chosen if name not in names]
     if unknown:
-        raise ValueError(f"{what} must name columns, and {unknown[0]!r} is none of {', '.join(names)}")
+        raise ValueError(f"{what} must name columns, and {unknown[0]!r} is none of "
+                         f"{', '.join(names)}")
     return list(chosen)
 
 
 def _distance(x, names):
-    """r of the positions, with its powers, unless there is none, or r is a column, or 0 somewhere."""
+    """r of the positions, with its powers, unless there is none, or r is a column, or 0
+    somewhere."""
     position = [name for name in ("x", "y", "z") if name in names]
     if not {"x", "y"} <= set(position) or "r" in names:
         return {}
     r = np.linalg.norm(x[:, [names.index(name) for name in position]], axis=1)
-    text = " + ".join(f"{name}^2" for name in position)
-    return {f"sqrt({text})": range(-3, 2)} if r.min() > 1e-9 * r.max() else {}
+    return {DISTANCES[len(position) - 2]: range(-3, 2)} if r.min() > 1e-9 * r.max() else {}
 
 
 def _built(plan, names):
     libraries, notes, seen = [], [], set()
     for title, allowed, orders in plan:
         variables = tuple(Expression(text, names) for text in allowed)
-        labels = tuple("r" if text.startswith("sqrt(x^2") else _factor(text) for text in allowed)
+        labels = tuple("r" if text in DISTANCES else _factor(text) for text in allowed)
         for order in orders:
             exponents = monomials(allowed.values(), order)
             key = (labels, tuple(allowed.values()), order)
             if exponents is None:
-                notes.append(f"{title} of order {order} would be more than {MOST_FEATURES} features; not tried")
+                notes.append(f"{title} of order {order} are more than {MOST_FEATURES} features "
+                             "and were not tried")
+                if title == "polynomials" and order == 2:
+                    each = np.eye(len(labels), dtype=int)
+                    powers = np.vstack([power * each for power in (1, 2, 3, 4)])
+                    libraries.append(Library("powers of each column", labels, variables, powers))
                 break
             if key not in seen:
                 libraries.append(Library(f"{title}, order {order}", labels, variables, exponents))
@@ -196,13 +226,14 @@ def monomials(allowed, order):
 
 
 def _factor(text):
-    """A variable as it stands in a product: in brackets, unless it is a name or a function's value."""
+    """A variable as it stands in a product: in brackets, unless it is a name or a function's
+    value."""
     return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
 
 
 def _monomial(factors, row):
     above, below = [
-        "*".join(factor if e == 1 else f"{factor}^{e}" for factor, e in zip(factors, sign * row) if e > 0)
+        "*".join(factor + f"^{e}" * int(e > 1) for factor, e in zip(factors, sign * row) if e > 0)
         for sign in (1, -1)]
     if not below:
         return above

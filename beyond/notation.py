@@ -6,15 +6,17 @@ from fractions import Fraction
 import numpy as np
 
 LARGEST_DENOMINATOR = 12
+GREEK = "alpha|beta|gamma|delta|theta|lambda|mu|rho|sigma|phi|psi|omega"
 ROUNDING = 1e-6                         # of a coefficient, relative to it
 
 
 def simple_numbers(coefficients, errors, squares):
-    """The coefficients (m,) on the scale on which they are simplest, Fractions where they fit, else floats.
+    """The coefficients (m,) on the scale on which they are simplest, Fractions where they fit, else
+    floats.
 
-    errors (m,): three of them are allowed. squares (m,): which features are squares of columns. Laws of
-    equal magnitudes have 1; otherwise one of the squares has 1/2, as in an energy, or a feature has 1. Most
-    of the squares are positive, or else most terms, or else the first one.
+    errors (m,): three of them are allowed. squares (m,): which features are squares of columns.
+    Laws of equal magnitudes have 1; otherwise one of the squares has 1/2, as in an energy, or a
+    feature has 1. Most of the squares are positive, or else most terms, or else the first one.
     """
     size = np.abs(coefficients)
     equal = np.all(np.abs(size - size[0]) <= ROUNDING * size[0] + 3 * (errors + errors[0]))
@@ -24,24 +26,29 @@ def simple_numbers(coefficients, errors, squares):
     sign = np.sign(np.sum(signs[squares])) or np.sign(np.sum(signs)) or signs[0]
     choices = []
     for i in references:
-        scale, allowed = sign * half * size[i], 3 * (errors + size * errors[i] / size[i])
-        choices.append([_simple(c / scale, error / abs(scale)) for c, error in zip(coefficients, allowed)])
+        scale, allowed = half * size[i], 3 * (errors + size * errors[i] / size[i])
+        pairs = zip(sign * coefficients / scale, allowed / scale)
+        choices.append([_simple(value, error) for value, error in pairs])
     return min(choices, key=lambda numbers: sum(map(_length, numbers)))
 
 
 def _simple(value, error):
-    """A fraction within the error; the larger that is, the smaller its denominator, as chance would fit too."""
+    """A fraction within the error; the larger that is, the smaller its denominator, as chance would
+    fit too."""
     error = max(error, ROUNDING * abs(value))
-    fraction = Fraction(value).limit_denominator(int(np.clip(np.sqrt(0.1 / error), 1, LARGEST_DENOMINATOR)))
+    largest = int(np.clip(np.sqrt(0.1 / error), 1, LARGEST_DENOMINATOR))
+    fraction = Fraction(float(value)).limit_denominator(largest)
     fits = fraction != 0 and abs(float(fraction) - value) <= error < 0.2
     return fraction if fits and abs(fraction) < 1000 else float(value)
 
 
 def _length(number):
-    return np.log2(abs(number.numerator) * number.denominator) if isinstance(number, Fraction) else 10
+    if isinstance(number, Fraction):
+        return np.log2(abs(number.numerator) * number.denominator)
+    return 10
 
 
-# ------------------------------------------------------------------------------------------------ text
+# --------------------------------------------------------------------------------------------- text
 
 def expression(numbers, features):
     """A sum as Expression reads it; features are expressions."""
@@ -55,7 +62,8 @@ def expression(numbers, features):
 
 def text(numbers, names):
     """A sum as it is printed: "v_x²/2 + v_y²/2 - 1/r"."""
-    return _sum((number, _term(abs(number), *_raised(name))) for number, name in zip(numbers, names))
+    pairs = zip(numbers, names)
+    return _sum((number, _term(abs(number), *_raised(name))) for number, name in pairs)
 
 
 def latex(numbers, names):
@@ -63,10 +71,7 @@ def latex(numbers, names):
     parts = []
     for number, name in zip(numbers, names):
         above, below = (_latex_factors(part) for part in _split(name))
-        size = abs(number)
-        over, under = (size.numerator, size.denominator) if isinstance(size, Fraction) else (f"{size:.6g}", 1)
-        above = " ".join(str(part) for part in (over, above) if str(part) != "1") or "1"
-        below = " ".join(str(part) for part in (under, below) if str(part) != "1")
+        above, below = _with_number(abs(number), above, below)
         parts.append((number, rf"\frac{{{above}}}{{{below}}}" if below else above))
     return _sum(parts)
 
@@ -82,7 +87,8 @@ def _split(name):
     for i, character in enumerate(name):
         depth += (character == "(") - (character == ")")
         if character == "/" and depth == 0:
-            return name[:i], name[i + 1:].removeprefix("(").removesuffix(")") if "*" in name[i:] else name[i + 1:]
+            below = name[i + 1:]
+            return name[:i], below[1:-1] if "*" in below and below[0] == "(" else below
     return name, "1"
 
 
@@ -93,28 +99,32 @@ def _raised(name):
 def _factors(name):
     name = re.sub(r"\^([2-9])(?!\d)", lambda power: "²³⁴⁵⁶⁷⁸⁹"[int(power[1]) - 2], name)
     factors = _outer_factors(name)
-    return ("" if all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in factors) else " ").join(factors)
+    letters = all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in factors)
+    return ("" if letters else " ").join(factors)
 
 
 def _outer_factors(name):
     """A product's factors; a product in brackets, or in a function's argument, is one factor."""
-    return re.findall(r"[^*(]+(?:\((?:[^()]|\([^()]*\))*\))?[^*(]*|\((?:[^()]|\([^()]*\))*\)[^*]*", name)
+    brackets = r"\((?:[^()]|\([^()]*\))*\)"
+    return re.findall(rf"[^*(]+(?:{brackets})?[^*(]*|{brackets}[^*]*", name)
 
 
 def _term(size, above, below):
-    if not isinstance(size, Fraction):
-        above = f"{size:.6g}" if above == "1" else f"{size:.6g} {above}"
-        return above if below == "1" else f"{above}/({below})" if " " in below else f"{above}/{below}"
-    if size.numerator != 1:
-        above = str(size.numerator) if above == "1" else f"{size.numerator} {above}"
-    if size.denominator != 1:
-        below = str(size.denominator) if below == "1" else f"{size.denominator} {below}"
-    return above if below == "1" else f"{above}/({below})" if " " in below else f"{above}/{below}"
+    above, below = _with_number(size, above, below)
+    return above if not below else f"{above}/({below})" if " " in below else f"{above}/{below}"
+
+
+def _with_number(size, above, below):
+    """Numerator and denominator of a number's size times a fraction; empty if the latter is 1."""
+    exact = isinstance(size, Fraction)
+    over, under = (str(size.numerator), str(size.denominator)) if exact else (f"{size:.6g}", "1")
+    above = " ".join(part for part in (over, above) if part != "1") or "1"
+    return above, " ".join(part for part in (under, below) if part != "1")
 
 
 def _latex_factors(name):
     name = re.sub(r"\b(sqrt)\(", r"\\operatorname{sqrt}(", name)
     name = re.sub(r"\b(sin|cos|tan|arctan|tanh|exp|log)\(", r"\\\1(", name)
-    name = re.sub(r"\b(theta|phi|psi|alpha|beta|gamma|omega|mu|sigma|rho|lambda)(?=\b|_)", r"\\\1", name)
+    name = re.sub(rf"\b({GREEK})(?=\b|_)", r"\\\1", name)
     name = re.sub(r"_(\w+)", r"_{\1}", name)
     return re.sub(r"\^(\d+)", r"^{\1}", name).replace("*", " ")

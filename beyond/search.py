@@ -15,6 +15,7 @@ import numpy as np
 
 from beyond import verdict
 
+PAIRS = 20_000                          # of each label at most, on schedule quick
 INDEPENDENT = 0.1                       # least independence of an f from what is known
 NEIGHBOURS = 5                          # a look-alike is drawn among so many of the nearest
 LARGE = 100                             # pairs of one class from which it is looked for class by class

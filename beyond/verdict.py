@@ -13,7 +13,7 @@ import regression
 
 CHANCE = 0.55               # accuracy that noise in the test set can reach by itself
 LEARNED = 0.7               # accuracy from which f is worth a verdict
-CONSERVED, NEARLY = 0.02, 0.06          # shares of f's variance within classes, see above
+CONSERVED, NEARLY, VARIES = 0.02, 0.06, 0.3     # shares of f's variance within classes, see above
 FEWEST_CLASSES = 8          # test classes below which an accuracy says nothing
 RESAMPLED = 200             # draws of the test classes, for the interval of the accuracy
 
@@ -91,13 +91,17 @@ def _in_words(train, test, interval, within, classes, losses):
     if classes < FEWEST_CLASSES:
         return "undecided", f"too few classes to tell by a network: {classes} to test on; {seen}"
     if losses[-1] > 0.99 * np.log(2) and train < CHANCE:
-        return "nothing", f"the loss did not fall: nothing tells pairs apart, or the training did not start; {seen}"
+        return "nothing", ("the loss did not fall: nothing tells pairs apart, or the training did "
+                           f"not start; {seen}")
     if train >= LEARNED and interval[0] < CHANCE:
-        return "undecided", f"memorised: training accuracy {train:.3f}; more classes are needed; {seen}"
+        return "undecided", (f"memorised: training accuracy {train:.3f}; more classes are needed; "
+                             f"{seen}")
     if min(train, test) < LEARNED:
-        if interval[0] > CHANCE:
-            return "undecided", f"something is there, weak, discrete or noisy: more pairs or epochs; {seen}"
-        return "nothing", f"chance; {seen}"
+        if interval[0] <= CHANCE:
+            return "nothing", f"chance; {seen}"
+        if within > VARIES:
+            return "nothing", f"pairs differ in something that is not conserved; {seen}"
+        return "undecided", f"something is there, weak, discrete or noisy: more pairs; {seen}"
     if within <= CONSERVED:
         return "conserved", seen
     if within <= NEARLY:

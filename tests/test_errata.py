@@ -465,6 +465,8 @@ def test_every_block_of_the_audit_says_paper_code_tests_and_verdict(head):
         assert re.search(rf"^\s*(def {last}|class {last}|{last} =|@property\n\s*def {last}|{last}:)", source, re.M), name
 
 
-def test_prose_of_the_audit_is_wrapped():
+def test_prose_of_the_audit_is_wrapped_and_no_formula_runs_over_two_lines():
     for line in AUDIT.splitlines():
-        assert len(line) <= 115 or line.startswith(("|", "  - `test_")) or "`test_" in line, line
+        assert line.count("$") % 2 == 0, line
+        assert len(re.sub(r"\$[^$]*\$", "", line)) <= 112 or line.lstrip().startswith(("|", "`test_", "- **Tests**")), line
+    assert not re.search(r"\\[,;{} ]", AUDIT)                                     # which GitHub's Markdown would eat

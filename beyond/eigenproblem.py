@@ -1,0 +1,115 @@
+"""Conserved quantities by name: the combinations of features that do not vary within a class.
+
+Let phi(x) be features, and a class the observations on which all that is conserved agrees: an
+orbit, or two observers of one event. For g = c·phi compare the variance of g within classes with
+that over all data:
+
+    W_ij = mean over classes of cov(phi_i, phi_j) within the class,
+    V_ij = cov(phi_i, phi_j) over all data,
+    lambda(c) = (c W c) / (c V c),     0: conserved,     1: like white noise.
+
+Where lambda(c) is stationary its gradient is zero, W c = lambda V c. The singular value
+decomposition phi - <phi> = Q S R gives new features Q with V = 1, for which this is an ordinary
+eigenproblem; its eigenvalues are the squared singular values of Q minus Q's class means. That way
+nothing is squared before it is decomposed, and zeros are zeros to 1e-25, not 1e-12. Directions R
+with S = 0 have one value on all data: sin^2 + cos^2 = 1, or an invariant that is fixed. They are no
+laws, but may be added to a law, or multiplied with one: of all equivalent forms elimination.py
+seeks the shortest.
+"""
+
+import numpy as np
+
+FIXED = 1e-5                    # singular value, beside the largest, of what is one on all data
+
+
+class Sample:
+    """Observations x (n, d), sorted by their classes (n,)."""
+
+    def __init__(self, x, classes):
+        order = np.argsort(classes, kind="stable")
+        labels = classes[order]
+        _, self.starts, self.sizes = np.unique(labels, return_index=True, return_counts=True)
+        self.x = x[order]
+
+    def first(self, rows):
+        """The first classes, with about so many observations."""
+        count = np.searchsorted(np.cumsum(self.sizes), rows) + 1
+        labels = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        return Sample(self.x[labels < count], labels[labels < count])
+
+    @property
+    def freedom(self):
+        """How many observations there are beyond one for each class."""
+        return len(self.x) - len(self.sizes)
+
+    def within(self, values):
+        """Deviations of values (n, ...) from their class means, (n, ...)."""
+        means = np.add.reduceat(values, self.starts, axis=0).T / self.sizes
+        return values - np.repeat(means.T, self.sizes, axis=0)
+
+    def share(self, values):
+        """lambda of values (n, ...), (...): the share of their variance within classes; 1 for a
+        constant."""
+        inside = np.sum(self.within(values)**2, axis=0) / self.freedom
+        total = np.sum((values - values.mean(axis=0))**2, axis=0) / (len(values) - 1)
+        return np.where(total > 0, inside / np.where(total > 0, total, 1), 1.0)
+
+
+def eigenproblem(sample, values):
+    """Solve W c = lambda V c for features (n, p), each of deviation about 1.
+
+    Gives lambda (k,), rising; its directions c (k, p), for which c·phi has deviation 1; and
+    relations (q, p), whose combinations have one value on all data, with k + q = p.
+    """
+    centred = values - values.mean(axis=0)
+    s, axes = principal(centred)
+    varies = s > FIXED * s[0]
+    whitening = axes[varies].T / s[varies]
+    roots, turns = principal(sample.within(centred) @ whitening)
+    shares = roots[::-1]**2 * (len(values) - 1) / sample.freedom
+    return shares, np.sqrt(len(values)) * turns[::-1] @ whitening.T, axes[~varies]
+
+
+def principal(values):
+    """Singular values (p,) of values (n, p), falling, and their directions (p, p)."""
+    triangle = np.linalg.qr(values, mode="r")
+    try:
+        return np.linalg.svd(triangle)[1:]
+    except np.linalg.LinAlgError:               # LAPACK's faster routine fails once in a blue moon
+        from scipy.linalg import svd
+        return svd(triangle, lapack_driver="gesvd")[1:]
+
+
+def lowest(w, v):
+    """The lowest lambda of w c = lambda v c, and its direction (p,), for covariances w, v (p, p).
+
+    This is `eigenproblem` for covariances that are there already: quicker, but good to 1e-12 only.
+    """
+    scales, axes = np.linalg.eigh(v)
+    varies = scales > FIXED**2 * scales[-1]
+    whitening = axes[:, varies] / np.sqrt(scales[varies])
+    shares, turns = np.linalg.eigh(whitening.T @ w @ whitening)
+    return shares[0], whitening @ turns[:, 0]
+
+
+def standard_errors(sample, values, fitted, noise=None, times=100, blocks=100):
+    """Standard errors (m,) of fitted coefficients (m,) of features (n, m), from classes drawn
+    again, in blocks.
+
+    noise (m, m): the covariance that takes the place of V, where one did in the fit.
+    """
+    count = len(sample.sizes)
+    block = np.repeat(np.arange(count) * min(blocks, count) // count, sample.sizes)
+    starts = np.flatnonzero(np.diff(block, prepend=-1))
+    parts = list(zip(starts, [*starts[1:], len(values)]))
+    inside, ones = sample.within(values), np.ones(len(values))
+    centred = np.column_stack([values - values.mean(axis=0), ones])
+    w, v = (np.stack([a[i:j].T @ a[i:j] for i, j in parts]) for a in (inside, centred))
+    rng, drawn = np.random.default_rng(0), []
+    for weights in rng.multinomial(len(starts), np.full(len(starts), 1 / len(starts)), times):
+        within, total = np.tensordot(weights, w, 1), np.tensordot(weights, v, 1)
+        n, sums = total[-1, -1], total[:-1, -1]
+        total = total[:-1, :-1] - np.outer(sums, sums) / n
+        _, c = lowest(within, total) if noise is None else lowest(-noise, within / n)
+        drawn.append(c * (fitted @ fitted) / (c @ fitted))
+    return np.std(drawn, axis=0)
