@@ -359,11 +359,11 @@ def _seen_twice(x, rng):
 # no lower limit on r. `python train.py --sampling box` takes it.
 
 LATEST, L_IN_BOX = 3.0, 0.65            # last time; fixed angular momentum
-FASTEST = 3.0                           # v_y that this may ask for: it has no bound where x is small
+FASTEST = 3.0                           # v_y that this may ask for, unbounded where x is small
 
 
 def sample_orbits_in_box(n, rng):
-    """Particles from states in [-1, 1]^4 seen at two times in [0, 3]: x and x_prime, each (n, 4)."""
+    """Particles from states in [-1, 1]^4 at two times in [0, 3]: x and x_prime, each (n, 4)."""
     x = rng.uniform(-1, 1, (n, 4))
     return tuple(after_time(x, rng.uniform(0, LATEST, n)) for _ in range(2))
 
@@ -379,9 +379,9 @@ def sample_orbits_in_box_of_fixed_angular_momentum(n, rng):
 def after_time(x, t):
     """States (n, 4) at times t (n,) after states x (n, 4), bound or not, by Kepler's equation.
 
-    In universal variables (Battin 1999, section 4.5): with G1, G2, G3 below, functions of s and of the
-    energy, t = r G1 + (x·v) G2 + G3, which rises with s: halving an interval finds it. However close
-    an orbit comes to the centre, and however often, this holds, where `evolve` would not end.
+    In universal variables (Battin 1999, section 4.5): with G1, G2, G3 below, functions of s and of
+    the energy, t = r G1 + (x·v) G2 + G3. It rises with s: halving an interval finds s. This holds
+    however close to the centre an orbit comes, and however often, where `evolve` would not end.
     """
     x = finite_array("x", x, "n", 4)
     t = finite_array("t", t, len(x))

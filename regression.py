@@ -12,6 +12,7 @@ Everything is float64; samples are rows, shape (n, d).
 import re
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from math import comb
 
 import numpy as np
 
@@ -20,7 +21,9 @@ from support.checks import finite_array
 ORDERS = (1, 2, 3, 4)           # of the polynomials in Tables I to V
 ALPHA = 1.0                     # ridge strength; the paper names none, and 50 000 samples drown it
 BLOCK = 8192                    # samples whose features are in memory together
-MOST_TERMS = 12                 # a formula of more terms is not one that a person reads
+MOST_TERMS = 12                 # a formula of more terms is not one that a person reads,
+LEAST_R2 = 0.9                  # and one of a lower test score none of f
+MOST_FEATURES = 1000            # of a polynomial; all of Tables I to V have less
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,20 @@ class Reading:
     formula: "Formula | None"       # its second line, where there is an order and few terms
 
 
-def read_off(x, f, x_test, f_test, inputs, orders=ORDERS):
+def read_off(x, f, x_test, f_test, inputs):
     """Regress f (n,) on polynomials in the observations x (n, d), and score it on x_test, f_test.
 
     inputs: names of the d columns. Raises ValueError as `hierarchy` does.
     """
+    orders = [n for n in ORDERS if n <= 2 or comb(len(inputs) + n, n) <= MOST_FEATURES]
     polynomials = hierarchy(x, f, x_test, f_test, inputs, orders)
     order = optimal_order(polynomials)
     polynomial = polynomials[order or 2]
-    formula = group_terms(polynomial.terms, polynomial.intercept) if order else None
-    readable_one = formula is not None and formula.length <= MOST_TERMS
-    return Reading(polynomials, order, polynomial, formula if readable_one else None)
+    formula = None
+    if order and polynomial.r2[1] >= LEAST_R2:
+        formula = group_terms(polynomial.terms, polynomial.intercept)
+        formula = formula if formula.length <= MOST_TERMS else None
+    return Reading(polynomials, order, polynomial, formula)
 
 
 # --------------------------------------------------------------------------------------- features

@@ -54,11 +54,11 @@ class Plan:
     activation: str
     train_pairs: int                    # of each label
     discover: bool = False              # look for all invariants, not only for the first
-    libraries: dict = field(default_factory=dict)       # what laws may be made of, as laws.find has it
+    libraries: dict = field(default_factory=dict)       # what laws may be made of, see laws.find
     xp: object = np                     # NumPy, or CuPy to train on a GPU
     network_class: type = SiameseNetwork
     network_options: dict = field(default_factory=dict)
-    about: dict = field(default_factory=dict)           # what tells this file of a user's from others
+    about: dict = field(default_factory=dict)           # which data, if others than the paper's
     notes: tuple = ()                   # what a reader of results on these data should know
 
     def network(self, seed):
@@ -86,9 +86,9 @@ class Plan:
 def run(plan, folder):
     """Sample, train, read off, and write it all into the folder."""
     began = time.perf_counter()
-    print(f"{plan.system.title}: {plan.train_pairs:,} pairs of each label, network "
-          f"{'-'.join(map(str, plan.layer_sizes))}, schedule {plan.schedule_name}, seed {plan.seed}",
-          flush=True)
+    sizes = "-".join(map(str, plan.layer_sizes))
+    print(f"{plan.system.title}: {plan.train_pairs:,} pairs of each label, network {sizes}, "
+          f"schedule {plan.schedule_name}, seed {plan.seed}", flush=True)
     found = (find_all if plan.discover else find_one)(plan, folder)
     seconds = found.seconds_before + time.perf_counter() - began
     result = Result(plan.system.name, plan.seed, plan.schedule_name, plan.settings, versions(),
@@ -100,7 +100,7 @@ def run(plan, folder):
 
 @dataclass
 class Found:
-    """What training gave: fields of a Result, networks and figures by file name, and the history."""
+    """What training gave: fields of a Result, networks and figures by file name, the history."""
     findings: dict
     networks: dict
     figures: dict
@@ -120,7 +120,7 @@ def find_one(plan, folder):
     history = training.history
     found = {"epochs": len(history["epoch"]), **read_off(plan.system, network, train, test),
              **findings.of_one(plan.system, network, train, test, history["loss"], plan.libraries)}
-    if "data" in plan.about:                            # columns in units of their own have no such formula
+    if "data" in plan.about:                            # no such formula in units of any kind
         found.update(formula=None, polynomial={})
     networks = {"model.npz": network}
     if plan.schedule.read_best:
@@ -167,7 +167,7 @@ def read_off(system, network, train, test):
 
 def draw(system, network, x, history):
     """What writes the run's figures, by file name, with f at observations x (n, d)."""
-    import figures                                      # here, since Matplotlib takes long to import
+    import figures                                      # here, since Matplotlib imports slowly
     drawn = {"figure_9.png": figures.figure_9(history)}
     if system.name in figures.OF_SYSTEM:
         number, figure = figures.OF_SYSTEM[system.name]
@@ -187,7 +187,8 @@ def find_all(plan, folder):
 
     def learn(number, train, test, known):
         network = plan.network(initial[number])
-        pairs = search.LookAlikes(network, train, known) if known else exchanged_pairs(network, train)
+        pairs = (search.LookAlikes(network, train, known) if known else
+                 exchanged_pairs(network, train))
         training = Training(network, pairs, test, plan.schedule, batches[number])
         place = folder / f"step-{number + 1}"
         place.mkdir(exist_ok=True)
@@ -244,8 +245,8 @@ class FixedPairs:
 class ExchangedPairs(FixedPairs):
     """Equivalent pairs x, x_prime (n, d): in each batch, others are made by exchanging partners.
 
-    A pair (x, x') of label 0 and one of label 1, x with another's x', share the row of x. So the same
-    rows serve both labels: a step costs half, and every epoch has new pairs of label 1.
+    A pair (x, x') of label 0 and one of label 1, x with another's x', share the row of x. So the
+    same rows serve both labels: a step costs half, and every epoch has new pairs of label 1.
     classes: (n,), where several pairs are of one class; two of one class are never "different".
     """
     per_pair = 2
@@ -267,7 +268,8 @@ class ExchangedPairs(FixedPairs):
 def exchanged(m):
     """The pairs in a batch of m equivalent ones, whose x are rows 0 to m - 1, and x' the m below.
 
-    First each x with its own x', y = 0; then with the x' of the next, the last with the first's, y = 1.
+    First each x with its own x', y = 0; then with the x' of the next, and the last with the first's,
+    y = 1.
     """
     own = np.arange(m)
     other = np.roll(own, -1) if m > 1 else own[:0]
@@ -337,7 +339,8 @@ class Training:
             raise FloatingPointError(f"the loss became {loss + test_loss} in epoch {epoch}; "
                                      "try a lower learning rate")
         seconds = (history["seconds"] or [0.0])[-1] + time.perf_counter() - began
-        row = (epoch, loss, train_accuracy, test_loss, test_accuracy, optimizer.learning_rate, seconds)
+        row = (epoch, loss, train_accuracy, test_loss, test_accuracy, optimizer.learning_rate,
+               seconds)
         for column, value in zip(history.values(), row):
             column.append(value)
         rate = self.reduce.update(loss, optimizer.learning_rate)
@@ -394,9 +397,9 @@ def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None
 def _touch_blas_buffer():
     """One larger product, 10 ms, before the first step.
 
-    OpenBLAS copies operands into a buffer of its own, and its kernels prefetch beyond what was copied.
-    Where pages there were never written, products of 200 columns can take three times as long as they
-    do once a larger product has touched them (seen on an AMD EPYC).
+    OpenBLAS copies operands into a buffer of its own, and its kernels prefetch beyond what was
+    copied. Where pages there were never written, products of 200 columns can take three times as
+    long as they do once a larger product has touched them (seen on an AMD EPYC).
     """
     square = np.ones((512, 512), np.float32)
     square @ square
@@ -404,8 +407,8 @@ def _touch_blas_buffer():
 
 # ------------------------------------------------------------------------------------- the command
 
-PARSER = command.parser({system.name: system.title for system in physics.SYSTEMS.values()}, SCHEDULES,
-                        ACTIVATIONS, findings.KINDS, datafiles.GROUP_COLUMNS)
+PARSER = command.parser({name: system.title for name, system in physics.SYSTEMS.items()},
+                        SCHEDULES, ACTIVATIONS, findings.KINDS, datafiles.GROUP_COLUMNS)
 
 
 def main(arguments=None):
@@ -431,7 +434,7 @@ def carry_out(options):
 
 
 def system_of(options, name=None, seed=None):
-    """The system of that name, or the one the options ask for; UserError if a file cannot be used."""
+    """The system of that name, or the one that is asked for; UserError if a file cannot be used."""
     if options.data is None:
         return sampled(physics.SYSTEMS[name or options.system], options.sampling)
     seed = options.seed if seed is None else seed
@@ -490,7 +493,8 @@ def read_model(options):
         raise UserError(f"cannot read --model: {error}") from error
     sizes = network.layer_sizes[0], network.layer_sizes[-1]
     if network.label != system.name or sizes != (len(system.inputs), 1):
-        raise UserError(f"{options.model} is a network of the system {network.label or 'unknown'!r}, "
+        label = network.label or "unknown"
+        raise UserError(f"{options.model} is a network of the system {label!r}, "
                         f"not of {system.name!r}")
     data, _, _ = physics.seed_streams(plan.seed)
     train, test = physics.sample_sets(system, data, plan.train_pairs)

@@ -1,10 +1,11 @@
 """A wider bottleneck against the search for all invariants: python benchmarks/bottleneck.py
 
-The paper suggests several neurons in the bottleneck, decorrelated, for several invariants. This trains such
-networks, as many neurons as the system has invariants, with penalties on the correlation of their outputs,
-and the networks of --discover, one after another, on as many pairs and epochs each. Of both it asks the same:
-how well do all outputs together, by a polynomial of order 3, give each known invariant? Writes
-results/bottleneck.md. What is done is kept in results/bottleneck.json: the command can be interrupted, and goes on.
+The paper suggests several neurons in the bottleneck, decorrelated, for several invariants. This
+trains such networks, as many neurons as the system has invariants, with penalties on the correlation
+of their outputs; and networks of one neuron, one after another, each on pairs that agree in what the
+ones before found, with as many pairs and epochs each. Of both it asks: how well do all outputs
+together, by a polynomial of order 3, give each known invariant? Writes results/bottleneck.md. What is
+done is kept in results/bottleneck.json: the command can be interrupted, and goes on.
 """
 
 import os
@@ -20,79 +21,108 @@ from pathlib import Path
 import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
-import discovery
-import experiment
 import physics
 import regression
-from files import write
-from formulas import readable
+from beyond.search import LookAlikes, search
 from kept import Kept, from_to, parse
-from report import table
-from siamese import SiameseNetwork
-from train import HIDDEN, SEARCH_EPOCHS, SEARCH_PAIRS
-from training import SCHEDULES, fit
+from siamese import SCHEDULES, SiameseNetwork
+from support.files import write
+from support.page import table
+from train import HIDDEN, Training, evaluated, exchanged_pairs, test_set
 
 INVARIANTS = {"em": 2, "cp": 3}                         # how many independent ones each system has
-PENALTIES = (0.0, 0.01, 0.1, 1.0)                       # on the squared correlation of two neurons, beside the loss
+PENALTIES = (0.0, 0.01, 0.1, 1.0)
 
 
-def learn(system, width, schedule, seed, train, test, penalty=0.0):
-    """A trained network with a bottleneck of this width."""
-    _, initial, batches = experiment.seed_streams(seed)
-    network = SiameseNetwork((len(system.inputs), *HIDDEN["quick"], width), initial, decorrelation=penalty)
-    fit(network, train, test, schedule, batches)
-    return network
+class Decorrelated(SiameseNetwork):
+    """A network whose loss also has a penalty on the squared correlations of its k outputs."""
+    penalty = 0.0
+
+    def backward(self, rows, delta):
+        if self.penalty:
+            delta += self.penalty * correlation_penalty(self._f[:len(rows)])[1]
+        super().backward(rows, delta)
+
+
+def correlation_penalty(f):
+    """Sum of the squared correlations of each two columns of f (n, k), and its gradient by f (n, k).
+
+    With columns g of mean 0 and length 1, r = g_i·g_j and dr/df_i = (g_j - r g_i) / |f_i - mean|.
+    """
+    centred = f - f.mean(axis=0)
+    length = np.maximum(np.linalg.norm(centred, axis=0), 1e-12)
+    g = centred / length
+    r = g.T @ g
+    np.fill_diagonal(r, 0)
+    return np.sum(r**2) / 2, 2 * (g @ r - g * np.sum(r**2, axis=0)) / length
+
+
+def learn(width, schedule, seed, train, test, known=(), penalty=0.0):
+    """A trained network with a bottleneck of this width, and its losses."""
+    _, initial, batches = physics.seed_streams(seed)
+    network = Decorrelated((train.x.shape[1], *HIDDEN["quick"], width), initial)
+    network.penalty = penalty
+    pairs = LookAlikes(network, train, known) if known else exchanged_pairs(network, train)
+    training = Training(network, pairs, test, schedule, batches)
+    while not training.finished:
+        training.epoch()
+    return network, training.history["loss"]
 
 
 def measure(system, width, penalty, seed, pairs, epochs):
-    """Train one network of this width, or, where the penalty is None, search `width` times for one more invariant."""
+    """Train one network of this width, or, where the penalty is None, up to `width` of one neuron."""
     schedule = replace(SCHEDULES["quick"], epochs=epochs)
-    data = np.random.default_rng(experiment.seed_streams(seed)[0])
-    sets = [[array.astype(np.float32) for array in system.sample(n, data)] for n in (pairs, 2 * system.test_pairs)]
+    train, test = physics.sample_sets(system, physics.seed_streams(seed)[0], pairs)
     if penalty is None:
-        networks = [found.network for found in discovery.search(
-            sets, lambda step, train, test: learn(system, 1, schedule, 100 * seed + step, train, test), most=width)]
-        accuracy = None
+        steps = search(train, test, lambda number, *sets: learn(
+            1, schedule, 100 * seed + number, *sets), known=(), most=width)
+        networks, accuracy = [step.network for step in steps], None
     else:
-        train, test = [discovery.with_negatives(*pair) for pair in sets]
-        networks = [learn(system, width, schedule, 100 * seed, train, test, penalty)]
-        accuracy = float(networks[0].evaluate(*test)[1])
-    f, f_test = [np.concatenate([network.bottleneck(x) for network in networks], axis=1).astype(float) for x, *_ in sets]
+        networks = [learn(width, schedule, 100 * seed, train, test, penalty=penalty)[0]]
+        accuracy = float(evaluated(networks[0], *test_set(networks[0], test))[1])
+    f, f_test = [np.concatenate([network.bottleneck(x) for network in networks], axis=1).astype(float)
+                 for x in (train.x, test.x)]
     spread = f.std(axis=0)
     f, f_test = [values / np.where(spread > 0, spread, 1) for values in (f, f_test)]
     correlations = np.abs(np.atleast_2d(np.corrcoef(f_test.T)))[np.triu_indices(f.shape[1], 1)]
-    scores = {}
-    for name, invariant in system.invariants.items():
-        known, known_test = [invariant(x.astype(float)) for x, *_ in sets]
-        scores[name] = regression.hierarchy(f, known, f_test, known_test, [f"f_{i + 1}" for i in range(f.shape[1])], (3,), alpha=0)[3].r2[1]
+    names = [f"f_{i + 1}" for i in range(f.shape[1])]
+    r2 = {known: regression.hierarchy(f, value(train.x), f_test, value(test.x), names, (3,), 0)[3].r2[1]
+          for known, value in system.invariants.items()}
     # How far apart pairs are is a sum over neurons of squared differences: the share of each in it.
-    return {"accuracy": accuracy, "shares": sorted((spread**2 / np.sum(spread**2)).tolist()), "correlation": float(np.nan_to_num(correlations).max(initial=0)),
-            "r2": scores}
+    return {"accuracy": accuracy, "shares": sorted((spread**2 / np.sum(spread**2)).tolist()),
+            "correlation": float(np.nan_to_num(correlations).max(initial=0)), "r2": r2}
 
 
 def row(words, results):
     """One line of the table on the results of all seeds."""
-    single = results[0]["accuracy"] is not None
-    return (words, from_to([r["accuracy"] for r in results], 2) if single else "-",
-            from_to([r["correlation"] for r in results], 2), from_to([r["shares"][0] for r in results], 2) if single else "-",
+    one = results[0]["accuracy"] is not None
+    return (words, from_to([r["accuracy"] for r in results], 2) if one else "-",
+            from_to([r["correlation"] for r in results], 2),
+            from_to([r["shares"][0] for r in results], 2) if one else "-",
             *(from_to([r["r2"][name] for r in results], 2) for name in results[0]["r2"]))
 
 
 def main(arguments=None):
-    options, words = parse(arguments, "bottleneck", __doc__, SEARCH_PAIRS, SEARCH_EPOCHS, seeds=5)
+    options, words = parse(arguments, "bottleneck", __doc__, 20_000, 40, seeds=5)
     kept = Kept(options.out / "bottleneck.json")
     lines = [f"Made by `{words}`.", "",
-             f"{options.pairs} pairs of each label, two hidden layers of {' and '.join(map(str, HIDDEN['quick']))}, {options.epochs} epochs: means over "
-             f"{options.seeds} seeds, and the lowest and highest. R² is that of a polynomial of order 3 in all outputs, on the test set."]
+             f"{options.pairs} pairs of each label, two hidden layers of "
+             f"{' and '.join(map(str, HIDDEN['quick']))}, {options.epochs} epochs: means over "
+             f"{options.seeds} seeds, and the lowest and highest. R² is that of a polynomial of order 3 "
+             "in all outputs, on the test set."]
     for name, width in INVARIANTS.items():
         system, rows = physics.SYSTEMS[name], []
         for penalty in (*PENALTIES, None):
-            results = [kept(f"{name}, {width}, penalty {penalty}, {options.pairs} pairs, {options.epochs} epochs, seed {seed}",
-                            lambda: measure(system, width, penalty, seed, options.pairs, options.epochs)) for seed in range(options.seeds)]
-            rows.append(row(f"{width} neurons, penalty {penalty:g}" if penalty is not None else f"--discover, {width} steps", results))
-        lines += ["", f"{system.title} (`{name}`):", "",
-                  *table(("", "test accuracy", "largest correlation of two outputs", "smallest share of a neuron in the distance",
-                          *(f"R² of {readable(known)}" for known in system.invariants)), *rows)]
+            results = [kept(f"{name}, {width}, penalty {penalty}, {options.pairs} pairs, "
+                            f"{options.epochs} epochs, seed {seed}",
+                            lambda: measure(system, width, penalty, seed, options.pairs, options.epochs))
+                       for seed in range(options.seeds)]
+            rows.append(row(f"{width} neurons, penalty {penalty:g}" if penalty is not None
+                            else f"a search, at most {width} networks", results))
+        head = ("", "test accuracy", "largest correlation of two outputs",
+                "smallest share of a neuron in the distance",
+                *(f"R² of {regression.readable(known)}" for known in system.invariants))
+        lines += ["", f"{system.title} (`{name}`):", "", *table(head, *rows)]
     text = "\n".join(lines)
     write(options.out / "bottleneck.md", lambda file: file.write(text + "\n"))
     print(text)

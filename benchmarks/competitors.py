@@ -1,57 +1,61 @@
-"""One training step by this code, by its bare matrix products, by PyTorch and by JAX.
+"""Training steps by this code, by its bare matrix products, by PyTorch and by JAX.
 
-Each function takes the same network, pairs and batches, and returns run, which takes one step for each
-batch, and parameters, which gives the flat vector of what those steps made of the network's. A step
-gathers its batch, goes forward and backward through both branches, updates by Adadelta and folds w.
-What is not installed raises ImportError.
+Each function takes a network and pairs x, x_prime (n, d) with labels y (n,), or with y = None
+equivalent pairs, whose partners each batch exchanges as train.ExchangedPairs does. It returns
+    run(batches, rate)   a step for each row of `batches` (steps, m), numbers of pairs
+    parameters()         the flat vector of what those steps made of the network's parameters
+A step takes its batch out of the pairs, goes forward and backward through both branches, updates by
+Adadelta and folds w. What is not installed raises ImportError.
 """
 
 import numpy as np
 
 import siamese
-import training
+import train
 
-RATE, RHO, EPSILON = 1.0, 0.95, 1e-7
+RHO, EPSILON = 0.95, 1e-7
+OURS, PRODUCTS = "this code", "bare matrix products"
 
 
-def this_code(network, data, batches):
-    """The steps of training.Training, and the gathering that it does once per epoch."""
-    training._touch_blas_buffer()
-    optimizer = siamese.Adadelta(network.parameters.size, RATE, RHO, EPSILON)
-    rows, y = network.rows(*data[:2]).reshape(len(data[2]), -1), data[2]
-    size = batches.shape[1]
-    batch = np.empty((size, rows.shape[1]), np.float32), np.empty(size, np.float32)
-    z = np.empty(size, np.float32)
+def this_code(network, x, x_prime, y=None):
+    """The steps of train.Training."""
+    pairs = (train.FixedPairs(network, x, x_prime, y) if y is not None
+             else train.ExchangedPairs(network, x, x_prime))
+    optimizer = siamese.Adadelta(network.parameters.size, 1.0, RHO, EPSILON)
+    train._touch_blas_buffer()
 
-    def run():
-        for chosen in batches:
-            np.take(rows, chosen, axis=0, out=batch[0], mode="clip")
-            np.take(y, chosen, out=batch[1], mode="clip")
-            network.step(batch[0].reshape(2 * size, -1), batch[1], z)
+    def run(batches, rate):
+        optimizer.learning_rate = rate
+        for numbers in batches:
+            network.step(*pairs.batch(numbers))
             optimizer.step(network.parameters, network.gradients)
             np.abs(network.w, out=network.w)
     return run, lambda: network.parameters
 
 
-def matrix_products(network, data, batches):
-    """The products of those steps with nothing around them, on random numbers of the same shapes."""
-    rng, rows = np.random.default_rng(0), 2 * batches.shape[1]
-    random = [[rng.standard_normal(shape, dtype=np.float32) for shape in ((rows, m), (m, n), (rows, n))]
-              for m, n in [layer.shape for layer in network.layers]]
-    results = [[np.empty(shape, np.float32) for shape in ((rows, w.shape[1]), w.shape, (rows, w.shape[0] - 1))]
-               for _, w, _ in random]
+def matrix_products(network, x, x_prime, y=None):
+    """The products of those steps with nothing around them, on random numbers of their shapes."""
+    rng, arrays = np.random.default_rng(0), {}
 
-    def run():
+    def made(r):
+        """For each layer what goes into its products, and where they go."""
+        for m, n in [weights.shape for weights in network.layers]:
+            yield [rng.standard_normal(shape, np.float32) for shape in ((r, m), (m, n), (r, n))] + [
+                np.empty(shape, np.float32) for shape in ((r, n), (m, n), (r, m - 1))]
+
+    def run(batches, rate):
+        r = 2 * batches.shape[1]
+        layers = arrays.setdefault(r, list(made(r)))
         for _ in batches:
-            for layer, ((a, weights, delta), (z, gradient, below)) in enumerate(zip(random, results)):
+            for number, (a, weights, delta, z, gradient, below) in enumerate(layers):
                 np.matmul(a, weights, out=z)
                 np.matmul(a.T, delta, out=gradient)
-                if layer > 0 and delta.shape[1] > 1:    # of one column no product is needed, see _backward
+                if number > 0 and delta.shape[1] > 1:   # one column needs no product, see _below
                     np.matmul(delta, weights[:-1].T, out=below)
     return run, None
 
 
-def torch_eager(network, data, batches, compiled=False):
+def torch_eager(network, x, x_prime, y=None, compiled=False):
     """PyTorch as its manual has it: nn.Linear, autograd, torch.optim.Adadelta."""
     import torch
     torch.set_num_threads(1)
@@ -60,22 +64,32 @@ def torch_eager(network, data, batches, compiled=False):
         for linear, weights in zip(layers, network.layers):
             linear.weight.copy_(torch.tensor(weights[:-1].T.copy()))
             linear.bias.copy_(torch.tensor(weights[-1].copy()))
-    f = torch.nn.Sequential(*[module for linear in layers for module in (linear, torch.nn.ReLU())][:-1])
+    f = torch.nn.Sequential(*[each for linear in layers for each in (linear, torch.nn.ReLU())][:-1])
     w, b = torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.Adadelta([*f.parameters(), w, b], lr=RATE, rho=RHO, eps=EPSILON)
-    x, x_prime, y = [torch.tensor(array) for array in data]
-    batches = torch.tensor(batches)
+    rate_now = torch.tensor(1.0) if compiled else 1.0   # a number would be compiled in
+    optimizer = torch.optim.Adadelta([*f.parameters(), w, b], lr=rate_now, rho=RHO, eps=EPSILON)
+    x, x_prime = torch.tensor(x), torch.tensor(x_prime)
+    labels = None if y is None else torch.tensor(y)
 
     def loss(chosen):
-        output = f(torch.cat([x[chosen], x_prime[chosen]]))
-        z = w * ((output[:len(chosen)] - output[len(chosen):])**2).sum(1) + b
-        return torch.nn.functional.binary_cross_entropy_with_logits(z, y[chosen])
+        output = f(torch.cat([x[chosen], x_prime[chosen]]))[:, 0]
+        one, other = output[:len(chosen)], output[len(chosen):]
+        if labels is None:
+            target = torch.cat([torch.zeros_like(one), torch.ones_like(one)])
+            one, other = torch.cat([one, one]), torch.cat([other, other.roll(-1)])
+        else:
+            target = labels[chosen]
+        z = w * (one - other)**2 + b
+        return torch.nn.functional.binary_cross_entropy_with_logits(z, target)
     update = optimizer.step
     if compiled:
+        torch._dynamo.reset()                           # each network is compiled anew
         loss, update = torch.compile(loss), torch.compile(update)
 
-    def run():
-        for chosen in batches:
+    def run(batches, rate):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_now.fill_(rate) if compiled else rate
+        for chosen in torch.tensor(batches):
             optimizer.zero_grad()
             loss(chosen).backward()
             update()
@@ -83,50 +97,58 @@ def torch_eager(network, data, batches, compiled=False):
                 w.abs_()
 
     def parameters():
-        arrays = [np.vstack([linear.weight.detach().numpy().T, linear.bias.detach().numpy()]) for linear in layers]
-        return np.concatenate([array.ravel() for array in [*arrays, w.detach().numpy(), b.detach().numpy()]])
+        arrays = [array.detach().numpy() for linear in layers for array in (linear.weight.T, linear.bias)]
+        return np.concatenate([array.ravel() for array in (*arrays, w.detach().numpy(),
+                                                           b.detach().numpy())])
     return run, parameters
 
 
-def torch_compiled(network, data, batches):
-    """The same with the loss, its gradients and the update compiled, which needs a C++ compiler."""
-    return torch_eager(network, data, batches, compiled=True)
+def torch_compiled(network, x, x_prime, y=None):
+    """The same with loss, gradients and update compiled, which needs a C++ compiler."""
+    return torch_eager(network, x, x_prime, y, compiled=True)
 
 
-def jax_scan(network, data, batches):
-    """JAX: all steps in one jit-compiled lax.scan."""
+def jax_scan(network, x, x_prime, y=None):
+    """JAX: all steps of a call in one jit-compiled lax.scan."""
     import jax
     from jax import numpy as jnp
-    x, x_prime, y = [jnp.asarray(array) for array in data]
-    batches = jnp.asarray(batches)
-    initial = [jnp.array(array) for array in [*network.layers, network.w, network.b]]
+    x, x_prime = jnp.asarray(x), jnp.asarray(x_prime)
+    labels = None if y is None else jnp.asarray(y)
 
     def loss(parameters, chosen):
         *layers, w, b = parameters
         a = jnp.concatenate([x[chosen], x_prime[chosen]])
         for weights in layers[:-1]:
             a = jax.nn.relu(a @ weights[:-1] + weights[-1])
-        f = a @ layers[-1][:-1] + layers[-1][-1]
-        z = w * jnp.sum((f[:len(chosen)] - f[len(chosen):])**2, axis=1) + b
-        return jnp.mean(jax.nn.softplus(z) - y[chosen] * z)
+        f = (a @ layers[-1][:-1] + layers[-1][-1])[:, 0]
+        one, other = f[:len(chosen)], f[len(chosen):]
+        if labels is None:
+            target = jnp.concatenate([jnp.zeros_like(one), jnp.ones_like(one)])
+            one, other = jnp.concatenate([one, one]), jnp.concatenate([other, jnp.roll(other, -1)])
+        else:
+            target = labels[chosen]
+        z = w * (one - other)**2 + b
+        return jnp.mean(jax.nn.softplus(z) - target * z)
 
     def step(state, chosen):
-        parameters, squared_gradients, squared_updates = state
+        parameters, squares, updates_squared, rate = state
         gradients = jax.grad(loss)(parameters, chosen)
-        squared_gradients = [RHO * s + (1 - RHO) * g * g for s, g in zip(squared_gradients, gradients)]
+        squares = [RHO * s + (1 - RHO) * g * g for s, g in zip(squares, gradients)]
         updates = [jnp.sqrt(u + EPSILON) / jnp.sqrt(s + EPSILON) * g
-                   for u, s, g in zip(squared_updates, squared_gradients, gradients)]
-        squared_updates = [RHO * s + (1 - RHO) * u * u for s, u in zip(squared_updates, updates)]
-        *layers, w, b = [p - RATE * u for p, u in zip(parameters, updates)]
-        return [[*layers, jnp.abs(w), b], squared_gradients, squared_updates], None
+                   for u, s, g in zip(updates_squared, squares, gradients)]
+        updates_squared = [RHO * s + (1 - RHO) * u * u for s, u in zip(updates_squared, updates)]
+        *layers, w, b = [p - rate * u for p, u in zip(parameters, updates)]
+        return ([*layers, jnp.abs(w), b], squares, updates_squared, rate), None
 
-    steps = jax.jit(lambda state: jax.lax.scan(step, state, batches)[0])
-    state = [initial, *[[jnp.zeros_like(p) for p in initial] for _ in range(2)]]
+    steps = jax.jit(lambda state, batches: jax.lax.scan(step, state, batches)[0])
+    state = [[jnp.array(array) for array in (*network.layers, network.w, network.b)]]
+    state += [[jnp.zeros_like(p) for p in state[0]] for _ in range(2)]
 
-    def run():
-        state[:] = jax.block_until_ready(steps(state))
+    def run(batches, rate):
+        done = steps((*state[:3], jnp.float32(rate)), jnp.asarray(batches))
+        state[:] = jax.block_until_ready(done)[:3]
     return run, lambda: np.concatenate([np.ravel(p) for p in state[0]])
 
 
-COMPETITORS = {"bare matrix products": matrix_products, "this code": this_code, "JAX, jit and scan": jax_scan,
+COMPETITORS = {PRODUCTS: matrix_products, OURS: this_code, "JAX (jit, scan)": jax_scan,
                "PyTorch, compiled": torch_compiled, "PyTorch, eager": torch_eager}
