@@ -6,6 +6,7 @@ Colours are those of Okabe & Ito (2008), which stay distinct under colour blindn
 import os
 import sys
 from contextlib import suppress
+from io import BytesIO
 
 import numpy as np
 
@@ -42,6 +43,15 @@ STYLE = {
 }
 
 
+class Picture(Figure):
+    """A Figure that a notebook shows by itself."""
+
+    def _repr_png_(self):
+        content = BytesIO()
+        save(self, content)
+        return content.getvalue()
+
+
 @rc_context(STYLE)
 def save(figure, file, dpi=150):
     """Write a figure as PNG to a path or an open binary file, with dpi dots per inch."""
@@ -74,7 +84,7 @@ def figure_1(layer_sizes, activation="relu"):
 @rc_context(STYLE)
 def figure_2():
     """Fig. 2: (a) an event seen by two observers, β = 0.5; (b) a particle seen at two times."""
-    figure = Figure(figsize=(12, 5.5), layout="constrained")
+    figure = Picture(figsize=(12, 5.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_event(left)
     _draw_orbit(right)
@@ -193,7 +203,7 @@ OF_SYSTEM = {
 @rc_context(STYLE)
 def figure_9(history):
     """Fig. 9: loss and accuracy on training and test set over the epochs of a training history."""
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    figure = Picture(figsize=(11, 4.5), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy")):
         epochs, training, test = (history[key] for key in ("epoch", name, "test_" + name))
         axes.plot(epochs, training, color=BLUE, label="training", zorder=3)
@@ -209,7 +219,7 @@ def figure_9(history):
 @rc_context(STYLE)
 def _panels(scatters):
     """One scatter per panel, of each (label of x, values (n,), label of y, values (n,))."""
-    figure = Figure(figsize=(7, 5) if len(scatters) == 1 else (12, 5), layout="constrained")
+    figure = Picture(figsize=(7, 5) if len(scatters) == 1 else (12, 5), layout="constrained")
     panels = figure.subplots(1, len(scatters), squeeze=False)[0]
     for axes, letter, (x_label, x, y_label, y) in zip(panels, "ab", scatters):
         axes.scatter(x, y, s=5, color=BLUE, alpha=0.35, linewidths=0, rasterized=True)
@@ -220,7 +230,7 @@ def _panels(scatters):
 
 
 def _blank(size, xlim, ylim):
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Picture(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.set(xlim=xlim, ylim=ylim)
     axes.axis("off")

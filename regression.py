@@ -185,9 +185,13 @@ class Polynomial:
         return {monomial_name(self.inputs, powers): float(c)
                 for powers, c in zip(self.exponents, self.coefficients)}
 
+    def __repr__(self):
+        training, test = self.r2
+        return f"<Polynomial, R² {training:.4f} on training data, {test:.4f} on test data: {self}>"
+
     def __str__(self):
-        """The paper's first line: terms in the order of their coefficients; of many, as eq. (11)
-        does, the first and the last.
+        """The paper's first line: terms in the order of their coefficients; of many, as in eq. (11),
+        the first and the last.
         """
         ordered = sorted([("", self.intercept), *self.terms.items()], key=lambda term: term[1])
         decimals = decimals_for(max(abs(c) for _, c in ordered), digits=4, least=2)

@@ -268,8 +268,8 @@ class ExchangedPairs(FixedPairs):
 def exchanged(m):
     """The pairs in a batch of m equivalent ones, whose x are rows 0 to m - 1, and x' the m below.
 
-    First each x with its own x', y = 0; then with the x' of the next, and the last with the first's,
-    y = 1.
+    First each x with its own x', y = 0; then with the x' of the next pair, y = 1: the last with that
+    of the first.
     """
     own = np.arange(m)
     other = np.roll(own, -1) if m > 1 else own[:0]
@@ -383,14 +383,14 @@ def evaluated(network, rows, first, second, y):
 def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None):
     """Train the network to the end; return the history. Arguments and errors are those of Training.
 
-    on_epoch: called with the history after each epoch.
+    on_epoch: called with the history after each epoch; by default, it shows the progress.
     """
     training = Training(network, train, test, schedule, seed)
+    on_epoch = on_epoch or jobs.Progress(schedule.epochs)
     with one_thread():
         while not training.finished:
             training.epoch()
-            if on_epoch:
-                on_epoch(training.history)
+            on_epoch(training.history)
     return training.history
 
 

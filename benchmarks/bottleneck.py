@@ -2,10 +2,9 @@
 
 The paper suggests several neurons in the bottleneck, decorrelated, for several invariants. This
 trains such networks, as many neurons as the system has invariants, with penalties on the correlation
-of their outputs; and networks of one neuron, one after another, each on pairs that agree in what the
-ones before found, with as many pairs and epochs each. Of both it asks: how well do all outputs
-together, by a polynomial of order 3, give each known invariant? Writes results/bottleneck.md. What is
-done is kept in results/bottleneck.json: the command can be interrupted, and goes on.
+of their outputs; and networks of one neuron, each on pairs that agree in what the ones before found.
+How well do all outputs together, by a polynomial of order 3, give each known invariant? Writes
+results/bottleneck.md. What is done is kept in results/bottleneck.json, and not done again.
 """
 
 import os
@@ -39,22 +38,16 @@ class Decorrelated(SiameseNetwork):
     penalty = 0.0
 
     def backward(self, rows, delta):
-        if self.penalty:
-            delta += self.penalty * correlation_penalty(self._f[:len(rows)])[1]
+        """As without the penalty, whose gradient by the outputs f is first added to delta (r, k).
+
+        With columns g of mean 0 and length 1, r = g_i·g_j and dr/df_i = (g_j - r g_i) / |f_i - mean|.
+        """
+        centred = self._f[:len(rows)] - self._f[:len(rows)].mean(axis=0)
+        length = np.maximum(np.linalg.norm(centred, axis=0), 1e-12)
+        g = centred / length
+        r = g.T @ g - np.eye(g.shape[1], dtype=g.dtype)
+        delta += self.penalty * 2 * (g @ r - g * np.sum(r**2, axis=0)) / length
         super().backward(rows, delta)
-
-
-def correlation_penalty(f):
-    """Sum of the squared correlations of each two columns of f (n, k), and its gradient by f (n, k).
-
-    With columns g of mean 0 and length 1, r = g_i·g_j and dr/df_i = (g_j - r g_i) / |f_i - mean|.
-    """
-    centred = f - f.mean(axis=0)
-    length = np.maximum(np.linalg.norm(centred, axis=0), 1e-12)
-    g = centred / length
-    r = g.T @ g
-    np.fill_diagonal(r, 0)
-    return np.sum(r**2) / 2, 2 * (g @ r - g * np.sum(r**2, axis=0)) / length
 
 
 def learn(width, schedule, seed, train, test, known=(), penalty=0.0):
@@ -106,10 +99,9 @@ def main(arguments=None):
     options, words = parse(arguments, "bottleneck", __doc__, 20_000, 40, seeds=5)
     kept = Kept(options.out / "bottleneck.json")
     lines = [f"Made by `{words}`.", "",
-             f"{options.pairs} pairs of each label, two hidden layers of "
-             f"{' and '.join(map(str, HIDDEN['quick']))}, {options.epochs} epochs: means over "
-             f"{options.seeds} seeds, and the lowest and highest. R² is that of a polynomial of order 3 "
-             "in all outputs, on the test set."]
+             f"{options.pairs} pairs of each label, schedule `quick` with {options.epochs} epochs: means "
+             f"over {options.seeds} seeds, and the lowest and highest. R² is that of a polynomial of "
+             "order 3 in all outputs, on the test set."]
     for name, width in INVARIANTS.items():
         system, rows = physics.SYSTEMS[name], []
         for penalty in (*PENALTIES, None):
