@@ -11,8 +11,8 @@ import os
 import sys
 
 if __name__ == "__main__":
-    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ[variable] = "1"
+    threads = "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"
+    os.environ.update(dict.fromkeys(threads, "1"))
 
 from dataclasses import replace
 from pathlib import Path
@@ -81,18 +81,16 @@ def measure(system, width, penalty, seed, pairs, epochs):
     names = [f"f_{i + 1}" for i in range(f.shape[1])]
     r2 = {known: regression.hierarchy(f, value(train.x), f_test, value(test.x), names, (3,), 0)[3].r2[1]
           for known, value in system.invariants.items()}
-    # How far apart pairs are is a sum over neurons of squared differences: the share of each in it.
-    return {"accuracy": accuracy, "shares": sorted((spread**2 / np.sum(spread**2)).tolist()),
+    # How far apart pairs are is a sum over neurons of squared differences: the least share in it.
+    share = None if penalty is None else float(spread.min()**2 / np.sum(spread**2))
+    return {"accuracy": accuracy, "share": share,
             "correlation": float(np.nan_to_num(correlations).max(initial=0)), "r2": r2}
 
 
 def row(words, results):
     """One line of the table on the results of all seeds."""
-    one = results[0]["accuracy"] is not None
-    return (words, from_to([r["accuracy"] for r in results], 2) if one else "-",
-            from_to([r["correlation"] for r in results], 2),
-            from_to([r["shares"][0] for r in results], 2) if one else "-",
-            *(from_to([r["r2"][name] for r in results], 2) for name in results[0]["r2"]))
+    columns = zip(*[(r["accuracy"], r["correlation"], r["share"], *r["r2"].values()) for r in results])
+    return (words, *("-" if None in column else from_to(column, 2) for column in columns))
 
 
 def main(arguments=None):
@@ -109,8 +107,8 @@ def main(arguments=None):
                             f"{options.epochs} epochs, seed {seed}",
                             lambda: measure(system, width, penalty, seed, options.pairs, options.epochs))
                        for seed in range(options.seeds)]
-            rows.append(row(f"{width} neurons, penalty {penalty:g}" if penalty is not None
-                            else f"a search, at most {width} networks", results))
+            words = "a search" if penalty is None else f"{width} neurons, penalty {penalty:g}"
+            rows.append(row(words, results))
         head = ("", "test accuracy", "largest correlation of two outputs",
                 "smallest share of a neuron in the distance",
                 *(f"R² of {regression.readable(known)}" for known in system.invariants))

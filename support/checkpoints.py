@@ -44,7 +44,7 @@ def carry_on(training, folder, identity, versions):
                 saved = time.monotonic()
             progress(training.history)
     except (SystemExit, KeyboardInterrupt, OSError):    # told to end, or nobody takes our lines any more,
-        save(folder, identity, versions, state)                   # in the middle of an epoch: keep the last whole one
+        save(folder, identity, versions, state)       # in the middle of an epoch: keep the last whole one
         raise
     except FloatingPointError as error:
         save(folder, identity, versions, state)
@@ -87,7 +87,7 @@ def restore(training, folder, identity, versions):
                 set_state(training, state)
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}; --fresh starts the run over") from error
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
             continue
         if other:
             raise UserError(f"{folder} holds an unfinished run of other settings ({other}); "

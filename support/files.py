@@ -9,7 +9,9 @@ import hashlib
 import io
 import json
 import os
+import re
 import stat
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,33 +24,59 @@ try:
 except ImportError:                                     # on Windows, where folders are then not locked
     fcntl = None
 
+RESULT = re.compile(r"(model|best|f_\d+)\.npz|history\.csv|result\.json|report\.(md|html)|"
+                    r"(figure_\d|decision|along)\.png")             # what a finished run consists of
+OWN = re.compile(rf"({RESULT.pattern}|checkpoint(-before)?\.npz)(\.part)?|log\.txt|in-use")
+OWN_FOLDER = re.compile(r"step-\d+|new-result")         # of a search's steps; of a result that is not whole
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-LOCK = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+LOCK = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+LARGEST = 2**33                         # bytes of a file that is read
 
 
 def write(path, fill, binary=False):
-    """Let fill(file) write a file under a temporary name, and move it into place when complete."""
+    """Let fill(file) write a file under a temporary name, and move it into place when complete.
+
+    OSError, which names the file, if it cannot be written, or a link or a folder stands in its place.
+    """
     path = Path(path)
     aside = path.with_name(path.name + ".part")
-    aside.unlink(missing_ok=True)                       # of a process that was killed
-    how = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": "\n"}
+    how = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": "\n",
+                                         "errors": "backslashreplace"}
+    for place in (path, aside):
+        if stands_in_the_way(place):
+            raise OSError(None, "no regular file stands there", os.fspath(place))
     try:
+        aside.unlink(missing_ok=True)                   # of a process that was killed
         with os.fdopen(os.open(aside, NEW, 0o666), **how) as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())                     # a power cut could leave the name, and no content
         os.replace(aside, path)
+    except OSError as error:
+        error.filename = error.filename or os.fspath(path)
+        raise
     finally:
         aside.unlink(missing_ok=True)
 
 
+def stands_in_the_way(path, kind=stat.S_ISREG):
+    """Whether something else than a regular file (or of another kind) has this name; a link is that."""
+    try:
+        return not kind(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
-def regular(path):
-    """The regular file, open for reading bytes; OSError if it is none."""
+def regular(path, largest=LARGEST):
+    """The regular file, open for reading bytes; OSError if it is none, or too large."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(None, "it is no regular file", os.fspath(path))
+        if status.st_size > largest:
+            raise OSError(None, f"it is larger than {largest:.0e} bytes", os.fspath(path))
         yield file
 
 
@@ -67,6 +95,9 @@ def load_arrays(path, what):
     with regular(path) as file:
         try:
             with np.load(file, allow_pickle=False) as saved:
+                declared = sum(member.file_size for member in saved.zip.infolist())
+                if declared > os.fstat(file.fileno()).st_size:      # we pack none: it would swell
+                    raise ValueError("packed")
                 arrays = {name: saved[name] for name in saved.files}
         except OSError as error:
             if error.errno is not None:                 # NumPy's own, of a damaged file, has none
@@ -86,16 +117,24 @@ def digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
+def digest_of(path):
+    """The same of a regular file; OSError if it is none."""
+    with regular(path) as file:
+        return digest(file.read())
+
+
 def sealed(result, folder, names):
     """The result, a dict as JSON keeps it, with the digests of these files of the folder and its own."""
-    files = {name: digest((Path(folder) / name).read_bytes()) for name in names}
+    files = {name: digest_of(Path(folder) / name) for name in names}
     result = {**result, "files": files}
     return {**result, "sha256": digest(json.dumps(result, sort_keys=True).encode())}
 
 
 def check_seal(path, result):
     """ValueError, naming the file, if the result that was read from this path, or one beside it, was
-    altered since. A result of before there were seals passes, and a file that is no longer there.
+    altered since.
+
+    A result of before there were seals passes, and so does a file that is no longer there.
     """
     if "sha256" not in result:
         return
@@ -104,19 +143,31 @@ def check_seal(path, result):
         raise ValueError(f"{path} was altered since the run wrote it")
     for name, known in result["files"].items():
         beside = path.with_name(name)
-        if beside.exists() and digest(beside.read_bytes()) != known:
+        try:
+            same = not beside.exists() or digest_of(beside) == known
+        except OSError as error:
+            raise ValueError(f"cannot read {beside}: {error.strerror}") from error
+        if not same:
             raise ValueError(f"{beside} was altered since the run wrote it")
 
 
 # ------------------------------------------------------------------------------------------ folders
 
 def writable_folder(folder):
-    """Make the folder before any work is done; UserError if nothing can be written there."""
+    """Make the folder before any work is done, and return it.
+
+    UserError if nothing can be written there, or if something of the user's stands in the way.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / "writable.part"
-        probe.touch()
-        probe.unlink(missing_ok=True)                   # another run that starts here may have been faster
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for name in os.listdir(folder):
+            kind = (stat.S_ISREG if OWN.fullmatch(name) else
+                    stat.S_ISDIR if OWN_FOLDER.fullmatch(name) else None)
+            if kind and stands_in_the_way(folder / name, kind):
+                raise UserError(f"{folder / name} stands where a run writes, and is none of its files; "
+                                "move it away, or give another --out")
     except OSError as error:
         raise UserError(f"cannot write to --out {folder}: {error.strerror}; "
                         "give a folder that can be written") from error

@@ -9,9 +9,10 @@ import time
 
 from support.checks import UserError
 from support.files import sole_user, writable_folder
-from support.process import PARENT, THREADS
+from support.process import PARENT, THREADS, printable
 
 LOG = "log.txt"
+PATIENCE = 60                           # seconds that an interrupted run has to save its state
 
 
 class Progress:
@@ -27,8 +28,8 @@ class Progress:
             return
         self.last = seconds
         minutes, rest = divmod(round(seconds / epoch * (self.epochs - epoch)), 60)
-        line = (f"epoch {epoch}/{self.epochs}  loss {loss:.4f}  accuracy {accuracy:.3f} (test {test_accuracy:.3f})  "
-                f"rate {rate:.3g}  {minutes}:{rest:02d} left")
+        line = (f"epoch {epoch}/{self.epochs}  loss {loss:.4f}  accuracy {accuracy:.3f} "
+                f"(test {test_accuracy:.3f})  rate {rate:.3g}  {minutes}:{rest:02d} left")
         if self.live:
             width = shutil.get_terminal_size().columns - 1
             line = "\r" + line[:width].ljust(width)
@@ -49,29 +50,26 @@ def run_all(runs, at_once):
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                run = waiting.pop(0)
-                try:
-                    run.start()
-                    running.append(run)
-                except (BlockingIOError, UserError) as error:
-                    failed.append(run)
-                    board.draw(running, f"{run.name}: failed: {error}")
+                running.append(waiting.pop(0))
+                running[-1].start()
             for run in list(running):
-                ended = run.process.poll() is not None  # asked first: no last line is missed
-                run.read()
-                if ended:
+                if run.ended():
                     running.remove(run)
-                    run.log.close()
-                    (failed if run.process.returncode else finished).append(run)
+                    (failed if run.failed() else finished).append(run)
                     board.draw(running, f"{run.name}: {run.outcome()}")
             board.draw(running)
             time.sleep(0.1)
     finally:
-        for run in running:                             # interrupted: let them end, and clean up
-            run.end()
-        for run in running:
-            run.process.wait()
+        end_all(running)
     return finished, failed
+
+
+def end_all(running):
+    """Let the processes of an interrupted batch end, and clean up; kill one that does not."""
+    for run in running:
+        run.end()
+    for run in running:
+        run.wait()
 
 
 class Run:
@@ -80,31 +78,55 @@ class Run:
     def __init__(self, name, command, folder, one_thread):
         self.name, self.command, self.folder = name, command, folder
         self.environment = dict.fromkeys(THREADS, "1") if one_thread else {}
-        self.process, self.progress, self.last = None, "starting", "no message"
+        self.process, self.log = None, None
+        self.progress, self.last = "starting", "no message"
 
     def start(self):
-        """Start the process; BlockingIOError if another one is at work in its folder."""
+        """Start the process, unless another one is at work in its folder."""
         environment = {**os.environ, **self.environment, "PYTHONUTF8": "1", PARENT: str(os.getpid())}
-        writable_folder(self.folder)
         try:
+            writable_folder(self.folder)
             with sole_user(self.folder):                # whose log is then nobody's
                 (self.folder / LOG).unlink(missing_ok=True)
+            self.log = open(self.folder / LOG, "x+", encoding="utf-8", errors="replace")
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log,
+                                            stderr=self.log, env=environment)
+            self.log = open(self.folder / LOG, encoding="utf-8", errors="replace")
         except BlockingIOError:
-            raise BlockingIOError(f"{self.folder} is in use by another run") from None
-        with open(self.folder / LOG, "xb") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=environment)
-        self.log = open(self.folder / LOG, encoding="utf-8", errors="replace")
+            self.last = f"{self.folder} is in use by another run"
+        except (OSError, UserError) as error:
+            self.last = str(error)
+
+    def ended(self):
+        """Whether the process has ended, or never started; takes up what it has written."""
+        ended = self.process is None or self.process.poll() is not None
+        if self.process:                                # after the question: no last line is missed
+            self.read()
+        if ended and self.log:
+            self.log.close()
+        return ended
+
+    def failed(self):
+        return self.process is None or self.process.returncode != 0
 
     def end(self):
         """Tell the process to end, also if it was stopped."""
-        self.process.terminate()
-        if hasattr(signal, "SIGCONT"):
-            self.process.send_signal(signal.SIGCONT)
+        if self.process:
+            self.process.terminate()
+            if hasattr(signal, "SIGCONT"):
+                self.process.send_signal(signal.SIGCONT)
+
+    def wait(self):
+        """Wait until the process has ended; kill one that does not."""
+        try:
+            if self.process:
+                self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
 
     def outcome(self):
         """How the ended process ended, in words."""
-        code = self.process.returncode
+        code = self.process.returncode if self.process else 2
         if code == 0:
             return "finished"
         return f"failed: {self.last}" if code > 0 else f"failed: ended by signal {-code}"
@@ -124,15 +146,21 @@ class Board:
 
     def draw(self, running, ended=None):
         """Show the progress of the running jobs, and first the line of one that ended."""
-        lines = [f"{run.name}: {run.progress}" for run in running]
+        lines = [_in_one_line(f"{run.name}: {run.progress}") for run in running]
+        ended = [_in_one_line(ended)] if ended else []
         if self.live:
             width = shutil.get_terminal_size().columns - 1
             up = f"\x1b[{len(self.lines)}A\x1b[J" if self.lines else ""
-            print(up + "".join(line[:width] + "\n" for line in ([ended] if ended else []) + lines), end="", file=self.stream, flush=True)
+            said = up + "".join(line[:width] + "\n" for line in ended + lines)
         else:
-            for line in ([ended] if ended else []) + [line for line in lines if line not in self.lines]:
-                print(line, file=self.stream, flush=True)
+            new = [line for line in lines if line not in self.lines]
+            said = "".join(line + "\n" for line in ended + new)
+        print(said, end="", file=self.stream, flush=True)
         self.lines = lines
+
+
+def _in_one_line(text):
+    return printable(text).replace("\n", " ")
 
 
 def in_place(stream):

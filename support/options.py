@@ -4,9 +4,11 @@ import argparse
 import math
 import os
 import sys
+import zlib
 from pathlib import Path
 
 from support.checks import UserError
+from support.process import printable
 
 ALONE = {                               # options that allow no others but these
     "report": (),
@@ -128,9 +130,11 @@ def libraries(options):
 
 
 def in_short(seeds):
-    """Seeds for a file name: 0-9, or 0,3,7."""
-    contiguous = seeds == list(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 1
-    return f"{seeds[0]}-{seeds[-1]}" if contiguous else ",".join(map(str, seeds))[:100]
+    """Seeds for a file name: 0-9, or 0,3,7; a long list ends with a number of its own."""
+    if len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]}-{seeds[-1]}"
+    text = ",".join(map(str, seeds))
+    return text if len(text) <= 60 else f"{text[:50]}...{zlib.crc32(text.encode()):08x}"
 
 
 def written(options, parser, leave_out=(), **changes):
@@ -155,7 +159,10 @@ def written(options, parser, leave_out=(), **changes):
 def status_of(action):
     """The exit status of the command: that of action(), or 2 with one sentence for what it raises."""
     try:
-        return action()
+        status = action()
+        if sys.stdout:
+            sys.stdout.flush()          # here, where an error can still be said in words
+        return status
     except ImportError as error:        # Matplotlib is asked for before the training, and needed after
         return refuse(f"{error}; pip install -r requirements.txt")
     except MemoryError:
@@ -166,12 +173,14 @@ def status_of(action):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return refuse(f"cannot write the output: {error.strerror}")
+        reason = error.strerror or error
+        return refuse(f"cannot use {error.filename}: {reason}" if error.filename else
+                      f"cannot write the output: {reason}")
 
 
 def refuse(sentence):
     """Say what was wrong and what to give instead; return the exit status for it."""
-    print(f"train.py: {sentence}".replace("\n", " "), file=sys.stderr)
+    print(printable(f"train.py: {sentence}").replace("\n", " "), file=sys.stderr)
     return 2
 
 

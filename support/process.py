@@ -18,7 +18,8 @@ def prepare():
     for variable in THREADS:
         os.environ.setdefault(variable, "1")
     for number in signals():
-        signal.signal(number, end)
+        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
+            signal.signal(number, end)                      # but nohup has SIGHUP ignored
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")                # a terminal that has no ² shows ?
 
@@ -32,7 +33,13 @@ def signals():
 def orphaned():
     """Whether the process that started this one, and waits for it, is gone."""
     parent = os.environ.get(PARENT)
-    return parent is not None and hasattr(os, "getppid") and str(os.getppid()) != parent
+    return parent is not None and os.name == "posix" and str(os.getppid()) != parent
+
+
+def printable(text):
+    """The text with escapes in place of what would steer a terminal or cannot be shown at all."""
+    return "".join(character if character.isprintable() or character == "\n" else
+                   ascii(character)[1:-1] for character in str(text))
 
 
 def end(number, _):

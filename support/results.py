@@ -1,10 +1,14 @@
 """What a run found, as a record with named fields: result.json, written and read back."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from support.files import check_seal, regular, sealed, write
+
+LEARNED = 0.7                           # test accuracy from which earlier versions said so
+LARGEST = 10**8                         # bytes of a result
 
 
 @dataclass(frozen=True)
@@ -51,34 +55,46 @@ def save_result(result, folder, beside):
 
 def load_result(path):
     """The Result in a file; ValueError that names the file if it is damaged or was altered."""
-    try:
-        with regular(path) as file:
-            content = json.loads(file.read().decode("utf-8"))
-        known = {each.name for each in fields(Result)}
-        # Results of earlier versions, whose training took more than it is worth to repeat.
-        if "steps" not in content:
-            content.setdefault("learned", content["test_accuracy"] >= 0.7)
-        result = Result(**{name: value for name, value in content.items() if name in known})
+    with _named(path), regular(path, LARGEST) as file:
+        content = {"files": {}, **json.loads(file.read().decode("utf-8"))}
+    check_seal(path, content)
+    with _named(path):
+        result = Result(**_today(content))
         _check(result)
+    return result
+
+
+@contextmanager
+def _named(path):
+    """Turn what a file of other content raises into a ValueError that names the file."""
+    try:
+        yield
     except (OSError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or of another program or version "
                          f"({type(error).__name__}: {error})") from error
-    check_seal(path, content)
-    return result
+
+
+def _today(content):
+    """The fields of a Result in what a file holds, which an earlier version may have written."""
+    known = {each.name for each in fields(Result)}
+    learned = {} if "steps" in content else {"learned": content["test_accuracy"] >= LEARNED}
+    return {**learned, **{name: value for name, value in content.items() if name in known}}
 
 
 def _check(result):
     """Raise if a field that a report needs is missing or of another kind."""
-    int(result.seed), str(result.system), dict(result.settings)
+    int(result.seed), str(result.system), dict(result.settings), dict(result.versions)
     if result.steps is None:
-        float(result.train_accuracy), float(result.test_accuracy)
-        dict(result.polynomial), dict(result.correlations)
+        float(result.train_accuracy), float(result.test_accuracy), dict(result.correlations)
         [float(score) for scores in result.r2.values() for score in scores]
+        result.r2[str(result.optimal_order or 2)], result.r2["2"]
+        result.polynomial and str(result.polynomial["text"])
+        result.verdict and (result.verdict["sentence"], float(result.verdict["within"]))
     for step in result.steps or ():
         float(step["test_accuracy"]), float(step["independence"]), bool(step["found"])
         str(step["sentence"]), float(step["within"]), [float(bound) for bound in step["interval"]]
     for law in result.laws:
-        law["text"], law["verdict"], float(law["within"])
+        str(law["text"]), law["verdict"], float(law["within"]), list(law["function_of"])
 
 
 def load_results(paths, order):

@@ -6,16 +6,17 @@ command goes on. Only files that a run makes, under their exact names, are ever 
 
 import csv
 import io
-import re
+import os
+from contextlib import contextmanager, suppress
 
 from support import checkpoints
 from support.checks import UserError
-from support.files import sole_user, writable_folder, write
+from support.files import OWN, OWN_FOLDER, RESULT, sole_user, writable_folder, write
 from support.page import as_html, markdown
+from support.process import printable
 from support.results import load_result, save_result
 
-STEP = re.compile(r"step-\d+")                          # folders with the checkpoints of a search
-NETWORK = re.compile(r"f_\d+\.npz")                     # its networks
+ASIDE = "new-result"                    # the folder of a result until it is whole
 
 
 def carry_out(run, plan, folder, show, fresh=False):
@@ -26,6 +27,8 @@ def carry_out(run, plan, folder, show, fresh=False):
     Raises UserError if the folder is in use, cannot be written, or holds a run of other settings.
     """
     if not fresh and shown(folder, plan, show):         # also from a folder that is only to be read
+        with suppress(OSError):
+            clean(folder)                               # after a process that was killed at its end
         return
     writable_folder(folder)
     try:
@@ -36,30 +39,62 @@ def carry_out(run, plan, folder, show, fresh=False):
             elif shown(folder, plan, show):             # by another process, meanwhile
                 return
             run(plan, folder)
-            remove(states(folder))
-            for place in steps(folder):
-                if not any(place.iterdir()):
-                    place.rmdir()
     except BlockingIOError as error:
         raise UserError(f"{folder} is in use by another run; wait for its end "
                         "or give another --out") from error
+    clean(folder)
+
+
+def clean(folder):
+    """Remove what a run needed before it was finished; OSError if another process is at work here."""
+    if not [*remains(folder), *states(folder), *steps(folder)]:
+        return
+    with sole_user(folder):
+        remove([*remains(folder), *states(folder)])
+        for place in steps(folder):
+            if not any(place.iterdir()):
+                place.rmdir()
 
 
 def steps(folder):
-    """The folders of a search's steps, which hold checkpoints."""
-    return [place for place in folder.iterdir() if place.is_dir() and STEP.fullmatch(place.name)]
+    """The folders of a search's steps, which hold checkpoints, and of a result that is not whole."""
+    return [place for place in folder.iterdir()
+            if OWN_FOLDER.fullmatch(place.name) and place.is_dir() and not place.is_symlink()]
 
 
 def states(folder):
-    """The checkpoints of a run and of the steps of a search."""
-    return [place / name for place in [folder, *steps(folder)] for name in checkpoints.NAMES]
+    """The checkpoints of a run and of the steps of a search, as far as they are there."""
+    paths = [place / name for place in [folder, *steps(folder)] for name in checkpoints.NAMES]
+    return [path for path in paths if path.exists()]
 
 
 def remains(folder):
-    """What a process that was killed while it wrote has left under temporary names."""
-    names = {*checkpoints.NAMES, "result.json", "report.md", "report.html", "history.csv", "model.npz"}
-    return [path for place in [folder, *steps(folder)] for path in place.glob("*.part")
-            if path.stem in names or NETWORK.fullmatch(path.stem) or path.stem.endswith(".png")]
+    """What a process that was killed while it wrote has left: temporary names, half a result."""
+    places = [folder, *steps(folder)]
+    return [path for place in places for path in place.iterdir()
+            if OWN.fullmatch(path.name) and path.suffix == ".part"
+            or place.name == ASIDE and RESULT.fullmatch(path.name)]
+
+
+@contextmanager
+def together(folder):
+    """A folder aside, whose files move into the run's folder when all of them are complete.
+
+    Until then an old result stays. It is removed first, and the new result.json comes last, so that
+    none is ever beside files of the other; a checkpoint stands for what is lost by a kill between.
+    """
+    aside, last = folder / ASIDE, "result.json"
+    aside.mkdir(exist_ok=True)
+    try:
+        yield aside
+        old = [path for path in folder.iterdir() if RESULT.fullmatch(path.name)]
+        remove(sorted(old, key=lambda path: path.name != last))
+        for path in sorted(aside.iterdir(), key=lambda path: path.name == last):
+            os.replace(path, folder / path.name)
+    finally:
+        remove(remains(folder))
+        with suppress(OSError):                         # a file of the user's is in it
+            aside.rmdir()
 
 
 def remove(paths):
@@ -87,7 +122,7 @@ def shown(folder, plan, show):
     if not path.exists():
         return False
     kept = _checked(path, plan)
-    print(f"{show(kept)}\n{folder} holds this run, finished; --fresh would start it over.")
+    print(printable(f"{show(kept)}\n{folder} holds this run, finished; --fresh would start it over."))
     return True
 
 
@@ -115,24 +150,23 @@ def keep(folder, result, parts, brief, networks, history, figures):
     Raises UserError if they cannot be written.
     """
     try:
-        for name, network in networks.items():
-            network.save(folder / name)
-        remove(path for path in folder.iterdir()        # of a search that took more steps
-               if NETWORK.fullmatch(path.name) and path.name not in networks)
-        write(folder / "history.csv", lambda file: write_history(file, history))
-        write_page(folder, parts, figures)
-        # Last, so that a folder with a result is complete. Report and figures follow from what is sealed.
-        save_result(result, folder, (*networks, "history.csv"))
+        with together(folder) as aside:
+            for name, network in networks.items():
+                network.save(aside / name)
+            write(aside / "history.csv", lambda file: write_history(file, history))
+            write_page(aside, parts, figures)
+            # The report and the figures follow from what is sealed.
+            save_result(result, aside, (*networks, "history.csv"))
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
                         "make room there and start again") from error
-    print(f"\n{brief}\nThe report is {folder / 'report.html'}.")
+    print(printable(f"\n{brief}\nThe report is {folder / 'report.html'}."))
 
 
 def keep_page(folder, parts, figures):
     """Write the page on many runs, with its figures, and print it."""
     write_page(folder, parts, figures)
-    print(f"\n{markdown(parts)}\nThe page is {folder / 'report.html'}.")
+    print(printable(f"\n{markdown(parts)}\nThe page is {folder / 'report.html'}."))
 
 
 def write_page(folder, parts, figures):
