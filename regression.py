@@ -34,6 +34,13 @@ class Reading:
     polynomial: "Polynomial"        # that of the optimal order, else the quadratic
     formula: "Formula | None"       # its second line, where there is an order and few terms
 
+    @property
+    def dominant(self):
+        """Coefficients of the formula's terms in all orders that have them: {order: {name: c}}."""
+        names = [name for _, signs in self.formula.groups for name in signs] if self.formula else []
+        return {order: {name: each.terms[name] for name in names if name in each.terms}
+                for order, each in self.polynomials.items() if names}
+
 
 def read_off(x, f, x_test, f_test, inputs):
     """Regress f (n,) on polynomials in the observations x (n, d), and score it on x_test, f_test.
@@ -164,6 +171,16 @@ def correlation(a, b):
     return float(np.mean((a - np.mean(a)) * (b - np.mean(b))) / (np.std(a) * np.std(b)))
 
 
+def rank_correlation(a, b):
+    """Spearman correlation of two vectors (n,): that of their ranks, however f bends.
+
+    Raises ValueError as `correlation` does.
+    """
+    a = finite_array("a", a, "n")
+    b = finite_array("b", b, len(a))
+    return correlation(*(np.argsort(np.argsort(values)) for values in (a, b)))
+
+
 def _constant(values, tolerance=1e-12):
     return np.std(values) <= tolerance * np.abs(np.mean(values))
 
@@ -190,8 +207,9 @@ class Polynomial:
         return f"<Polynomial, R² {training:.4f} on training data, {test:.4f} on test data: {self}>"
 
     def __str__(self):
-        """The paper's first line: terms in the order of their coefficients; of many, as in eq. (11),
-        the first and the last.
+        """The paper's first line: terms in the order of their coefficients.
+
+        Of many, the first and the last, as in eq. (11).
         """
         ordered = sorted([("", self.intercept), *self.terms.items()], key=lambda term: term[1])
         decimals = decimals_for(max(abs(c) for _, c in ordered), digits=4, least=2)

@@ -158,6 +158,9 @@ def read_off(system, network, train, test):
         "formula": str(formula) if formula else None,
         "formula_spread": formula.spread if formula else None,
         "formula_dropped": formula.dropped if formula else None,
+        "dominant": {str(order): terms for order, terms in reading.dominant.items()},
+        "rank_correlations": {name: regression.rank_correlation(invariant(test.x), f_test)
+                              for name, invariant in system.invariants.items()},
         "correlations": {name: regression.correlation(invariant(test.x), f_test)
                          for name, invariant in system.invariants.items()},
         "on_invariants": comparison.explained(comparison.varying(system), train.x, f,
@@ -268,8 +271,8 @@ class ExchangedPairs(FixedPairs):
 def exchanged(m):
     """The pairs in a batch of m equivalent ones, whose x are rows 0 to m - 1, and x' the m below.
 
-    First each x with its own x', y = 0; then with the x' of the next pair, y = 1: the last with that
-    of the first.
+    First each x with its own x', y = 0; then with the x' of the next pair, and the last with that
+    of the first, y = 1.
     """
     own = np.arange(m)
     other = np.roll(own, -1) if m > 1 else own[:0]

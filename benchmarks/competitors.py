@@ -97,9 +97,8 @@ def torch_eager(network, x, x_prime, y=None, compiled=False):
                 w.abs_()
 
     def parameters():
-        arrays = [array.detach().numpy() for linear in layers for array in (linear.weight.T, linear.bias)]
-        return np.concatenate([array.ravel() for array in (*arrays, w.detach().numpy(),
-                                                           b.detach().numpy())])
+        tensors = [each for linear in layers for each in (linear.weight.T, linear.bias)]
+        return np.concatenate([each.detach().numpy().ravel() for each in (*tensors, w, b)])
     return run, parameters
 
 

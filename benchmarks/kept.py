@@ -1,4 +1,4 @@
-"""What the tables of many trainings share: their options, results that are kept, means over seeds."""
+"""What tables of many trainings share: their options, results that are kept, means over seeds."""
 
 import argparse
 import json

@@ -77,9 +77,9 @@ def started(who, competitor, network, *pairs):
 
 # Test accuracy and R² of order 2 (Tables I, II, IV).
 TARGETS = {"sr": (0.92, 0.9893), "cp": (0.97, 0.9936), "em": (0.94, 0.9902)}
-EXCHANGE, FIXED = "given the exchange", "fixed pairs"
+FIXED = "fixed pairs"
 RUNNERS = {OURS: (OURS, True), f"{OURS}, {FIXED}": (OURS, False),
-           f"JAX, {EXCHANGE}": ("JAX (jit, scan)", True),
+           "JAX, with the exchange": ("JAX (jit, scan)", True),
            **{who: (who, False) for who in COMPETITORS if who not in (PRODUCTS, OURS)}}
 
 
@@ -128,8 +128,9 @@ def race(name, goal, seed, quick):
     for epoch in range(1, (2 if quick else QUICK.epochs) + 1):
         for who, (run, parameters, rng, count, seconds) in list(going.items()):
             batches = rng.permutation(count).reshape(-1, size * count // n)
+            rate = QUICK.learning_rate * QUICK.decay**(epoch - 1)
             try:
-                seconds.append(timed(run, batches, QUICK.learning_rate * QUICK.decay**(epoch - 1))[0])
+                seconds.append(timed(run, batches, rate)[0])
             except Exception as error:                  # e.g. no C++ compiler
                 results[who] = (None, None, f"failed: {type(error).__name__}")
                 del going[who]
@@ -176,7 +177,7 @@ def step(quick):
 
 COMMANDS = {"sr": ["--system", "sr"], "cp": ["--system", "cp"], "em": ["--system", "em"],
             "all, two jobs": ["--system", "all", "--jobs", "2"],
-            "search, em": ["--system", "em", "--discover"]}
+            "a search, em": ["--system", "em", "--discover"]}
 
 
 def command(quick, against=None, times=3):
@@ -195,28 +196,28 @@ def command(quick, against=None, times=3):
 
 
 def whole(folder, words):
-    """Seconds by the wall's clock, of the processor, and peak memory in MiB of a run of train.py."""
+    """Seconds by the clock and of the processor, and peak memory in MiB, of a run of train.py."""
     with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
-        with subprocess.Popen([sys.executable, "train.py", *words, "--fresh", "--out", out], cwd=folder,
-                              stdout=subprocess.DEVNULL) as process:
+        words = [sys.executable, "train.py", *words, "--fresh", "--out", out]
+        with subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL) as process:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - began
     if process.returncode:
-        raise RuntimeError(f"train.py {' '.join(words)} in {folder} failed")
+        raise RuntimeError(f"{' '.join(words)} failed in {folder}")
     return seconds, usage.ru_utime + usage.ru_stime, mebibytes(usage)
 
 
 def start(quick):
     """Seconds until `train.py --help` has printed its text, and those of importing NumPy."""
-    words = {"train.py --help": [str(ROOT / "train.py"), "--help"], "import numpy": ["-c", "import numpy"]}
-    seconds = {case: [] for case in words}
+    help_, numpy = ["train.py", "--help"], ["-c", "import numpy"]
+    seconds = {"train.py --help": [], "importing NumPy": []}
     for _ in range(2 if quick else 20):
-        for case, each in words.items():
+        for words, values in zip((help_, numpy), seconds.values()):
             began = time.perf_counter()
-            subprocess.run([sys.executable, *each], stdout=subprocess.DEVNULL, check=True)
-            seconds[case].append(time.perf_counter() - began)
+            subprocess.run([sys.executable, *words], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+            values.append(time.perf_counter() - began)
     return [row(case, OURS, values, "s") for case, values in seconds.items()]
 
 
@@ -224,7 +225,8 @@ def start(quick):
 
 def growth(quick):
     """How the time of a step or an epoch grows: the exponent p of a least-squares fit of size^p."""
-    studies = {"an epoch, pairs": ([2_500, 25_000, 250_000], lambda n: per_step((4, 200, 32, 1), n)),
+    studies = {"an epoch, pairs": ([2_500, 25_000, 250_000],
+                                   lambda n: per_step((4, 200, 32, 1), n)),
                "a step, width": ([50, 100, 200, 400, 800], lambda n: per_step((4, n, n, 1))),
                "a step, columns": ([2, 4, 8, 16, 32, 64], lambda n: per_step((n, 200, 32, 1)))}
     rows = []
@@ -296,12 +298,12 @@ def orbits(quick):
     duration = 2 * np.pi * np.sqrt(-0.5 / physics.energy(x)) * rng.uniform(-0.5, 0.5, n)
     physics.evolve(x[:2], duration[:2])                 # imports what it needs
     seconds, after = zip(*[timed(physics.evolve, x, duration) for _ in range(1 if quick else 5)])
-    laws = {"E, relative": lambda x: physics.energy(x), "L, relative": physics.angular_momentum}
-    drifts = {name: np.abs(law(after[0]) / law(x) - 1).max() for name, law in laws.items()}
-    drifts["A, absolute"] = np.abs(physics.laplace_runge_lenz(after[0])
-                                   - physics.laplace_runge_lenz(x)).max()
-    return [row(f"{n:,} orbits", OURS, seconds, "s"),
-            *(row(f"{n:,} orbits", f"worst drift of {name}", [value], "") for name, value in drifts.items())]
+    found, kinds = [row(f"{n:,} orbits", OURS, seconds, "s")], ("relative", "relative", "absolute")
+    for name, law, kind in zip("ELA", (physics.energy, physics.angular_momentum,
+                                       physics.laplace_runge_lenz), kinds):
+        drift = np.abs(law(after[0]) - law(x)) / (np.abs(law(x)) if kind == "relative" else 1)
+        found.append(row(f"{n:,} orbits", f"drift of {name}", [drift.max()], kind))
+    return found
 
 
 PARTS = {"target": target, "step": step, "command": command, "start": start, "growth": growth,

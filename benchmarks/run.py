@@ -1,6 +1,6 @@
 """Measure the speed of this code, beside that of others: python benchmarks/run.py
 
-Competitors take turns in one process, on one thread of one core, and the tables show medians: ratios
+Competitors take turns in one process, on one thread of one core, and the tables show medians. Ratios
 count, not times. PyTorch, JAX and scikit-learn are measured where they are installed (pip install -r
 benchmarks/requirements.txt), all with the processor's own kernels. What was measured before on this
 processor with these versions is kept, part by part: --only adds to it.
@@ -9,11 +9,11 @@ processor with these versions is kept, part by part: --only adds to it.
 import os
 
 if __name__ == "__main__":                              # before NumPy is imported
-    for variable in ("OPENBLAS", "MKL", "OMP"):
-        os.environ[f"{variable}_NUM_THREADS"] = "1"
-    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
-    for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):      # would choose NumPy's kernels alone
-        os.environ.pop(variable, None)
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS",
+                 "TORCHINDUCTOR_COMPILE_THREADS"):
+        os.environ[name] = "1"
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):      # these would slow NumPy alone
+        os.environ.pop(name, None)
 
 import argparse
 import ctypes
@@ -28,103 +28,97 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-OURS = "this code"
+OURS, PRODUCTS = "this code", "bare matrix products"
 ABOUT = {                               # part: its title, and what a reader must know
-    "target": ("Time to the paper's figures", "Seconds of training, without compiling and without "
-               "evaluation, until the test accuracy and R² of order 2 are the paper's: .92 and .9893 "
-               "(`sr`), .97 and .9936 (`cp`), .94 and .9902 (`em`). All train the same network "
-               "200-32 from the same weights, with the batch, rate and decay of schedule `quick`. "
-               "Others train on fixed labelled pairs, as their users would write it."),
-    "step": ("A training step", "Of 256 compared pairs: all of their own, 512 rows, or exchanged, 256 "
-             "rows. What no code can go below is the time of its bare matrix products."),
-    "command": ("The whole command", "From its start to its last file."),
-    "start": ("The start", ""),
-    "growth": ("Growth", "An exponent of 1 is time in proportion."),
-    "regression": ("Regression", "Orders 1 to 4 in six columns, with their scores."),
-    "orbits": ("Orbits", "Each over up to half a turn, either way; drift is that of the worst."),
+    "target": (
+        "Time to the paper's figures",
+        "Seconds of training until test accuracy and R² of order 2 are the paper's: .92 and .9893 for "
+        "`sr`, .97 and .9936 for `cp`, .94 and .9902 for `em`. All train the same network from the "
+        "same weights, with the batch, rate and decay of schedule `quick`; all but those with an "
+        "exchange train on fixed labelled pairs. Not counted: evaluation, and what JAX and PyTorch "
+        "need to compile. Medians of three seeds."),
+    "step": (
+        "A training step",
+        "Of 256 compared pairs: with fixed pairs these are 512 rows, with the exchange 256. The bare "
+        "matrix products are what no code on this processor's NumPy can go below."),
+    "command": ("The whole command", "`python train.py`, from its start to its last file."),
+    "start": ("The start", "What a command takes before it does anything."),
+    "growth": ("Growth", "A power of 1 is time in proportion."),
+    "regression": ("Regression", "Polynomials of orders 1 to 4 in six columns, and their scores."),
+    "orbits": ("Orbits", "Each over up to half a turn either way, and the worst drift of any one."),
 }
 
 
-def at_most(bound, value):
-    return f"at most {bound:g}", value, lambda measured: measured <= bound
+def against(part, who, unit="s"):
+    """How many times as much as ours another takes: the least of the cases."""
+    def least(medians):
+        cases = [case for each, case, ours, _ in medians if (each, ours) == (part, OURS)]
+        return min(medians[part, case, who, unit] / medians[part, case, OURS, unit] for case in cases)
+    return least
 
 
-def at_least(bound, value):
-    return f"at least {bound:g}", value, lambda measured: measured >= bound
-
-
-def times_ours(part, who, unit):
-    """The least, over all cases, of another's median over ours."""
-    return lambda found: min(found[part, case, who, unit] / value for (each, case, ours, measure), value
-                             in found.items() if (each, ours, measure) == (part, OURS, unit) and value)
-
-
-def of_old(case):
-    def value(found):
-        old, = [value for (part, each, who, unit), value in found.items()
+def of_the_older(case):
+    """Our time of a command in units of that of an older checkout."""
+    def share(medians):
+        old, = [value for (part, each, who, unit), value in medians.items()
                 if (part, each, unit) == ("command", case, "s") and who != OURS]
-        return found["command", case, OURS, "s"] / old
-    return value
+        return medians["command", case, OURS, "s"] / old
+    return share
 
 
-GOALS = {
-    "to the paper's figures, PyTorch eager: times ours": at_least(
-        2.5, times_ours("target", "PyTorch, eager", "s")),
-    "to the paper's figures, JAX as its users write it: times ours": at_least(
-        1.6, times_ours("target", "JAX (jit, scan)", "s")),
-    "to the paper's figures, JAX given the exchange: times ours": at_least(
-        0.9, times_ours("target", "JAX, given the exchange", "s")),
-    **{f"the command beside the older one, {case}": at_most(bound, of_old(case)) for case, bound in (
-        ("sr", 0.30), ("cp", 0.45), ("em", 0.45), ("all, two jobs", 0.45), ("search, em", 0.60))},
-    "memory of a run of sr, MiB": at_most(150, lambda found: found["command", "sr", OURS, "MiB"]),
-    "--help, s": at_most(0.25, lambda found: found["start", "train.py --help", OURS, "s"]),
-    "regression, scikit-learn: times ours": at_least(
-        3, times_ours("regression", "scikit-learn", "s")),
-    "worst drift of an orbit": at_most(1e-8, lambda found: max(
-        value for (part, _, who, _), value in found.items() if "drift" in who)),
-}
+GOALS = [                               # what, at least or at most, the bound, its value
+    ("to the paper's figures: PyTorch eager, times ours", "at least", 2.5,
+     against("target", "PyTorch, eager")),
+    ("to the paper's figures: JAX as its users write it, times ours", "at least", 1.6,
+     against("target", "JAX (jit, scan)")),
+    ("to the paper's figures: JAX with the exchange, times ours", "at least", 0.9,
+     against("target", "JAX, with the exchange")),
+    *((f"the command, beside an older one: {case}", "at most", bound, of_the_older(case))
+      for case, bound in (("sr", 0.3), ("cp", 0.45), ("em", 0.45), ("all, two jobs", 0.45),
+                          ("a search, em", 0.6))),
+    ("memory of a run of sr, MiB", "at most", 150, lambda m: m["command", "sr", OURS, "MiB"]),
+    ("train.py --help, s", "at most", 0.25, lambda m: m["start", "train.py --help", OURS, "s"]),
+    ("regression: scikit-learn, times ours", "at least", 3, against("regression", "scikit-learn")),
+    ("worst drift of E of an orbit", "at most", 1e-8,
+     lambda m: m["orbits", "50,000 orbits", "drift of E", "relative"]),
+]
 
 
 def main():
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", allow_abbrev=False,
                                      description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="+", choices=ABOUT, metavar="PART",
-                        help=f"only these parts, of {', '.join(ABOUT)} (default: all but command)")
+                        help=f"only these parts, of {', '.join(ABOUT)} (default: all; command only "
+                             "with --against)")
     parser.add_argument("--against", metavar="FOLDER",
                         help="an older checkout, whose commands take turns with ours")
-    parser.add_argument("--quick", action="store_true", help="to try it; the numbers mean little")
+    parser.add_argument("--quick", action="store_true",
+                        help="less of everything, to try it; the numbers mean little")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default "
                         "runs/benchmarks, with --quick runs/benchmarks-quick)")
     options = parser.parse_args()
-    name = "benchmarks-quick" if options.quick else "benchmarks"
-    folder = options.out or ROOT / "runs" / name
+    folder = options.out or ROOT / "runs" / f"benchmarks{'-quick' if options.quick else ''}"
     folder.mkdir(parents=True, exist_ok=True)
     machine = described()
     print(", ".join(f"{name} {value}" for name, value in machine.items()))
     parts = earlier(folder / "benchmarks.json", machine)
     for part in options.only or [part for part in ABOUT if part != "command" or options.against]:
-        parts[part] = in_process_of_its_own(measure, part, options.quick, options.against)
+        parts[part] = alone(measure, part, options.quick, options.against)
         print("\n" + section(part, parts[part]), flush=True)
-    parts = {part: parts[part] for part in ABOUT if part in parts}
-    from support.files import write                     # not before: a child's memory counts from ours
-    write(folder / "benchmarks.json",
-          lambda file: json.dump({"machine": machine, "parts": parts}, file, indent=1))
-    write(folder / "benchmarks.md", lambda file: file.write(page(machine, parts)))
-    if {"target", "step"} <= set(parts):
-        import figures
-        write(folder / "benchmarks.png", lambda file: figures.save(plot(parts), file), binary=True)
+        keep(folder, machine, {part: parts[part] for part in ABOUT if part in parts})
     print(f"\nWritten to {folder}.")
 
 
-def in_process_of_its_own(function, *arguments):
+def alone(function, *arguments):
+    """Call the function in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
-def measure(part, quick, against):
+def measure(part, quick, older):
     import parts
     if part == "command":
-        return parts.command(quick, against)
+        return parts.command(quick, older)
     if hasattr(os, "sched_setaffinity"):                # not every package keeps to one thread
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     return parts.PARTS[part](quick)
@@ -141,13 +135,13 @@ def earlier(path, machine):
 
 def described():
     """Processor, NumPy's kernels and versions, by name."""
-    machine = {"processor": platform.processor() or platform.machine(), "kernels":
-               in_process_of_its_own(kernels), "python": platform.python_version()}
-    if Path("/proc/cpuinfo").exists():                  # a name such as "AMD EPYC" stands for several
+    machine = {"processor": platform.processor() or platform.machine(),
+               "NumPy's kernels": alone(kernels), "python": platform.python_version()}
+    if Path("/proc/cpuinfo").exists():                  # "AMD EPYC" alone stands for several
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
         said = dict(line.replace("\t", "").split(": ") for line in lines if ": " in line)
-        names = ("model name", "cpu family", "model")
-        machine["processor"] = ", ".join(said.get(name, "?") for name in names)
+        machine["processor"] = (f"{said.get('model name')}, family {said.get('cpu family')}, "
+                                f"model {said.get('model')}")
     for package in ("numpy", "scipy", "torch", "jax", "scikit-learn"):
         try:
             machine[package] = version(package)
@@ -157,104 +151,119 @@ def described():
 
 
 def kernels():
-    """What OpenBLAS calls the kernels that NumPy has of it."""
-    import numpy                                        # noqa: F401, which loads the library
+    """The name of the kernels that OpenBLAS chose for NumPy."""
+    import numpy                                        # noqa: F401, it loads the library
     try:
         lines = Path("/proc/self/maps").read_text().splitlines()
-        path = next(line.split()[-1] for line in lines if "openblas" in line)
-        library = ctypes.CDLL(path)
-        for name in ("scipy_openblas_get_corename64_", "openblas_get_corename"):
-            if hasattr(library, name):
-                getattr(library, name).restype = ctypes.c_char_p
-                return getattr(library, name)().decode()
-    except (OSError, StopIteration):
-        pass
-    return "unknown"
+        library = ctypes.CDLL(next(line.split()[-1] for line in lines if "openblas" in line))
+        name = getattr(library, "scipy_openblas_get_corename64_", None) or library.openblas_get_corename
+        name.restype = ctypes.c_char_p
+        return name().decode()
+    except (OSError, StopIteration, AttributeError):
+        return "unknown"
 
 
 # ------------------------------------------------------------------------------------------ output
 
-def number(value):
-    """Three significant digits."""
-    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def section(part, rows):
-    """Title, explanation and a table per unit: who against case, and in brackets times ours."""
-    from support.page import table
-    title, words = ABOUT[part]
-    base = "bare matrix products" if part == "step" else OURS
-    lines = [f"## {title}", "", words]
-    for unit in dict.fromkeys(row["unit"] for row in rows):
-        of_unit = [row for row in rows if row["unit"] == unit]
-        found = {(row["case"], row["who"]): row for row in of_unit}
-        cases, names = [list(dict.fromkeys(row[key] for row in of_unit)) for key in ("case", "who")]
-
-        def cell(case, who):
-            row, unitary = found.get((case, who)), found.get((case, base))
-            if row is None or row["median"] is None:
-                return row["note"] if row else ""
-            times = f"{row['median'] / unitary['median']:.2f}×" if unitary and unitary["median"] else ""
-            notes = ", ".join(filter(None, (times, row["note"])))
-            return number(row["median"]) + (f" ({notes})" if notes and who != base else
-                                            f" ({row['note']})" if row["note"] else "")
-        head = (f"{unit or 'relative'}; × of {base}" if base in names and len(names) > 1 else unit)
-        lines += ["", *table((head, *cases), *((who, *(cell(case, who) for case in cases))
-                                               for who in names))]
-    return "\n".join(lines)
-
-
-def judged(parts):
-    """The table of goals: measured or not, met or not."""
-    found = {(part, row["case"], row["who"], row["unit"]): row["median"]
-             for part, rows in parts.items() for row in rows}
-    for what, (goal, value, met) in GOALS.items():
-        try:
-            measured = value(found)
-            yield what, goal, number(measured), "yes" if met(measured) else "no"
-        except (KeyError, TypeError, ValueError):       # not measured this time, or not installed
-            yield what, goal, "not measured", ""
+def keep(folder, machine, parts):
+    """Write benchmarks.json, .md and, once there is something to draw, .png."""
+    from support.files import write
+    write(folder / "benchmarks.json",
+          lambda file: json.dump({"machine": machine, "parts": parts}, file, indent=1))
+    write(folder / "benchmarks.md", lambda file: file.write(page(machine, parts)))
+    if {"target", "step"} <= set(parts):
+        alone(draw, folder / "benchmarks.png", parts)   # so that this process stays small
 
 
 def page(machine, parts):
-    """benchmarks.md: the goals, then a section for each part."""
+    """benchmarks.md: the picture, the goals, then a section for each part."""
     from support.page import table
-    goals = table(("what", "goal", "measured", "met"), *judged(parts))
-    sections = [section(part, rows) for part, rows in parts.items()]
     made = ", ".join(f"{name} {value}" for name, value in machine.items())
-    return "\n\n".join([f"# Benchmarks\n\nMade by `python benchmarks/run.py` on: {made}.",
-                        "![](benchmarks.png)", "\n".join(goals), *sections]) + "\n"
+    goals = "\n".join(table(("what", "goal", "measured", "met"), *judged(parts)))
+    return "\n\n".join([
+        f"# Benchmarks\n\nMade by `python benchmarks/run.py` on: {made}.",
+        "![Seconds to the paper's figures, and a training step](benchmarks.png)", goals,
+        *(section(part, rows) for part, rows in parts.items())]) + "\n"
 
 
-def plot(parts):
-    """Seconds to the paper's figures, and a step in units of its bare matrix products."""
-    from figures import BLUE, ORANGE, STYLE
+def judged(parts):
+    """Rows of the table of goals: measured or not, met or not."""
+    medians = {(part, row["case"], row["who"], row["unit"]): row["median"]
+               for part, rows in parts.items() for row in rows}
+    for what, sense, bound, value in GOALS:
+        try:
+            measured = value(medians)
+        except (KeyError, TypeError, ValueError):       # not measured this time, or not installed
+            yield what, f"{sense} {bound:g}", "not measured", ""
+            continue
+        met = measured <= bound if sense == "at most" else measured >= bound
+        yield what, f"{sense} {bound:g}", number(measured), "yes" if met else "no"
+
+
+def section(part, rows):
+    """Title, explanation, and a table for each unit, of who against case."""
+    from support.page import table
+    title, words = ABOUT[part]
+    lines = [f"## {title}", "", words]
+    base = PRODUCTS if part == "step" else OURS
+    for unit in dict.fromkeys(row["unit"] for row in rows):
+        found = {(row["who"], row["case"]): row for row in rows if row["unit"] == unit}
+        names, cases = [list(dict.fromkeys(each)) for each in zip(*found)]
+        head = f"{unit}; in brackets, times {base}" if base in names and len(names) > 1 else unit
+        lines += ["", *table((head, *cases), *((who, *(
+            cell(found.get((who, case)), found.get((base, case))) for case in cases))
+            for who in names))]
+    return "\n".join(lines)
+
+
+def cell(row, base):
+    """A median, and in brackets how many times that of `base` it is, and the note."""
+    if row is None or row["median"] is None:
+        return row["note"] if row else ""
+    ratio = ""
+    if base and base["median"] and base is not row:
+        ratio = f"{row['median'] / base['median']:.2f}"
+    notes = ", ".join(filter(None, (ratio, row["note"])))
+    return number(row["median"]) + (f" ({notes})" if notes else "")
+
+
+def number(value):
+    """Three significant digits."""
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:#.3g}".rstrip(".")
+
+
+def draw(path, parts):
+    """Draw seconds to the paper's figures, and a step in units of its bare matrix products."""
+    import figures
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    with rc_context(STYLE):
-        figure = Figure(figsize=(15, 8.5), layout="constrained")
-        for axes, part, unit in zip(figure.subplots(1, 2), ("target", "step"), ("s", "× its products")):
-            rows = [row for row in parts[part] if row["median"]]
-            cases = list(dict.fromkeys(row["case"] for row in rows))
-            bare = {row["case"]: row["median"] for row in rows if row["who"] == "bare matrix products"}
-            rows = [row for row in rows if row["who"] != "bare matrix products"]
-            place = 0
-            for case in cases:
-                axes.text(0, place, case, fontsize=14, weight="bold", va="center")
-                for row in (row for row in rows if row["case"] == case):
-                    place += 1
-                    value = row["median"] / bare.get(case, 1)
-                    ours = row["who"].startswith(OURS)
-                    axes.barh(place, value, 0.8, color=ORANGE if ours else BLUE)
-                    axes.text(value, place, f" {row['who']}: {number(value)} {unit[:1]}", va="center",
-                              fontsize=12)
-                place += 1.5
-            axes.set(yticks=[], ylim=(place - 0.5, -0.8), xlabel={
-                "target": "seconds of training to the paper's figures",
-                "step": "a training step, in units of its bare matrix products"}[part])
-            axes.set_xlim(0, 1.5 * max(row["median"] / bare.get(row["case"], 1) for row in rows))
-            axes.spines["left"].set_visible(False)
-    return figure
+    from support.files import write
+    with rc_context(figures.STYLE):
+        figure = figures.Figure(figsize=(16, 9), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        bars(left, [row for row in parts["target"] if row["median"]], {}, "s",
+             "seconds of training to the paper's figures")
+        bare = {row["case"]: row["median"] for row in parts["step"] if row["who"] == PRODUCTS}
+        bars(right, [row for row in parts["step"] if row["median"] and row["who"] != PRODUCTS], bare,
+             "times", "a training step, in units of its bare matrix products")
+        right.axvline(1, color="0.4", linewidth=1)
+    write(path, lambda file: figures.save(figure, file, dpi=100), binary=True)
+
+
+def bars(axes, rows, bases, unit, title):
+    """A bar for each row, below the name of its case; the median in units of its case's base."""
+    import figures
+    place, case, most = 0, None, 0
+    for row in rows:
+        if row["case"] != case:
+            case, place = row["case"], place + 1.6
+            axes.text(0, place - 0.8, case, fontsize=15, weight="bold", va="center")
+        value = row["median"] / bases.get(case, 1)
+        colour = figures.ORANGE if row["who"].startswith(OURS) else figures.BLUE
+        axes.barh(place, value, 0.85, color=colour)
+        axes.text(value, place, f" {row['who']}: {number(value)} {unit}", fontsize=13, va="center")
+        place, most = place + 1, max(most, value)
+    axes.set(xlim=(0, 1.7 * most), ylim=(place, 0), yticks=[], xlabel=title)
+    axes.spines["left"].set_visible(False)
 
 
 if __name__ == "__main__":

@@ -88,9 +88,9 @@ class Run:
             writable_folder(self.folder)
             with sole_user(self.folder):                # whose log is then nobody's
                 (self.folder / LOG).unlink(missing_ok=True)
-            self.log = open(self.folder / LOG, "x+", encoding="utf-8", errors="replace")
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log,
-                                            stderr=self.log, env=environment)
+            with open(self.folder / LOG, "xb") as log:
+                self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
+                                                stderr=log, env=environment)
             self.log = open(self.folder / LOG, encoding="utf-8", errors="replace")
         except BlockingIOError:
             self.last = f"{self.folder} is in use by another run"
@@ -100,10 +100,10 @@ class Run:
     def ended(self):
         """Whether the process has ended, or never started; takes up what it has written."""
         ended = self.process is None or self.process.poll() is not None
-        if self.process:                                # after the question: no last line is missed
+        if self.log:                                    # after the question: no last line is missed
             self.read()
-        if ended and self.log:
-            self.log.close()
+            if ended:
+                self.log.close()
         return ended
 
     def failed(self):

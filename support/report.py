@@ -88,8 +88,11 @@ def report_of_run(result, system):
     yield from hierarchy(result, paper)
     yield from best_cycle(result)
     yield from equations(result, paper)
+    yield from dominant(result)
     for name, value in result.correlations.items():
-        yield Text(f"Correlation of f with {readable(name)}: {value:.4f}")
+        ranks = result.rank_correlations.get(name)
+        of_ranks = "" if ranks is None else f", of ranks {ranks:.4f}"
+        yield Text(f"Correlation of f with {readable(name)}: {value:.4f}{of_ranks}.")
     yield from on_invariants(result.on_invariants)
     yield from laws(result)
 
@@ -209,6 +212,18 @@ def equations(result, paper):
     yield Formula(ours)
     yield Text(f"Eq. ({paper.equation}), paper:")
     yield Formula(f"f ≈ {paper.polynomial}\nf ≈ {paper.formula}")
+
+
+def dominant(result):
+    """The formula's terms in the polynomials of all orders, side by side."""
+    orders = {order: terms for order, terms in result.dominant.items() if any(terms.values())}
+    if len(orders) < 2:
+        return
+    names = list(orders[max(orders)])
+    yield Text("The formula's terms keep their coefficients in polynomials of higher order:")
+    yield Table((("order", *map(readable, names)),
+                 *((order, *(f"{terms[name]:.4g}" if name in terms else "-" for name in names))
+                   for order, terms in orders.items())))
 
 
 def on_invariants(scores):

@@ -32,6 +32,8 @@ class Result:
     formula_spread: float | None = None
     formula_dropped: tuple | None = None
     best: dict = field(default_factory=dict)                # the same, of the best training cycle
+    dominant: dict = field(default_factory=dict)            # {order: the formula's terms}
+    rank_correlations: dict = field(default_factory=dict)
     correlations: dict = field(default_factory=dict)        # {known invariant: of f with it}
     on_invariants: dict = field(default_factory=dict)       # {known invariants: R^2 of f on them}
     verdict: dict = field(default_factory=dict)             # on f, beyond.verdict.Verdict

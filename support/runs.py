@@ -26,10 +26,14 @@ def carry_out(run, plan, folder, show, fresh=False):
     show(result). With `fresh` it starts over, and replaces the old result when the new one is complete.
     Raises UserError if the folder is in use, cannot be written, or holds a run of other settings.
     """
-    if not fresh and shown(folder, plan, show):         # also from a folder that is only to be read
-        with suppress(OSError):
-            clean(folder)                               # after a process that was killed at its end
-        return
+    if fresh or not shown(folder, plan, show):          # also from a folder that is only to be read
+        carry_out_alone(run, plan, folder, show, fresh)
+    with suppress(OSError):                             # also after a process that was killed at its end
+        clean(folder)
+
+
+def carry_out_alone(run, plan, folder, show, fresh):
+    """The same in a folder that holds no such result, and that this process holds meanwhile."""
     writable_folder(folder)
     try:
         with sole_user(folder):
@@ -42,7 +46,6 @@ def carry_out(run, plan, folder, show, fresh=False):
     except BlockingIOError as error:
         raise UserError(f"{folder} is in use by another run; wait for its end "
                         "or give another --out") from error
-    clean(folder)
 
 
 def clean(folder):
@@ -68,12 +71,15 @@ def states(folder):
     return [path for path in paths if path.exists()]
 
 
+def files_of_result(folder):
+    return [path for path in folder.iterdir() if RESULT.fullmatch(path.name)]
+
+
 def remains(folder):
     """What a process that was killed while it wrote has left: temporary names, half a result."""
-    places = [folder, *steps(folder)]
-    return [path for place in places for path in place.iterdir()
-            if OWN.fullmatch(path.name) and path.suffix == ".part"
-            or place.name == ASIDE and RESULT.fullmatch(path.name)]
+    aside = [place for place in steps(folder) if place.name == ASIDE]
+    return [*(path for place in [folder, *steps(folder)] for path in place.glob("*.part")
+              if OWN.fullmatch(path.name)), *(path for place in aside for path in files_of_result(place))]
 
 
 @contextmanager
@@ -87,9 +93,8 @@ def together(folder):
     aside.mkdir(exist_ok=True)
     try:
         yield aside
-        old = [path for path in folder.iterdir() if RESULT.fullmatch(path.name)]
-        remove(sorted(old, key=lambda path: path.name != last))
-        for path in sorted(aside.iterdir(), key=lambda path: path.name == last):
+        remove(sorted(files_of_result(folder), key=lambda path: path.name != last))
+        for path in sorted(files_of_result(aside), key=lambda path: path.name == last):
             os.replace(path, folder / path.name)
     finally:
         remove(remains(folder))

@@ -14,7 +14,7 @@ from helpers import ROOT, benchmark, kept_results, parsed, planned, table_rows
 from support.page import markdown
 from support.results import load_result
 
-README, AUDIT, COURSE = [(ROOT / name).read_text("utf-8") for name in ("README.md", "docs/audit.md", "docs/course.md")]
+README, AUDIT, COURSE = [(ROOT / name).read_text("utf-8") for name in ("README.md", "docs/audit.md", "docs/course/README.md")]
 PAGES = {path: path.read_text("utf-8") for path in [
     ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "results" / "README.md"]}
 MADE = [path for path in [ROOT / "docs" / "results.md", *sorted((ROOT / "results").rglob("RESULTS.md"))]]
@@ -57,32 +57,6 @@ def test_links_lead_to_files_and_headings_that_exist(path):
 
 
 # ------------------------------------------------------------------------------------------- audit
-
-def audit_rows():
-    """The audit's rows on equations, tables, figures and numbers: {what: the other cells}."""
-    lines = re.findall(r"^\| (.*) \|$", AUDIT.split("## Errata")[0].replace("| |", "|  |"), re.M)
-    cells = [re.split(r" (?<!\\)\| ", line) for line in lines]
-    return {what: others for what, *others in cells if what not in ("eq.", "what")}
-
-
-EQUATIONS = [*range(1, 13), "A1", "A2", "A3", "A4", "B1"]
-
-
-@pytest.mark.parametrize("what", [
-    *(f"({equation})" for equation in EQUATIONS), *(f"Table {number}" for number in ("I", "II", "III", "IV", "V")),
-    *(f"Figure {number}" for number in range(1, 10)), *(f"accuracy, {name}" for name in physics.SYSTEMS),
-    "50 000 pairs", "200 000 pairs", "5 000 pairs", "learning rate 100", "batch 256", "factor 2 after 50 epochs",
-    "10 000 epochs", "stop after 200 epochs", "five conserved quantities"])
-def test_every_equation_table_figure_and_number_has_a_row_in_the_audit(what):
-    says, code, tests, verdict, _ = audit_rows()[what]
-    assert says and verdict in VERDICTS
-    assert re.fullmatch(r"(`\w+(\.\w+)+`(, )?)+", code) and re.fullmatch(r"(`test_\w+`(, )?)+", tests)
-
-
-def test_every_row_of_the_audit_has_a_verdict_and_those_that_are_not_as_printed_say_why():
-    for what, (_, _, _, verdict, why) in audit_rows().items():
-        assert verdict in VERDICTS and (why or verdict == "as printed"), what
-
 
 def test_errata_are_numbered_each_names_its_tests_and_rows_refer_to_those_that_exist():
     part = AUDIT.split("## Errata")[1].split("\n## ")[0]

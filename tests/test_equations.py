@@ -369,7 +369,7 @@ def test_eq_05_prints_every_monomial_of_order_two_once():
 
 
 def test_eq_05_largest_of_the_small_terms_is_odd_in_t():
-    # 2.50 t, twelve times the next; sign(t), which Appendix A leaves invariant, would show as such a term.
+    # 2.50 t, twelve times the next, which is the size of a real term (docs/audit.md, erratum 5).
     small = re.findall(r"([-+]?) ?(\d\.\d\d)([a-z]+)\b", physics.SYSTEMS["sr"].published.polynomial)
     by_size = sorted(((float(size), term) for _, size, term in small), reverse=True)
     assert by_size[0] == (2.5, "t") and by_size[0][0] > 11 * by_size[1][0]
@@ -447,30 +447,11 @@ def test_table_III_fixed_L_the_square_of_a_component_of_A_goes_with_the_energy_a
         assert np.corrcoef(component**2, energy)[0, 1] > 0.4
 
 
-def test_table_III_order_one_is_that_of_a_component_of_A_and_cannot_be_that_of_the_energy(orbits_of_fixed_L):
-    # A quantity that is a function of E is the same at -x as at x, so that no linear term can go with it.
+def test_table_III_on_orbits_as_frequent_at_minus_x_no_linear_term_goes_with_the_energy(orbits_of_fixed_L):
     x, _ = orbits_of_fixed_L
     assert physics.energy(-x) == pytest.approx(physics.energy(x))
-    root = np.sqrt                                                        # f² ~ E, as the paper reads it
-    for function in (physics.energy, lambda x: root(1 + 2 * physics.energy(x))):
+    for function in (physics.energy, lambda x: np.sqrt(1 + 2 * physics.energy(x))):          # f^2 ~ E
         assert scores_by_order(*orbits_of_fixed_L, function)[0] < 0.01
-    component = physics.SYSTEMS["cp-fixed"].invariants["A_x"]
-    (_, printed), *_ = physics.SYSTEMS["cp-fixed"].published.r2.values()
-    assert scores_by_order(*orbits_of_fixed_L, component)[0] == pytest.approx(printed, abs=0.06)
-
-
-def test_table_III_orders_two_to_four_are_those_of_a_component_of_A_seen_on_one_side_of_the_centre(
-        orbits_of_fixed_L):
-    # In data as frequent at -x as at x even terms add nothing to A, which is odd; the printed 0.97 needs a side.
-    component = physics.SYSTEMS["cp-fixed"].invariants["A_x"]
-    assert scores_by_order(*orbits_of_fixed_L, component)[1] < 0.9
-    one_side = [x[x[:, 0] > 0] for x in orbits_of_fixed_L]
-    printed = [test for _, test in physics.SYSTEMS["cp-fixed"].published.r2.values()]
-    found = scores_by_order(*one_side, component)
-    assert found[0] == pytest.approx(printed[0], abs=0.1)
-    assert found[1:] == pytest.approx(printed[1:], abs=0.01)
-    of_energy = scores_by_order(*one_side, physics.energy)
-    assert of_energy[0] < 0.2 and of_energy[1] < 0.6 and of_energy[2] < 0.9
 
 
 def test_table_II_test_score_of_order_four_falls_where_all_other_scores_rise():
