@@ -1,10 +1,10 @@
 """A wider bottleneck against the search for all invariants: python benchmarks/bottleneck.py
 
 The paper suggests several neurons in the bottleneck, decorrelated, for several invariants. This
-trains such networks, as many neurons as the system has invariants, with penalties on the correlation
-of their outputs; and networks of one neuron, each on pairs that agree in what the ones before found.
-How well do all outputs together, by a polynomial of order 3, give each known invariant? Writes
-results/bottleneck.md. What is done is kept in results/bottleneck.json, and not done again.
+trains such networks, with penalties on the correlation of their outputs, and networks of one neuron
+each, on pairs that agree in what the ones before found. How well do all outputs together, by a
+polynomial of order 3, give each known invariant? Writes results/bottleneck.md. What is done is kept
+in results/bottleneck.json, and not done again.
 """
 
 import os
@@ -27,7 +27,7 @@ from kept import Kept, from_to, parse
 from siamese import SCHEDULES, SiameseNetwork
 from support.files import write
 from support.page import table
-from train import HIDDEN, Training, evaluated, exchanged_pairs, test_set
+from train import HIDDEN, evaluated, exchanged_pairs, fit, test_set
 
 INVARIANTS = {"em": 2, "cp": 3}                         # how many independent ones each system has
 PENALTIES = (0.0, 0.01, 0.1, 1.0)
@@ -40,7 +40,7 @@ class Decorrelated(SiameseNetwork):
     def backward(self, rows, delta):
         """As without the penalty, whose gradient by the outputs f is first added to delta (r, k).
 
-        With columns g of mean 0 and length 1, r = g_i·g_j and dr/df_i = (g_j - r g_i) / |f_i - mean|.
+        Of columns g, of mean 0 and length 1: r = g_i·g_j, dr/df_i = (g_j - r g_i) / |f_i - mean|.
         """
         centred = self._f[:len(rows)] - self._f[:len(rows)].mean(axis=0)
         length = np.maximum(np.linalg.norm(centred, axis=0), 1e-12)
@@ -56,14 +56,11 @@ def learn(width, schedule, seed, train, test, known=(), penalty=0.0):
     network = Decorrelated((train.x.shape[1], *HIDDEN["quick"], width), initial)
     network.penalty = penalty
     pairs = LookAlikes(network, train, known) if known else exchanged_pairs(network, train)
-    training = Training(network, pairs, test, schedule, batches)
-    while not training.finished:
-        training.epoch()
-    return network, training.history["loss"]
+    return network, fit(network, pairs, test, schedule, batches)["loss"]
 
 
 def measure(system, width, penalty, seed, pairs, epochs):
-    """Train one network of this width, or, where the penalty is None, up to `width` of one neuron."""
+    """Train a network of this width, or, where the penalty is None, up to `width` of one neuron."""
     schedule = replace(SCHEDULES["quick"], epochs=epochs)
     train, test = physics.sample_sets(system, physics.seed_streams(seed)[0], pairs)
     if penalty is None:
@@ -73,14 +70,14 @@ def measure(system, width, penalty, seed, pairs, epochs):
     else:
         networks = [learn(width, schedule, 100 * seed, train, test, penalty=penalty)[0]]
         accuracy = float(evaluated(networks[0], *test_set(networks[0], test))[1])
-    f, f_test = [np.concatenate([network.bottleneck(x) for network in networks], axis=1).astype(float)
+    f, f_test = [np.hstack([network.bottleneck(x) for network in networks]).astype(float)
                  for x in (train.x, test.x)]
-    spread = f.std(axis=0)
-    f, f_test = [values / np.where(spread > 0, spread, 1) for values in (f, f_test)]
+    spread, names = f.std(axis=0), [f"f_{i + 1}" for i in range(f.shape[1])]
     correlations = np.abs(np.atleast_2d(np.corrcoef(f_test.T)))[np.triu_indices(f.shape[1], 1)]
-    names = [f"f_{i + 1}" for i in range(f.shape[1])]
-    r2 = {known: regression.hierarchy(f, value(train.x), f_test, value(test.x), names, (3,), 0)[3].r2[1]
-          for known, value in system.invariants.items()}
+    r2 = {}
+    for known, value in system.invariants.items():
+        fits = regression.hierarchy(f, value(train.x), f_test, value(test.x), names, (3,), alpha=0)
+        r2[known] = fits[3].r2[1]
     # How far apart pairs are is a sum over neurons of squared differences: the least share in it.
     share = None if penalty is None else float(spread.min()**2 / np.sum(spread**2))
     return {"accuracy": accuracy, "share": share,
@@ -89,24 +86,24 @@ def measure(system, width, penalty, seed, pairs, epochs):
 
 def row(words, results):
     """One line of the table on the results of all seeds."""
-    columns = zip(*[(r["accuracy"], r["correlation"], r["share"], *r["r2"].values()) for r in results])
-    return (words, *("-" if None in column else from_to(column, 2) for column in columns))
+    numbers = [[r["accuracy"], r["correlation"], r["share"], *r["r2"].values()] for r in results]
+    return (words, *("-" if None in each else from_to(each, 2) for each in zip(*numbers)))
 
 
 def main(arguments=None):
     options, words = parse(arguments, "bottleneck", __doc__, 20_000, 40, seeds=5)
     kept = Kept(options.out / "bottleneck.json")
     lines = [f"Made by `{words}`.", "",
-             f"{options.pairs} pairs of each label, schedule `quick` with {options.epochs} epochs: means "
-             f"over {options.seeds} seeds, and the lowest and highest. R² is that of a polynomial of "
-             "order 3 in all outputs, on the test set."]
+             f"{options.pairs} pairs of each label, schedule `quick` with {options.epochs} epochs: "
+             f"means over {options.seeds} seeds, and the lowest and highest. R² is that of a "
+             "polynomial of order 3 in all outputs, on the test set."]
     for name, width in INVARIANTS.items():
         system, rows = physics.SYSTEMS[name], []
         for penalty in (*PENALTIES, None):
-            results = [kept(f"{name}, {width}, penalty {penalty}, {options.pairs} pairs, "
-                            f"{options.epochs} epochs, seed {seed}",
-                            lambda: measure(system, width, penalty, seed, options.pairs, options.epochs))
-                       for seed in range(options.seeds)]
+            what = f"{name}, penalty {penalty}, {options.pairs} pairs, {options.epochs} epochs"
+            results = [kept(f"{what}, seed {seed}", lambda: measure(
+                system, width, penalty, seed, options.pairs, options.epochs))
+                for seed in range(options.seeds)]
             words = "a search" if penalty is None else f"{width} neurons, penalty {penalty:g}"
             rows.append(row(words, results))
         head = ("", "test accuracy", "largest correlation of two outputs",

@@ -9,9 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -42,33 +40,16 @@ def timed(function, *arguments):
     return time.process_time() - began, result
 
 
-def in_child(function, *arguments):
-    """Result of function(*arguments) in a process of its own, and the peak of its memory in MiB."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_with_peak, function, arguments).result()
-
-
-def _with_peak(function, arguments):
-    import resource
-    result = function(*arguments)
-    return result, mebibytes(resource.getrusage(resource.RUSAGE_SELF))
-
-
-def mebibytes(usage):
-    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-
-
 def random_pairs(n, inputs=4):
     rng = np.random.default_rng(0)
     x, x_prime = rng.uniform(-1, 1, (2, n, inputs)).astype(np.float32)
     return x, x_prime, rng.integers(0, 2, n).astype(np.float32)
 
 
-def started(who, competitor, network, *pairs):
-    """What the competitor returns, or None and why it cannot run."""
+def started(competitor, network, *pairs):
+    """What the competitor returns, and ""; or None, and why it cannot run."""
     try:
-        run, parameters = competitor(network, *pairs)
-        return (run, parameters), ""
+        return competitor(network, *pairs), ""
     except ImportError:
         return None, MISSING
 
@@ -79,7 +60,7 @@ def started(who, competitor, network, *pairs):
 TARGETS = {"sr": (0.92, 0.9893), "cp": (0.97, 0.9936), "em": (0.94, 0.9902)}
 FIXED = "fixed pairs"
 RUNNERS = {OURS: (OURS, True), f"{OURS}, {FIXED}": (OURS, False),
-           "JAX, with the exchange": ("JAX (jit, scan)", True),
+           "JAX, given the exchange": ("JAX (jit, scan)", True),
            **{who: (who, False) for who in COMPETITORS if who not in (PRODUCTS, OURS)}}
 
 
@@ -114,13 +95,15 @@ def race(name, goal, seed, quick):
 
     def good(parameters):
         judge.parameters = parameters
+        if train.evaluated(judge, *tested)[1] < goal[0]:
+            return False
         f, f_test = judge.f(pairs.x), judge.f(test.x)
-        quadratic = regression.hierarchy(pairs.x, f, test.x, f_test, system.inputs, (2,))[2]
-        return train.evaluated(judge, *tested)[1] >= goal[0] and quadratic.r2[1] >= goal[1]
+        fits = regression.hierarchy(pairs.x, f, test.x, f_test, system.inputs, (2,))
+        return fits[2].r2[1] >= goal[1]
     results, going = {}, {}
     for who, (competitor, exchange) in RUNNERS.items():
         network = SiameseNetwork(judge.layer_sizes, initial)
-        each, note = started(who, COMPETITORS[competitor], network,
+        each, note = started(COMPETITORS[competitor], network,
                              *(equivalent if exchange else labelled))
         results[who] = (None, None, note)
         if each:
@@ -154,7 +137,7 @@ def step(quick):
             batches = np.random.default_rng(1).permutation(100_000)[:STEPS * m].reshape(STEPS, m)
             runs, notes, reached = {}, {}, {}
             for who, competitor in COMPETITORS.items():
-                each, notes[who] = started(who, competitor, SiameseNetwork((4, *hidden, 1)), *pairs)
+                each, notes[who] = started(competitor, SiameseNetwork((4, *hidden, 1)), *pairs)
                 try:
                     if each:
                         each[0](batches, 1.0)           # the first call compiles
@@ -175,21 +158,20 @@ def step(quick):
 
 # ---------------------------------------------------------------------------------------- commands
 
-COMMANDS = {"sr": ["--system", "sr"], "cp": ["--system", "cp"], "em": ["--system", "em"],
-            "all, two jobs": ["--system", "all", "--jobs", "2"],
-            "a search, em": ["--system", "em", "--discover"]}
+COMMANDS = ("--help", "--system sr", "--system cp", "--system em", "--system all --jobs 2",
+            "--system em --discover")
 
 
 def command(quick, against=None, times=3):
     """Whole commands, from the start to the last file: an older checkout and this code in turn."""
     rows = []
     folders = {OURS: ROOT} | ({Path(against).name: Path(against)} if against else {})
-    few = ["--pairs", "2000", "--epochs", "2"]
-    for case, words in list(COMMANDS.items())[:1 if quick else None]:
+    few = ["--pairs", "2000", "--epochs", "2"] if quick else []
+    for case in COMMANDS[:2 if quick else None]:
         found = {who: [] for who in folders}
         for _ in range(1 if quick else times):
             for who, folder in folders.items():
-                found[who].append(whole(folder, words + (few if quick else [])))
+                found[who].append(whole(folder, case.split() + few))
         for unit, values in zip(("s", "s of processor time", "MiB"), range(3)):
             rows += [row(case, who, [each[values] for each in found[who]], unit) for who in folders]
     return rows
@@ -206,19 +188,8 @@ def whole(folder, words):
         seconds = time.perf_counter() - began
     if process.returncode:
         raise RuntimeError(f"{' '.join(words)} failed in {folder}")
-    return seconds, usage.ru_utime + usage.ru_stime, mebibytes(usage)
-
-
-def start(quick):
-    """Seconds until `train.py --help` has printed its text, and those of importing NumPy."""
-    help_, numpy = ["train.py", "--help"], ["-c", "import numpy"]
-    seconds = {"train.py --help": [], "importing NumPy": []}
-    for _ in range(2 if quick else 20):
-        for words, values in zip((help_, numpy), seconds.values()):
-            began = time.perf_counter()
-            subprocess.run([sys.executable, *words], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-            values.append(time.perf_counter() - began)
-    return [row(case, OURS, values, "s") for case, values in seconds.items()]
+    memory = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return seconds, usage.ru_utime + usage.ru_stime, memory
 
 
 # ----------------------------------------------------------------------------------------- growth
@@ -253,42 +224,28 @@ def per_step(layer_sizes, n=None):
 # ------------------------------------------------------------------------------ regression, orbits
 
 def regressions(quick):
-    """Ridge regression on polynomials in six columns, orders 1 to 4, and their training scores."""
-    n, found = 20_000 if quick else 200_000, {_ours: [], _scikit_learn: []}
-    for _ in range(1 if quick else 3):
-        for function, results in found.items():
-            with suppress(ImportError):
-                results.append(in_child(function, n))
-    rows, scores = [], [result[1] for results in found.values() for result, _ in results]
-    assert np.allclose(scores, scores[0], atol=1e-6)    # all find the same
-    for who, results in zip((OURS, "scikit-learn"), found.values()):
-        note = "" if results else MISSING
-        rows.append(row(f"{n:,} samples", who, [result[0] for result, _ in results], "s", note))
-        rows.append(row(f"{n:,} samples", who, [peak for _, peak in results], "MiB", note))
-    return rows
-
-
-def _regression_data(n):
-    rng = np.random.default_rng(0)
+    """Ridge regression on polynomials in six columns, orders 1 to 4, with their training scores."""
+    n, rng = 20_000 if quick else 200_000, np.random.default_rng(0)
     x = rng.uniform(-1, 1, (n, 6))
-    return x, np.sum(x[:, :3] * x[:, 3:], axis=1)**2 + 0.1 * rng.standard_normal(n)
+    f = np.sum(x[:, :3] * x[:, 3:], axis=1)**2 + 0.1 * rng.standard_normal(n)
+    runs = {OURS: lambda: [fit.r2[0] for fit in regression.hierarchy(
+        x, f, x[:1], f[:1], physics.FIELD).values()], "scikit-learn": None}
+    with suppress(ImportError):
+        from sklearn.linear_model import Ridge
+        from sklearn.preprocessing import PolynomialFeatures
 
-
-def _ours(n):
-    x, f = _regression_data(n)
-    seconds, fits = timed(regression.hierarchy, x, f, x[:1], f[:1], physics.FIELD)
-    return seconds, [fit.r2[0] for fit in fits.values()]
-
-
-def _scikit_learn(n):
-    from sklearn.linear_model import Ridge
-    from sklearn.preprocessing import PolynomialFeatures
-    x, f = _regression_data(n)
-
-    def fit(order):
-        features = PolynomialFeatures(order, include_bias=False).fit_transform(x)
-        return Ridge(alpha=regression.ALPHA).fit(features, f).score(features, f)
-    return timed(lambda: [fit(order) for order in regression.ORDERS])
+        def fit(order):
+            features = PolynomialFeatures(order, include_bias=False).fit_transform(x)
+            return Ridge(alpha=regression.ALPHA).fit(features, f).score(features, f)
+        runs["scikit-learn"] = lambda: [fit(order) for order in regression.ORDERS]
+        assert np.allclose(runs[OURS](), runs["scikit-learn"](), atol=1e-6)
+    seconds = {who: [] for who in runs}
+    for _ in range(1 if quick else 3):
+        for who, run in runs.items():
+            if run:
+                seconds[who].append(timed(run)[0])
+    return [row(f"{n:,} samples", who, values, "s", "" if values else MISSING)
+            for who, values in seconds.items()]
 
 
 def orbits(quick):
@@ -306,5 +263,5 @@ def orbits(quick):
     return found
 
 
-PARTS = {"target": target, "step": step, "command": command, "start": start, "growth": growth,
+PARTS = {"target": target, "step": step, "command": command, "growth": growth,
          "regression": regressions, "orbits": orbits}

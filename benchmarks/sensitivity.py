@@ -136,11 +136,11 @@ def main(arguments=None):
             "correlation of f with sign(t), magnitude")
     text = "\n".join([
         f"Made by `{words}`.", "",
-        f"System `sr`, {options.pairs} pairs of each label, fixed as in the paper, two hidden layers of "
-        f"one width, at most {options.epochs} epochs; the rate is halved after 2 epochs without "
-        f"improvement. One choice is changed at a time: means over {options.seeds} seeds, and the lowest "
-        "and highest. \"Worst coefficient\" is the largest deviation, in any seed, of the coefficients "
-        "of -t², x², y² and z² from their mean.", "", *table(head, *lines)])
+        f"System `sr`, {options.pairs} pairs of each label, fixed as in the paper, two hidden "
+        f"layers of one width, at most {options.epochs} epochs; the rate is halved after 2 epochs "
+        f"without improvement. One choice is changed at a time: means over {options.seeds} seeds, "
+        "and the lowest and highest. \"Worst coefficient\" is the largest deviation, in any seed, "
+        "of the coefficients of -t², x², y² and z² from their mean.", "", *table(head, *lines)])
     write(options.out / "sensitivity.md", lambda file: file.write(text + "\n"))
     print(text)
 

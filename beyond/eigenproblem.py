@@ -27,15 +27,23 @@ class Sample:
 
     def __init__(self, x, classes):
         order = np.argsort(classes, kind="stable")
-        labels = classes[order]
-        _, self.starts, self.sizes = np.unique(labels, return_index=True, return_counts=True)
-        self.x = x[order]
+        self.x, self.labels = x[order], classes[order]
+        _, self.starts, self.sizes = np.unique(self.labels, return_index=True, return_counts=True)
 
     def first(self, rows):
         """The first classes, with about so many observations."""
         count = np.searchsorted(np.cumsum(self.sizes), rows) + 1
-        labels = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        return Sample(self.x[labels < count], labels[labels < count])
+        return self.part(np.repeat(np.arange(len(self.sizes)) < count, self.sizes))
+
+    def part(self, chosen):
+        """The Sample of the chosen rows (n,)."""
+        return Sample(self.x[chosen], self.labels[chosen])
+
+    def off(self, values):
+        """How far each of the values (n,) is from the median of its class, (n,)."""
+        order = np.lexsort([values, self.labels])
+        medians = values[order][self.starts + self.sizes // 2]
+        return np.abs(values - np.repeat(medians, self.sizes))
 
     @property
     def freedom(self):

@@ -36,6 +36,9 @@ MOST_VALUES = 2_000_000             # features times observations, of one librar
 CLASSES = 1.5                       # for each feature, where laws are hidden in noise
 LOWEST = 30                         # directions that are looked at
 FEWEST_TRAINING, FEWEST_TEST = 8, 4     # classes of several members
+FAR = 30                            # interquartile ranges off the median: no measurement, perhaps
+ROUNDS = 6                          # of fits to the rows that suit a law best
+FEW = 0.02                          # of the observations may be left out as outliers
 
 
 @dataclass(frozen=True)
@@ -108,28 +111,54 @@ class Laws:
 
 
 def find(x, classes, x_test, classes_test, names,
-         features=(), given=(), angles=None, positive=None):
+         features=(), given=(), angles=None, positive=None, kinds=()):
     """Laws of observations x (N, d) with class labels (N,), judged on other classes.
 
     x_test (M, d), classes_test (M,): observations of classes that take no part in the search.
     names: of the columns. features: texts of functions that a law may hold. given: Expressions
     known to be conserved or fixed; what follows from them is no law. angles, positive: names of
-    such columns, recognised from the data by default. Raises ValueError if an argument has another
-    shape or a value that is not finite, a name or expression is not allowed, or there are too few
-    classes.
+    such columns, recognised from the data by default. kinds: of libraries.KINDS, the only ones
+    tried. Raises ValueError if an argument has another shape or a value that is not finite, a name
+    or expression is not allowed, or there are too few classes.
     """
     names = tuple(names)
     train, test = _samples(x, classes, x_test, classes_test, names)
-    libraries, notes = ladder(np.vstack([train.x, test.x]), names, features, angles, positive)
-    search = Search(train, test, names, [Expression(known.name, names) for known in given])
-    search.result.notes += _warnings(train, names) + notes
-    libraries = [library for library in libraries if search.supports(library)]
-    for library in libraries:
-        if search.open:
-            search.exact(library)
-    if search.open:
-        search.inexact(libraries)
+    given = [Expression(known.name, names) for known in given]
+
+    def searched(train, test):
+        libraries, notes = ladder(np.vstack([train.x, test.x]), names, features, angles, positive,
+                                  kinds)
+        search = Search(train, test, names, given)
+        search.result.notes += _warnings(train, names) + notes
+        search.through([library for library in libraries if search.supports(library)])
+        return search
+    search = searched(train, test)
+    for flagged in (far_rows, search.odd_rows):
+        if any(law.verdict == "exact" for law in search.result.laws):
+            break
+        search = without(flagged, search, searched)
     return search.result
+
+
+def without(flagged, search, searched):
+    """The Search without the rows that a function of samples flags, if that finds an exact law."""
+    samples = search.train, search.test
+    rows = flagged(*samples)
+    count = sum(map(np.count_nonzero, rows))
+    if not 0 < count <= FEW * sum(len(sample.x) for sample in samples):
+        return search
+    again = searched(*(sample.part(~out) for sample, out in zip(samples, rows)))
+    if not any(law.verdict == "exact" for law in again.result.laws):
+        return search
+    again.result.notes.append(f"{count} observations that break the laws of all others were left "
+                              "out: look whether they are measurements")
+    return again
+
+
+def far_rows(*samples):
+    """Masks (n,) of the rows of each sample with a value far from all others of its column."""
+    low, middle, high = np.quantile(np.vstack([each.x for each in samples]), [0.25, 0.5, 0.75], axis=0)
+    return [np.any(np.abs(each.x - middle) > FAR * (high - low), axis=1) for each in samples]
 
 
 def _samples(x, classes, x_test, classes_test, names):
@@ -183,7 +212,7 @@ class Search:
     def __init__(self, train, test, names, given):
         self.train, self.test, self.names = train, test, names
         self.known, self.given, self.result = list(given), list(given), Laws()
-        self.scale = train.x.std(axis=0)
+        self.scale, self.shares = train.x.std(axis=0), train.share(train.x)
         self.points = train.x[np.linspace(0, len(train.x) - 1, min(len(train.x), 100)).astype(int)]
         # Gradients (n, q, d) of what has one value on all data.
         self.fixed = np.empty((len(self.points), 0, len(names)))
@@ -229,8 +258,8 @@ class Search:
         of ones."""
         columns = []
         for law in self.known:
-            reference = law(self.train.x)[0]
-            if np.ptp(reference) > 0:
+            reference, slope = law(self.train.x)
+            if reference.std() > FIXED * np.sqrt(np.mean((slope * self.scale)**2)):
                 columns.append((law(x)[0] - reference.mean()) / reference.std())
         z = np.array(columns).reshape(-1, len(x)).T
         order = 4
@@ -320,7 +349,14 @@ class Search:
                   dict(zip(names, map(float, np.abs(factor) * errors / deviation))), tuple(numbers),
                   self.slowness(library, sample, chosen, terms, fitted))
         return replace(law, within=float(self.test.share(law(self.test.x)[0])),
-                       within_training=float(self.train.share(law(self.train.x)[0])))
+                       within_training=float(self.train.share(law(self.train.x)[0])),
+                       slow=min(law.slow, self.of_columns(law)))
+
+    def of_columns(self, law):
+        """Mean lambda of a law's columns, each as far as it moves the law; a constant is not slow."""
+        weights = np.mean((law(self.points)[1] * self.scale)**2, axis=0)
+        moving = np.where(self.shares > IDENTICAL, self.shares, 1.0)
+        return float(moving @ weights / max(weights.sum(), 1e-300))
 
     def slowness(self, library, sample, chosen, terms, fitted):
         """Mean lambda of a law's terms, which a false law of slowly varying columns does not
@@ -337,6 +373,38 @@ class Search:
         row = np.zeros(len(direction))
         row[terms] = eigenproblem(features.sample, features.rest[:, terms])[1][0]
         return self.law(features, row)
+
+    # ------------------------------------------------------------ through all libraries
+
+    def through(self, libraries):
+        """Add what the libraries hold, in turn."""
+        self.libraries = libraries
+        for library in libraries:
+            if self.open:
+                self.exact(library)
+        if self.open:
+            self.inexact(libraries)
+
+    def odd_rows(self, *samples):
+        """Masks (n,) of rows of the samples without which a library has a law to rounding.
+
+        Least trimmed squares: the lowest direction is fitted again and again to the rows that it
+        suits best. Without outliers that ends in no lower lambda.
+        """
+        for library in self.libraries:
+            values = [library.values(sample.x) for sample in samples]
+            scale = np.median(np.abs(values[0] - np.median(values[0], axis=0)), axis=0) + 1e-300
+            values = [each / scale for each in values]
+            odd = [np.zeros(len(each), bool) for each in values]
+            for _ in range(ROUNDS):
+                kept = samples[0].part(~odd[0])
+                shares, directions, _ = eigenproblem(kept, values[0][~odd[0]])
+                off = [sample.off(each @ directions[0]) for sample, each in zip(samples, values)]
+                limit = np.quantile(off[0], 1 - FEW)
+                odd = [each > limit for each in off]
+                if shares[0] < PROMISING:               # what is left is the law's own rounding
+                    return [each > max(10 * limit, 1e-4) for each in off]
+        return [np.zeros(len(sample.x), bool) for sample in samples]
 
     # ------------------------------------------------------------ laws that are exact to rounding
 

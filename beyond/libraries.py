@@ -5,6 +5,8 @@
     angles        sines and cosines of angles, with the other columns
     logarithms    of positive columns, with all columns; and their roots and negative powers
     typed         expressions of the user, with all columns
+
+The user may restrict them to KINDS: polynomials alone, or these and quotients by positive columns.
 """
 
 import re
@@ -16,6 +18,7 @@ import numpy as np
 
 from beyond.expressions import LARGEST, Expression
 
+KINDS = ("polynomial", "rational")
 MOST_FEATURES = 300
 DISTANCES = ("sqrt(x^2 + y^2)", "sqrt(x^2 + y^2 + z^2)")
 ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle)(_?\w{1,2})?", re.IGNORECASE)
@@ -90,47 +93,64 @@ class Library:
         return result.T
 
 
-def ladder(x, names, features=(), angles=None, positive=None):
+def ladder(x, names, features=(), angles=None, positive=None, kinds=()):
     """Libraries from simple to rich for samples (n, d), and notes on what was left out.
 
     names: of the columns. features: expressions that the user typed. angles, positive: names of
-    such columns; by default they are recognised from the data. Raises ValueError for an unknown
-    name or an expression that is not allowed.
+    such columns; by default they are recognised from the data. kinds: of KINDS, to which libraries
+    are restricted. Raises ValueError for an unknown name or an expression that is not allowed.
     """
     names, x = tuple(names), np.asarray(x)
     moving, notes = _moving(x, names)
     angles = _recognised(names, angles, "angles", is_angle, x, moving)
     positive = _recognised(names, positive, "positive", is_positive, x, moving)
-    if any(x[:, names.index(name)].min() <= 0 for name in positive):
-        raise ValueError("a column that is named as positive holds a value that is not")
-    angles, positive = ([name for name in group if name in moving] for group in (angles, positive))
+    typed = {Expression(text, names).name: range(5) for text in features}
+    for text in typed:
+        Expression(text, names)(x)                      # refuses what is not finite somewhere
+    columns = {name: range(5) for name in moving}
+    if kinds:
+        plan = _restricted(columns, typed, positive if "rational" in kinds else ())
+    else:
+        plan = _plan(x, names, columns, typed, angles, positive)
+    libraries, left_out = _built(plan if moving else [], names)
+    return libraries, notes + left_out
+
+
+def _restricted(columns, typed, below):
+    """(title, {variable: its powers}, orders) of polynomials, and of quotients by these columns."""
+    yield "polynomials", columns, (1, 2)
+    if typed:
+        yield "typed features", columns | typed, (1, 2, 3)
+    yield "polynomials", columns, (3, 4)
+    if below:
+        yield "quotients", columns | dict.fromkeys(below, range(-2, 5)) | typed, (2, 3, 4)
+
+
+def _plan(x, names, columns, typed, angles, positive):
+    """(title, {variable: its powers}, orders) of each kind of library, from simple to rich."""
     sine = {f"sin({name})": range(5) for name in angles}
     cosine = {f"cos({name})": range(2) for name in angles}    # cos^2 is 1 - sin^2
-    columns = {name: range(5) for name in moving}
     straight = {name: powers for name, powers in columns.items() if name not in angles}
-    typed = {Expression(text, names).name: range(5) for text in features}
-    distance = _distance(x, names) if {"x", "y"} <= set(moving) else {}
+    distance = _distance(x, names) if {"x", "y"} <= set(columns) else {}
     logarithms = {f"log({name})": range(3) for name in positive}
     largest = dict(zip(names, np.abs(x).max(axis=0)))
     exponentials = {f"exp({name})": range(-2, 3) for name in straight if largest[name] < 30}
     roots = {f"sqrt({name})": range(2) for name in positive}
     negative = {name: range(-2, 5) for name in positive}
-    plan = [("polynomials", columns, (1, 2))]
-    plan += [("typed features", columns | typed, (1, 2, 3))] if typed else []
-    plan += [("sines and cosines", straight | sine | cosine, (1, 2, 3, 4))] if angles else []
-    plan += [("polynomials", columns, (3,))]
-    plan += [("with r and 1/r", columns | distance, (2, 3))] if distance else []
-    plan += [("logarithms", columns | logarithms, (1, 2, 3))] if positive else []
-    plan += [("roots and negative powers", columns | negative | roots, (2, 3))] if positive else []
-    plan += [("polynomials", columns, (4,))]
-    plan += [("with r and 1/r", columns | distance, (4,))] if distance else []
-    plan += [("exponentials", straight | exponentials, (2, 3))] if exponentials else []
     everything = straight | typed | sine | cosine | distance | logarithms
-    plan += [("all of these", everything, (2, 3))] if len(everything) > len(columns) + 1 else []
-    for text in typed:
-        Expression(text, names)(x)                      # refuses what is not finite somewhere
-    libraries, left_out = _built(plan if moving else [], names)
-    return libraries, notes + left_out
+    many = len(everything) > len(columns) + 1
+    return [each for needed, *each in (
+        (True, "polynomials", columns, (1, 2)),
+        (typed, "typed features", columns | typed, (1, 2, 3)),
+        (angles, "sines and cosines", straight | sine | cosine, (1, 2, 3, 4)),
+        (True, "polynomials", columns, (3,)),
+        (distance, "with r and 1/r", columns | distance, (2, 3)),
+        (positive, "logarithms", columns | logarithms, (1, 2, 3)),
+        (positive, "roots and negative powers", columns | negative | roots, (2, 3)),
+        (True, "polynomials", columns, (4,)),
+        (distance, "with r and 1/r", columns | distance, (4,)),
+        (exponentials, "exponentials", straight | exponentials, (2, 3)),
+        (many, "all of these", everything, (2, 3))) if needed]
 
 
 def _moving(x, names):
@@ -170,13 +190,16 @@ def is_positive(name, column):
 
 
 def _recognised(names, chosen, what, rule, x, moving):
+    """Names of the moving columns that are chosen, or follow a rule."""
     if chosen is None:
         return [name for name, column in zip(names, x.T) if name in moving and rule(name, column)]
     unknown = [name for name in chosen if name not in names]
     if unknown:
         raise ValueError(f"{what} must name columns, and {unknown[0]!r} is none of "
                          f"{', '.join(names)}")
-    return list(chosen)
+    if rule is is_positive and any(x[:, names.index(name)].min() <= 0 for name in chosen):
+        raise ValueError("a column that is named as positive holds a value that is not")
+    return [name for name in chosen if name in moving]
 
 
 def _distance(x, names):
@@ -190,6 +213,7 @@ def _distance(x, names):
 
 
 def _built(plan, names):
+    """The libraries of a plan that are small enough, and a note on polynomials that are not."""
     libraries, notes, seen = [], [], set()
     for title, allowed, orders in plan:
         variables = tuple(Expression(text, names) for text in allowed)
@@ -197,16 +221,15 @@ def _built(plan, names):
         for order in orders:
             exponents = monomials(allowed.values(), order)
             key = (labels, tuple(allowed.values()), order)
-            if exponents is None:
-                notes.append(f"{title} of order {order} are more than {MOST_FEATURES} features "
-                             "and were not tried")
-                if title == "polynomials" and order == 2:
+            if exponents is not None and key not in seen:
+                libraries.append(Library(f"{title}, order {order}", labels, variables, exponents))
+            elif exponents is None and title == "polynomials" and order < 4:
+                notes += [f"polynomials of order {order} of {len(labels)} columns are more than "
+                          f"{MOST_FEATURES} features, and were not tried"]
+                if order == 2:
                     each = np.eye(len(labels), dtype=int)
                     powers = np.vstack([power * each for power in (1, 2, 3, 4)])
                     libraries.append(Library("powers of each column", labels, variables, powers))
-                break
-            if key not in seen:
-                libraries.append(Library(f"{title}, order {order}", labels, variables, exponents))
             seen.add(key)
     return libraries, notes
 

@@ -5,6 +5,8 @@ import html
 import re
 from dataclasses import dataclass
 
+from support.process import printable
+
 STYLE = """
 :root { color-scheme: light dark }
 body { font: 1.05rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 1rem auto; padding: 0 1rem }
@@ -14,7 +16,7 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.2rem; margin-top: 2rem }
 .scroll { overflow-x: auto } pre { overflow-x: auto; padding: .5rem 1rem; margin: .5rem 0;
           border: 1px solid color-mix(in srgb, currentColor 25%, transparent) }
 .formula { font-family: "Cambria Math", "Latin Modern Math", "STIX Two Math", serif;
-           font-size: 1.15rem; margin: .5rem 1rem }
+           font-size: 1.15rem } div.formula { margin: .5rem 1rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .7rem; text-align: left; vertical-align: top; white-space: nowrap;
          border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
@@ -30,8 +32,10 @@ class Heading:
 
 @dataclass(frozen=True)
 class Text:
+    """A paragraph; `formulas` are those of its words that are one each."""
     text: str
     strong: bool = False
+    formulas: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells, the first row being the head; a row may be shorter than the head."""
+    """Rows of cells, the first row being the head; a row may be shorter, a cell may be a Formula."""
     rows: tuple
 
 
@@ -62,7 +66,7 @@ class Picture:
 
 def markdown(parts):
     """The page as Markdown, which reads well on a terminal too."""
-    return "\n\n".join("\n".join(_lines(part)) for part in parts) + "\n"
+    return printable("\n\n".join("\n".join(_lines(part)) for part in parts)) + "\n"
 
 
 def _lines(part):
@@ -89,8 +93,9 @@ def table(*rows):
 
 
 def _cell(value):
-    """A cell's text, without a negative zero."""
-    return re.sub(r"^-(0\.0+)$", r"\1", str(value))
+    """A cell's text in one line, without a negative zero."""
+    text = value.text if isinstance(value, Formula) else str(value)
+    return re.sub(r"^-(0\.0+)$", r"\1", printable(text).replace("\n", " "))
 
 
 # -------------------------------------------------------------------------------------------- HTML
@@ -101,38 +106,74 @@ def as_html(parts, pictures):
     body = "\n".join(_element(part, pictures) for part in parts)
     return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
+            f"<title>{_escaped(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
             f"<body>\n{body}\n</body>\n</html>\n")
+
+
+def _escaped(text):
+    """Text in HTML, with `words` of a program as such."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(printable(text)))
+
+
+def _with_formulas(part):
+    if not part.formulas:
+        return _escaped(part.text)
+    either = "|".join(map(re.escape, sorted(part.formulas, key=len, reverse=True)))
+    pieces = re.split(f"({either})", part.text)         # every second one is a formula
+    return "".join(_inline(piece) if i % 2 else _escaped(piece) for i, piece in enumerate(pieces))
+
+
+def _inline(formula):
+    return f'<span class="formula">{mathematics(formula)}</span>'
 
 
 def _element(part, pictures):
     if isinstance(part, Heading):
-        return f"<h{part.level}>{html.escape(part.text)}</h{part.level}>"
+        return f"<h{part.level}>{_escaped(part.text)}</h{part.level}>"
     if isinstance(part, Formula):
-        lines = "<br>".join(mathematics(line) for line in part.text.splitlines())
+        lines = "<br>".join(map(mathematics, part.text.splitlines()))
         return f'<div class="formula">{lines}</div>'
     if isinstance(part, Code):
-        return f"<pre>{html.escape(part.text)}</pre>"
+        return f"<pre>{_escaped(part.text)}</pre>"
     if isinstance(part, Table):
-        head, *rows = [[html.escape(_cell(cell)) for cell in row] for row in part.rows]
-        lines = ["<tr><th>" + "<th>".join(head) + "</tr>"]
-        lines += ["<tr><td>" + "<td>".join(row) + "</tr>" for row in rows]
+        lines = [_row(row, "td" if i else "th") for i, row in enumerate(part.rows)]
         return '<div class="scroll"><table>' + "\n".join(lines) + "</table></div>"
     if isinstance(part, Picture):
-        if part.name not in pictures:
-            return ""
-        content = base64.b64encode(pictures[part.name]).decode("ascii")
-        return (f'<figure><img alt="{html.escape(part.caption)}" src="data:image/png;base64,{content}">'
-                f"<figcaption>{html.escape(part.caption)}</figcaption></figure>")
+        return _figure(part, pictures.get(part.name))
     start = '<p class="strong">' if part.strong else "<p>"
-    return f"{start}{html.escape(part.text)}</p>"
+    return f"{start}{_with_formulas(part)}</p>"
+
+
+def _row(cells, tag):
+    shown = [_inline(_cell(cell)) if isinstance(cell, Formula) else _escaped(_cell(cell))
+             for cell in cells]
+    return "<tr>" + "".join(f"<{tag}>{each}</{tag}>" for each in shown) + "</tr>"
+
+
+def _figure(picture, content):
+    if content is None:
+        return ""
+    inside = base64.b64encode(content).decode("ascii")
+    caption = _escaped(picture.caption)
+    return (f'<figure><img alt="{caption}" src="data:image/png;base64,{inside}">'
+            f"<figcaption>{caption}</figcaption></figure>")
+
+
+TOKEN = re.compile(r"[\d.]+e[-+]\d+|"                             # 1e-05, a number
+                   r"([A-Za-z\u0370-\u03ff]+)(?:_([^\W_²³⁴-⁹]+))?|"    # v_x, with what is below the line
+                   r"\^(\d+)|.", re.DOTALL)
+FUNCTIONS = "sqrt exp log sin cos tan arctan tanh abs".split()
 
 
 def mathematics(text):
     """A formula in HTML: names in italics, what follows _ below and what follows ^ above the line."""
-    functions = "sqrt|exp|log|sin|cos|tan|arctan|tanh|abs|amp|lt|gt|quot"
-    text = html.escape(text)
-    name = rf"(?<![A-Za-z&])(?!(?:{functions})\b)([A-Za-z\u0370-\u03ff]+)(?:_([^\W_]+))?"
-    text = re.sub(name, lambda found: f"<i>{found[1]}</i>" + (f"<sub>{found[2]}</sub>" if found[2]
-                                                              else ""), text)
-    return re.sub(r"\^(\d+)", r"<sup>\1</sup>", text)
+    return TOKEN.sub(_typeset, printable(text))
+
+
+def _typeset(found):
+    name, below, above = found.groups()
+    if above:
+        return f"<sup>{above}</sup>"
+    if name is None or name in FUNCTIONS:
+        return html.escape(found[0])
+    return f"<i>{name}</i>" + (f"<sub>{below}</sub>" if below else "")

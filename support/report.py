@@ -1,5 +1,6 @@
 """Results beside the paper: the report of one run, and the page of many (python train.py --report)."""
 
+from shlex import quote
 from statistics import mean, stdev
 
 from support.page import Code, Formula, Heading, Picture, Table, Text
@@ -39,7 +40,7 @@ def report(result, system=None, pictures=()):
 def what_next(result):
     """Commands that go on from here."""
     own = "settings" in vars(result) and "data" in result.settings
-    what = f"--data {result.system}" if own else f"--system {result.system}"
+    what = quote(f"--data={result.system}") if own else f"--system {result.system}"
     said = []
     if result.steps is None:
         said.append(f"python train.py {what} --discover")
@@ -73,7 +74,7 @@ def report_of_run(result, system):
     """The parts of the report on one network."""
     paper = system.published if system else None
     yield Heading(f"{title_of(result, system)}: seed {result.seed}, schedule {result.schedule}")
-    yield Text(finding(result), strong=True)
+    yield headline(result)
     yield from evidence(result)
     yield from map(Text, result.notes)
     if result.settings:
@@ -95,6 +96,12 @@ def report_of_run(result, system):
         yield Text(f"Correlation of f with {readable(name)}: {value:.4f}{of_ranks}.")
     yield from on_invariants(result.on_invariants)
     yield from laws(result)
+
+
+def headline(result):
+    """The finding, with its formulas set as such."""
+    formulas = [law["text"] for law in exact(result)] or [result.formula]
+    return Text(finding(result), strong=True, formulas=tuple(filter(None, formulas)))
 
 
 def finding(result):
@@ -150,7 +157,7 @@ def laws(result):
         of = ", ".join(str(i + 1) for i in law["function_of"])
         error = max((abs(error / law["terms"][name]) for name, error in law["errors"].items()
                      if law["terms"][name]), default=0.0)
-        rows.append((number, law["text"], law["verdict"], f"{law['within']:.1e}", f"{error:.0e}",
+        rows.append((number, Formula(law["text"]), law["verdict"], f"{law['within']:.1e}", f"{error:.0e}",
                      f"function of {of}" if of else ""))
     yield Table((("", "law", "verdict", "λ", "error of coefficients", ""), *rows))
     yield Text("For Python (with from numpy import *), and in LaTeX:")
@@ -249,7 +256,7 @@ def report_of_search(result, system):
     """The parts of the report on a search for all invariants."""
     yield Heading(f"{title_of(result, system)}: all invariants, seed {result.seed}, "
                   f"schedule {result.schedule}")
-    yield Text(f"{finding(result)}.", strong=True)
+    yield headline(result)
     yield Text(completeness(result))
     yield from map(Text, result.notes)
     yield from laws(result)
@@ -412,7 +419,7 @@ def summary_of_searches(results):
     yield Heading(f"All invariants, schedule {results[0].schedule}")
     yield Table((("system", "seed", "found", "named", "laws", "worst λ", "last network"),
                  *((result.system, result.seed, result.count, result.named,
-                    "; ".join(law["text"] for law in exact(result)),
+                    Formula("; ".join(law["text"] for law in exact(result))),
                     f"{max((law['within'] for law in exact(result)), default=0):.0e}",
                     result.steps[-1]["sentence"] if result.steps else "-")
                    for result in results)))

@@ -71,7 +71,9 @@ def _named(path):
     """Turn what a file of other content raises into a ValueError that names the file."""
     try:
         yield
-    except (OSError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or of another program or version "
                          f"({type(error).__name__}: {error})") from error
 

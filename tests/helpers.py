@@ -97,8 +97,7 @@ def planned(*words, seed=0):
 def outcome(out, system="sr"):
     """All that a run found: parameters, history and result, without what depends on how long it took."""
     folder = out / system / "seed-0"
-    assert not list(folder.glob("*.part")) and not list(folder.glob("checkpoint*"))
-    assert not (folder / "in-use").exists()
+    assert not [path for pattern in ("*.part", "checkpoint*", "new-result", "in-use") for path in folder.glob(pattern)]
     result = json.loads((folder / "result.json").read_text("utf-8"))
     check_seal(folder / "result.json", result)
     del result["seconds"], result["sha256"], result["files"]["history.csv"]
@@ -117,6 +116,7 @@ def checkpoint_every_epoch(monkeypatch):
     """A checkpoint after every epoch; no figures, and no waiting for the disk."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(train, "draw", lambda *_: {"figure_9.png": picture})
+    monkeypatch.setattr(train.findings, "draw", lambda *_: {})
     monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", -1)
 
 

@@ -87,8 +87,8 @@ def good(tmp_path_factory):
     out, saved = tmp_path_factory.mktemp("good"), {}
     save = checkpoints.save
 
-    def kept(folder, identity, state):
-        save(folder, identity, state)
+    def kept(folder, identity, versions, state):
+        save(folder, identity, versions, state)
         saved.update({path.name: path.read_bytes() for path in folder.glob("checkpoint*.npz")})
     with pytest.MonkeyPatch.context() as patch:
         small_and_quick(patch)

@@ -16,7 +16,7 @@ import regression
 import siamese
 import train
 from helpers import ROOT, Known, command, planned, table_rows
-from support import runs
+from support import files, runs
 
 SMALL = ["--pairs", "10000", "--epochs", "20", "--hidden", "64", "64", "--learning-rate", "5"]      # a second
 
@@ -48,7 +48,7 @@ def test_a_result_names_its_run_and_the_versions_it_was_made_with(run):
     _, result, _ = run
     assert (result["system"], result["seed"], result["schedule"], result["epochs"]) == ("sr", 0, "quick", 20)
     assert set(result["r2"]) == {"1", "2", "3", "4"} and set(result["polynomial"]) >= {"terms", "intercept"}
-    assert set(result["versions"]) == {"python", "numpy", "scipy", "matplotlib"}
+    assert set(result["versions"]) == {"python", "numpy", "scipy", "matplotlib", "kernels", "threads"}
 
 
 def test_a_run_leaves_its_files_and_nothing_unfinished(run):
@@ -56,7 +56,7 @@ def test_a_run_leaves_its_files_and_nothing_unfinished(run):
     assert {path.name for path in folder.iterdir()} >= {
         "figure_3.png", "figure_9.png", "history.csv", "model.npz", "report.md", "result.json"}
     assert {path.suffix for path in folder.iterdir()} <= {".png", ".csv", ".npz", ".md", ".json", ".html"}
-    assert not list(folder.glob("checkpoint*"))
+    assert all(files.RESULT.fullmatch(path.name) for path in folder.iterdir())
     lines = (folder / "history.csv").read_text().splitlines()
     assert lines[0] == "epoch,loss,accuracy,test_loss,test_accuracy,learning_rate,seconds"
     assert len(lines) == 1 + 20
@@ -172,7 +172,7 @@ def test_an_output_path_that_is_a_file_or_inside_one_is_refused_before_any_work(
 def test_an_output_folder_that_cannot_be_written_is_refused(monkeypatch, tmp_path, capsys):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
-    monkeypatch.setattr(Path, "touch", full)
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", full)
     assert train.main(["--out", str(tmp_path)]) == 2
     assert "No space left on device" in one_sentence(capsys)
 

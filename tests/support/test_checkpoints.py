@@ -1,6 +1,7 @@
 """The state of a training: when it is saved, and that a training goes on from it to the same bits."""
 
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import train
 from helpers import TINY, sample_sets
 from support import checkpoints
 from support.checks import UserError
+from support.process import PARENT, orphaned
 
 
 def test_a_network_of_the_default_size_goes_on_to_the_same_bits():
@@ -56,11 +58,12 @@ def test_the_state_is_saved_at_each_plateau_and_at_the_end_but_not_wherever_the_
     monkeypatch.setitem(siamese.SCHEDULES, "quick", schedule)
     save, saved = checkpoints.save, []
 
-    def noted(folder, identity, state):
+    def noted(folder, identity, versions, state):
         saved.append(state["history"].shape[1])
-        save(folder, identity, state)
+        save(folder, identity, versions, state)
     monkeypatch.setattr(checkpoints, "save", noted)
     monkeypatch.setattr(train, "draw", lambda *_: {})
+    monkeypatch.setattr(train.findings, "draw", lambda *_: {})
     assert train.main([*TINY, "--out", str(tmp_path)]) == 0
     with open(tmp_path / "sr" / "seed-0" / "history.csv", newline="") as file:
         rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
@@ -69,17 +72,43 @@ def test_the_state_is_saved_at_each_plateau_and_at_the_end_but_not_wherever_the_
 
 
 IDENTITY = {"system": "sr", "seed": 0}
+VERSIONS = {"numpy": "2.0", "kernels": "Haswell", "threads": 1}
+
+
+def begin():
+    return train.Training(siamese.SiameseNetwork((4, 5, 1)), *sample_sets(0, 20), siamese.Schedule(1.0))
 
 
 def test_a_state_is_found_again_by_the_same_run_and_by_no_other(tmp_path):
-    def begin():
-        return train.Training(siamese.SiameseNetwork((4, 5, 1)), *sample_sets(0, 20), siamese.Schedule(1.0))
     first, second = begin(), begin()
-    assert not checkpoints.restore(second, tmp_path, IDENTITY)
+    assert not checkpoints.restore(second, tmp_path, IDENTITY, VERSIONS)
     first.epoch()
-    checkpoints.save(tmp_path, IDENTITY, checkpoints.state_of(first))
-    assert checkpoints.restore(second, tmp_path, IDENTITY)
+    checkpoints.save(tmp_path, IDENTITY, VERSIONS, checkpoints.state_of(first))
+    assert checkpoints.restore(second, tmp_path, IDENTITY, VERSIONS)
     assert np.array_equal(first.network.parameters, second.network.parameters)
+    assert np.array_equal(first.best, second.best)
     for other in ({**IDENTITY, "seed": 1}, {**IDENTITY, "more": 2}, {"seed": 0}):
         with pytest.raises(UserError, match="an unfinished run of other settings"):
-            checkpoints.restore(second, tmp_path, other)
+            checkpoints.restore(second, tmp_path, other, VERSIONS)
+
+
+def test_a_training_that_goes_on_with_other_kernels_or_packages_says_so(tmp_path, capsys):
+    training = begin()
+    training.epoch()
+    checkpoints.save(tmp_path, IDENTITY, VERSIONS, checkpoints.state_of(training))
+    assert checkpoints.restore(begin(), tmp_path, IDENTITY, VERSIONS) and not capsys.readouterr().out
+    assert checkpoints.restore(begin(), tmp_path, IDENTITY, {**VERSIONS, "kernels": "SkylakeX", "cupy": "13.0"})
+    assert "saved with other versions (kernels, cupy)" in capsys.readouterr().out
+
+
+def test_a_job_whose_parent_is_gone_ends_after_its_epoch_and_keeps_its_state(tmp_path, monkeypatch):
+    monkeypatch.setenv(PARENT, str(os.getppid()))
+    assert not orphaned()
+    monkeypatch.setenv(PARENT, "1234567")
+    with pytest.raises(SystemExit):
+        checkpoints.carry_on(begin(), tmp_path, IDENTITY, VERSIONS)
+    monkeypatch.setattr(checkpoints, "orphaned", iter([False, True]).__next__)
+    with pytest.raises(SystemExit):
+        checkpoints.carry_on(begin(), tmp_path, IDENTITY, VERSIONS)
+    training = begin()
+    assert checkpoints.restore(training, tmp_path, IDENTITY, VERSIONS) and training.history["epoch"] == [1]

@@ -70,26 +70,23 @@ def test_as_many_jobs_run_at_a_time_as_asked_for_and_all_of_them_do(monkeypatch,
     running, most, started = set(), [], []
 
     class Job:                                          # ends when it is asked for the third time
-        progress, log, returncode, asked = "epoch", SimpleNamespace(close=lambda: None), None, 0
+        progress, asked = "epoch", 0
 
         def __init__(self, name):
-            self.name, self.process = name, None
+            self.name = name
 
         def start(self):
-            self.process = self
             running.add(self)
             started.append(self.name)
             most.append(len(running))
 
-        def poll(self):
+        def ended(self):
             self.asked += 1
-            if self.asked == 3:
-                running.discard(self)
-                self.returncode = int(self.name == "c")
-            return self.returncode
+            running.difference_update([self] * (self.asked == 3))
+            return self.asked == 3
 
-        def read(self):
-            pass
+        def failed(self):
+            return self.name == "c"
 
         def outcome(self):
             return "ended"
@@ -110,7 +107,7 @@ def test_each_of_many_runs_is_told_every_option_of_the_command(words, tmp_path, 
     run = train.one_of_many(options, train.system_of(options), 6)
     assert run.command[:2] == [sys.executable, train.__file__]
     assert vars(parsed(run.command[2:])) == {**vars(options), "seeds": None, "seed": 6, "jobs": 1}
-    assert run.environment == dict.fromkeys(THREADS, "1") and run.folder.is_dir()
+    assert run.environment == dict.fromkeys(THREADS, "1") and not run.folder.exists()
 
 
 SMALL = ["--pairs", "100", "--hidden", "5", "--epochs", "1"]
