@@ -256,7 +256,7 @@ def evolve(state, duration, equations=hamiltons_equations):
 
     equations: the derivatives (d, n) of states (d, n) by the variable in which durations are given.
     For the default, this is not time but s, with dt = r ds. Another potential is a function of its
-    own (docs/course.md, session 4).
+    own (docs/course/session-4.md).
     Raises ValueError if a derivative is not finite at the start, and RuntimeError if the solver
     gives up later, for instance where a derivative is not finite.
     """

@@ -7,10 +7,10 @@ import numpy as np
 
 from beyond import comparison, laws, search, verdict
 from beyond.expressions import Expression
+from beyond.libraries import KINDS
 from beyond.owndata import OwnData
 from support.checks import UserError
 
-KINDS = ("polynomial", "rational")      # of libraries, that --features can restrict the laws to
 MOST_PANELS = 6                         # of laws in one picture
 ENOUGH = 3000                           # pairs for laws that are exact to rounding
 
@@ -18,9 +18,11 @@ ENOUGH = 3000                           # pairs for laws that are exact to round
 def laws_of(system, train, test, libraries):
     """The laws.Laws of the pairs, judged on test pairs; of a user's data, of all its observations.
 
-    libraries: what laws may be made of, as laws.find has it.
+    libraries: what laws may be made of, as laws.find has it, with KINDS among the features. What a
+    user knows to have one value everywhere makes no laws.
     """
-    if isinstance(system, OwnData):
+    own = isinstance(system, OwnData)
+    if own:
         samples = system.draw, system.draw_test
         data = [(each.observations, each.classes) for each in samples]
     else:                                               # a pair is a class
@@ -28,16 +30,19 @@ def laws_of(system, train, test, libraries):
                  np.tile(np.arange(len(pairs.x[:ENOUGH])) + first, 2))
                 for pairs, first in ((train, 0), (test, ENOUGH))]
     (x, classes), (x_test, classes_test) = data
-    typed = [text for text in libraries.get("features", ()) if text not in KINDS]
+    given = [Expression(name, system.inputs) for name in system.fixed] if own else []
+    texts = libraries.get("features", ())
+    chosen = {**libraries, "features": [text for text in texts if text not in KINDS],
+              "kinds": [text for text in texts if text in KINDS], "given": given}
     try:
-        return laws.find(x, classes, x_test, classes_test, system.inputs,
-                         **{**libraries, "features": typed})
+        return laws.find(x, classes, x_test, classes_test, system.inputs, **chosen)
     except ValueError as error:                         # too few classes, say: no law, and it is said
         return laws.Laws(notes=[f"No law was looked for: {error}."])
 
 
 def checked_libraries(system, libraries):
-    """The options of laws.find, as they were given; UserError for an expression or a name that is none.
+    """The options of laws.find, as they were given; UserError for an expression or a name that is
+    none.
 
     Names of KINDS among the features say which kinds of libraries are tried.
     """

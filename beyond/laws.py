@@ -134,21 +134,26 @@ def find(x, classes, x_test, classes_test, names,
         return search
     search = searched(train, test)
     for flagged in (far_rows, search.odd_rows):
-        if any(law.verdict == "exact" for law in search.result.laws):
-            break
-        search = without(flagged, search, searched)
+        if not settled(search.result.laws):
+            search = without(flagged, search, searched)
     return search.result
 
 
+def settled(laws):
+    """Whether there are exact laws, and none holds for the test classes alone: no row breaks them."""
+    exact = [law for law in laws if law.verdict == "exact"]
+    return bool(exact) and not any(law.within < EXACT < law.within_training for law in exact)
+
+
 def without(flagged, search, searched):
-    """The Search without the rows that a function of samples flags, if that finds an exact law."""
+    """The Search without the rows that a function of samples flags, if its laws are then exact."""
     samples = search.train, search.test
     rows = flagged(*samples)
     count = sum(map(np.count_nonzero, rows))
     if not 0 < count <= FEW * sum(len(sample.x) for sample in samples):
         return search
     again = searched(*(sample.part(~out) for sample, out in zip(samples, rows)))
-    if not any(law.verdict == "exact" for law in again.result.laws):
+    if not settled(again.result.laws) or again.result.independent < search.result.independent:
         return search
     again.result.notes.append(f"{count} observations that break the laws of all others were left "
                               "out: look whether they are measurements")
@@ -179,10 +184,11 @@ def _samples(x, classes, x_test, classes_test, names):
 
 
 def _warnings(train, names):
+    """A sentence on columns that hardly vary within classes."""
     shares = zip(names, train.share(train.x))
     slow = [f"{name} ({share:.1%})" for name, share in shares if share < SLOW]
-    return [f"of the variance of {', '.join(slow)} little lies within classes: what varies slowly "
-            "looks conserved, and longer classes would tell"] if slow else []
+    return [f"little of the variance lies within classes for {', '.join(slow)}: what varies slowly "
+            "looks conserved, and a longer stretch of each class would tell"] if slow else []
 
 
 @dataclass(frozen=True)
@@ -392,6 +398,8 @@ class Search:
         suits best. Without outliers that ends in no lower lambda.
         """
         for library in self.libraries:
+            if len(library.names) * len(samples[0].x) > 2 * MOST_VALUES:
+                break
             values = [library.values(sample.x) for sample in samples]
             scale = np.median(np.abs(values[0] - np.median(values[0], axis=0)), axis=0) + 1e-300
             values = [each / scale for each in values]

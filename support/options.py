@@ -5,6 +5,7 @@ import math
 import os
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from support.checks import UserError
@@ -180,7 +181,8 @@ def status_of(action):
 
 def refuse(sentence):
     """Say what was wrong and what to give instead; return the exit status for it."""
-    print(printable(f"train.py: {sentence}").replace("\n", " "), file=sys.stderr)
+    with suppress(OSError):             # nobody hears
+        print(printable(f"train.py: {sentence}").replace("\n", " "), file=sys.stderr)
     return 2
 
 

@@ -124,7 +124,7 @@ def shown(folder, plan, show):
     Raises UserError if the folder holds another run, which this one would overwrite, or a damaged one.
     """
     path = folder / "result.json"
-    if not path.exists():
+    if not os.path.exists(path):        # nor if it cannot be asked: then the folder is refused
         return False
     kept = _checked(path, plan)
     print(printable(f"{show(kept)}\n{folder} holds this run, finished; --fresh would start it over."))

@@ -32,6 +32,7 @@ def few_orbits(monkeypatch):
 @pytest.mark.parametrize("words, known", [
     (["oscillator.py"], ["x^2 + v_x^2", "y^2 + v_y^2", "x*v_y - y*v_x", "x*y + v_x*v_y"]),
     (["adiabats.py"], ["T*V^0.4"]),
+    (["well.py"], ["v^2/2 - exp(-x^2)"]),
     (["noisy_orbits.py", "0"], ["v_y - x/sqrt(x^2 + y^2)", "v_x + y/sqrt(x^2 + y^2)"])])
 def test_what_the_examples_write_conserves_what_the_readme_says(words, known, tmp_path, monkeypatch, few_orbits):
     system = owndata.load_system(example(words[0], tmp_path, monkeypatch, *words[1:]), known=known)

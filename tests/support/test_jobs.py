@@ -126,9 +126,9 @@ def test_several_systems_and_seeds_run_as_jobs_and_end_in_one_page(tmp_path):
 
 
 def test_a_job_that_fails_is_reported_and_the_others_finish(tmp_path):
-    (tmp_path / "sr" / "seed-1" / "model.npz").mkdir(parents=True)                       # cannot be overwritten
+    (tmp_path / "sr" / "seed-1" / "model.npz").mkdir(parents=True)                       # a user's own
     ended = command(*SMALL, "--seeds", "0-2", "--jobs", "2", "--out", tmp_path)
     assert ended.returncode == 1
-    assert "sr seed 1: failed: train.py: cannot write" in ended.stdout
+    assert f"sr seed 1: failed: {tmp_path / 'sr' / 'seed-1' / 'model.npz'} stands where" in ended.stdout
     assert "sr seed 0: finished" in ended.stdout and "sr seed 2: finished" in ended.stdout
     assert "Seeds 0, 2." in (tmp_path / "sr-quick-seeds-0-2" / "report.md").read_text("utf-8")
