@@ -34,24 +34,27 @@ def this_code(network, x, x_prime, y=None):
 
 
 def matrix_products(network, x, x_prime, y=None):
-    """The products of those steps with nothing around them, on random numbers of their shapes."""
-    rng, arrays = np.random.default_rng(0), {}
-
-    def made(r):
-        """For each layer what goes into its products, and where they go."""
-        for m, n in [weights.shape for weights in network.layers]:
-            yield [rng.standard_normal(shape, np.float32) for shape in ((r, m), (m, n), (r, n))] + [
-                np.empty(shape, np.float32) for shape in ((r, n), (m, n), (r, m - 1))]
+    """The products of those steps, in the network's own buffers, with nothing around them."""
+    rng = np.random.default_rng(0)
 
     def run(batches, rate):
-        r = 2 * batches.shape[1]
-        layers = arrays.setdefault(r, list(made(r)))
+        r, last = 2 * batches.shape[1], len(network.layers) - 1
+        if network._capacity < r:
+            network._reserve(r)
+            for buffer in (*network._a, *network._delta, network._df):
+                buffer[:] = rng.standard_normal(buffer.shape)
+        rows = np.ones((r, x.shape[1] + 1), np.float32)
+        inputs = [rows, *network._a]
         for _ in batches:
-            for number, (a, weights, delta, z, gradient, below) in enumerate(layers):
-                np.matmul(a, weights, out=z)
-                np.matmul(a.T, delta, out=gradient)
-                if number > 0 and delta.shape[1] > 1:   # one column needs no product, see _below
-                    np.matmul(delta, weights[:-1].T, out=below)
+            for a, weights, above in zip(inputs, network.layers, network._a):
+                np.matmul(a, weights, out=above[:, :-1])
+            np.matmul(inputs[-1], network.layers[-1], out=network._f)
+            delta = network._df
+            for l in range(last, -1, -1):
+                np.matmul(inputs[l].T, delta, out=network._dlayers[l])
+                if l and delta.shape[1] > 1:            # one column needs no product, see _below
+                    np.matmul(delta, network.layers[l].T, out=network._delta[l - 1])
+                delta = network._delta[l - 1][:, :-1]
     return run, None
 
 

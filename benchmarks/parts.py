@@ -22,7 +22,7 @@ from siamese import SCHEDULES, SiameseNetwork
 
 ROOT = Path(train.__file__).resolve().parent
 QUICK = SCHEDULES["quick"]
-BATCH, STEPS = 256, 20                  # compared pairs of a step; steps between looks at the clock
+BATCH, STEPS = 256, 100                 # compared pairs of a step; steps between looks at the clock
 MISSING = "not installed"
 
 
@@ -148,7 +148,7 @@ def step(quick):
             for who, parameters in reached.items():     # all do the same
                 assert parameters is None or np.allclose(parameters, reached[OURS], 1e-3, 1e-5), who
             seconds = {who: [] for who in COMPETITORS}
-            for _ in range(5 if quick else 100):
+            for _ in range(2 if quick else 40):
                 for who, run in runs.items():
                     seconds[who].append(timed(run, batches, 1.0)[0])
             rows += [row(case, who, 1e6 / STEPS * np.array(seconds[who]), "µs", notes[who])

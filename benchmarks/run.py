@@ -40,8 +40,9 @@ ABOUT = {                               # part: its title, and what a reader mus
     "step": (
         "A training step",
         "Of 256 compared pairs: with fixed pairs these are 512 rows, exchanged 256. Below its bare "
-        "matrix products no code on this NumPy can go."),
-    "command": ("The whole command", "`python train.py`, from its start to its last file."),
+        "matrix products, in the same buffers, no code on this NumPy can go."),
+    "command": ("The whole command", "`python train.py`, from its start to its last file, and "
+                "an older checkout in turn. Other programs lengthen the seconds of the clock."),
     "growth": ("Growth", "A power of 1 is time in proportion."),
     "regression": ("Regression", "Polynomials of orders 1 to 4 in six columns, and their scores."),
     "orbits": ("Orbits", "Each over up to half a turn either way, and the worst drift of any one."),
@@ -195,7 +196,7 @@ def draw(path, parts):
         steps = [row for row in parts["step"] if row["who"] != PRODUCTS]
         bars(left, parts["target"], {}, "s", "seconds of training to the paper's figures")
         bars(right, steps, bare, "times", "a training step, in units of its bare matrix products")
-        right.axvline(1, color="0.4", linewidth=1)
+        right.axvline(1, color="0.8", linewidth=1, zorder=0)
     write(path, lambda file: figures.save(figure, file, dpi=100), binary=True)
 
 

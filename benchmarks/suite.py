@@ -30,14 +30,16 @@ from kept import Kept, parse
 from support.files import write
 from support.page import table
 
-KINDS = {}                              # name: (function, how many invariants, how many are nameable)
 HOLDS = 1e-3                            # share of a law's variance within classes of other data
+KINDS = {}                              # name: (function, invariants, how many of them nameable)
 
 
-def kind(count, named=None):
-    """A kind of data: a function of a generator that gives (groups, times, d), names of columns."""
+def kind(count, columns, named=None):
+    """A kind of data with so many invariants: a function of a generator to (groups, times, d)."""
     def enter(function):
-        KINDS[function.__name__] = function, count, count if named is None else named
+        def made(rng):
+            return function(rng), columns
+        KINDS[function.__name__] = made, count, count if named is None else named
         return function
     return enter
 
@@ -49,51 +51,52 @@ def orbits(equations, start, span, rng, times=30):
     return physics.evolve(np.repeat(start, times, axis=0), time, equations).reshape(n, times, d)
 
 
-def wrapped(angle):
-    return (angle + np.pi) % (2 * np.pi) - np.pi
+def wrapped(x, angles):
+    """The orbits x (..., d) with their first columns as angles of (-pi, pi)."""
+    x[..., :angles] = (x[..., :angles] + np.pi) % (2 * np.pi) - np.pi
+    return x
 
 
 # ------------------------------------------------------------------------------- with invariants
 
-@kind(1)
+@kind(1, "theta omega")
 def pendulum(rng, n=200):
     start = np.stack([rng.uniform(-2.6, 2.6, n), rng.uniform(-1, 1, n)], 1)
-    x = orbits(lambda s: np.stack([s[1], -np.sin(s[0])]), start, 40, rng)
-    return np.stack([wrapped(x[..., 0]), x[..., 1]], 2), "theta omega"
+    return wrapped(orbits(lambda s: np.stack([s[1], -np.sin(s[0])]), start, 40, rng), 1)
 
 
-@kind(1)
+@kind(1, "theta omega")
 def measured_pendulum(rng):
-    x, names = pendulum(rng)
-    return x + 0.01 * x.std(axis=(0, 1)) * rng.normal(size=x.shape), names
+    x = pendulum(rng)
+    return x + 0.01 * x.std(axis=(0, 1)) * rng.normal(size=x.shape)
 
 
-@kind(1)
+@kind(1, "q p")
 def anharmonic(rng):
     start = rng.uniform(-2, 2, (200, 2))
-    return orbits(lambda s: np.stack([s[1], -s[0] - s[0]**3]), start, 40, rng), "q p"
+    return orbits(lambda s: np.stack([s[1], -s[0] - s[0]**3]), start, 40, rng)
 
 
-@kind(3)
+@kind(3, "x y v_x v_y")
 def isotropic(rng):
     start = rng.normal(size=(200, 4))
-    return orbits(lambda s: np.stack([s[2], s[3], -s[0], -s[1]]), start, 30, rng), "x y v_x v_y"
+    return orbits(lambda s: np.stack([s[2], s[3], -s[0], -s[1]]), start, 30, rng)
 
 
-@kind(2)
+@kind(2, "x y u v")
 def incommensurate(rng):
     start = rng.normal(size=(200, 4))
-    return orbits(lambda s: np.stack([s[2], s[3], -s[0], -2 * s[1]]), start, 200, rng), "x y u v"
+    return orbits(lambda s: np.stack([s[2], s[3], -s[0], -2 * s[1]]), start, 200, rng)
 
 
-@kind(3)
+@kind(3, "x y v_x v_y")
 def kepler(rng):
-    start = physics.bound_states(200, rng, lambda n, rng: rng.uniform([-2, -2, -1.5, -1.5],
-                                                                      [2, 2, 1.5, 1.5], (n, 4)))
-    return orbits(physics.hamiltons_equations, start, 12, rng), "x y v_x v_y"
+    box = np.array([2, 2, 1.5, 1.5])
+    start = physics.bound_states(200, rng, lambda n, rng: rng.uniform(-box, box, (n, 4)))
+    return orbits(physics.hamiltons_equations, start, 12, rng)
 
 
-@kind(1)
+@kind(1, "a b u v")
 def double_pendulum(rng):
     def equations(s):
         a, b, u, v = s
@@ -102,97 +105,91 @@ def double_pendulum(rng):
                                 - 2 * np.sin(d) * (v**2 + u**2 * np.cos(d))) / below,
                          2 * np.sin(d) * (2 * u**2 + 2 * np.cos(a) + v**2 * np.cos(d)) / below])
     start = np.concatenate([np.pi * rng.uniform(-1, 1, (300, 2)), rng.normal(size=(300, 2)) / 2], 1)
-    x = orbits(equations, start, 8, rng)
-    x[..., :2] = wrapped(x[..., :2])
-    return x, "a b u v"
+    return wrapped(orbits(equations, start, 8, rng), 2)
 
 
-@kind(1)
+@kind(1, "x y v_x v_y")
 def henon_heiles(rng):
     start = 0.22 * rng.normal(size=(2000, 4))
     x, y, u, v = start.T
     start = start[((u*u + v*v + x*x + y*y) / 2 + x*x*y - y**3 / 3 < 1 / 7) & (x*x + y*y < 0.5)]
     return orbits(lambda s: np.stack([s[2], s[3], -s[0] - 2 * s[0] * s[1],
-                                      -s[1] - s[0]**2 + s[1]**2]),
-                  start[:200], 200, rng), "x y v_x v_y"
+                                      -s[1] - s[0]**2 + s[1]**2]), start[:200], 200, rng)
 
 
-@kind(2)
+@kind(2, "a b c")
 def rigid_body(rng):
     return orbits(lambda s: np.stack([-s[1] * s[2] / 6, 2 / 3 * s[2] * s[0], -s[0] * s[1] / 2]),
-                  rng.normal(size=(200, 3)), 60, rng), "a b c"
+                  rng.normal(size=(200, 3)), 60, rng)
 
 
-@kind(1)
+@kind(1, "rabbits foxes")
 def predator_and_prey(rng):
     start = rng.uniform(0.3, 2.5, (200, 2))
-    return orbits(lambda s: np.stack([s[0] * (1 - s[1]), s[1] * (s[0] - 1)]), start, 30,
-                  rng), "rabbits foxes"
+    return orbits(lambda s: np.stack([s[0] * (1 - s[1]), s[1] * (s[0] - 1)]), start, 30, rng)
 
 
-@kind(1)
+@kind(1, "p V")
 def gas(rng):
     entropy, volume = rng.uniform(0, 3, (200, 1)), rng.uniform(0.5, 3, (200, 30))
-    return np.stack([np.exp(entropy) * volume**(-5 / 3), volume], 2), "p V"
+    return np.stack([np.exp(entropy) * volume**(-5 / 3), volume], 2)
 
 
-@kind(3)
+@kind(3, "x y v_x v_y")
 def magnetic_field(rng):
     return orbits(lambda s: np.stack([s[2], s[3], 1.3 * s[3], -1.3 * s[2]]),
-                  rng.normal(size=(200, 4)), 50, rng), "x y v_x v_y"
+                  rng.normal(size=(200, 4)), 50, rng)
 
 
-def chain(rng, masses, n=200):
+def chain(rng, masses, n):
     """Masses between walls, with springs: all modes keep their energies."""
     matrix = 3 * np.eye(masses) - np.eye(masses, k=1) - np.eye(masses, k=-1)
-    x = orbits(lambda s: np.concatenate([s[masses:], -matrix @ s[:masses]]),
-               rng.normal(size=(n, 2 * masses)), 100, rng, 2 * masses + 20)
-    return x, " ".join(f"{letter}_{i + 1}" for letter in "qp" for i in range(masses))
+    return orbits(lambda s: np.concatenate([s[masses:], -matrix @ s[:masses]]),
+                  rng.normal(size=(n, 2 * masses)), 100, rng, 2 * masses + 20)
 
 
-@kind(3)
+@kind(3, "q_1 q_2 q_3 p_1 p_2 p_3")
 def chain_of_3(rng):
-    return chain(rng, 3)
+    return chain(rng, 3, 200)
 
 
-@kind(6)
+@kind(6, "q_1 q_2 q_3 q_4 q_5 q_6 p_1 p_2 p_3 p_4 p_5 p_6")
 def chain_of_6(rng):
     return chain(rng, 6, 300)
 
 
-@kind(1, 0)
+@kind(1, "q p", named=0)
 def unnameable(rng):
     """An energy p²/2 + q²/2 + 3 sin(5q) + 2 cos(7q), for which no library has the sines."""
     start = np.stack([rng.uniform(-1.2, 1.2, 300), rng.uniform(-4, 4, 300)], 1)
     return orbits(lambda s: np.stack([s[1], -15 * np.cos(5 * s[0]) + 14 * np.sin(7 * s[0]) - s[0]]),
-                  start, 40, rng), "q p"
+                  start, 40, rng)
 
 
 # ---------------------------------------------------------------------------- without invariants
 
-@kind(0)
+@kind(0, "a b c")
 def white_noise(rng):
-    return rng.normal(size=(200, 20, 3)), "a b c"
+    return rng.normal(size=(200, 20, 3))
 
 
-@kind(0)
+@kind(0, "a b c")
 def copy_with_noise(rng):
     x = rng.normal(size=(3000, 1, 3))
-    return x + 0.5 * np.array([[0], [1]]) * rng.normal(size=(3000, 2, 3)), "a b c"
+    return x + 0.5 * np.array([[0], [1]]) * rng.normal(size=(3000, 2, 3))
 
 
-@kind(0)
+@kind(0, "a b clock")
 def time_stamp(rng):
     time = 10 * np.arange(200)[:, None] + np.sort(rng.uniform(0, 10, (200, 20)))
-    return np.concatenate([rng.normal(size=(200, 20, 2)), rng.permuted(time, axis=1)[..., None]],
-                          2), "a b clock"
+    return np.concatenate([rng.normal(size=(200, 20, 2)), rng.permuted(time, axis=1)[..., None]], 2)
 
 
-@kind(0)
+@kind(0, "a b c")
 def sensor_off(rng):
     x = rng.normal(size=(200, 20, 3))
     x[::3, :, 2] = 0
-    return x, "a b c"
+    return x
 
 
 def autoregressive(rng, memory, d=3):
@@ -202,132 +199,128 @@ def autoregressive(rng, memory, d=3):
     return x.reshape(200, 30, d)
 
 
-@kind(0)
+@kind(0, "a b c")
 def pieces_of_noise(rng):
-    return autoregressive(rng, 0.98), "a b c"
+    return autoregressive(rng, 0.98)
 
 
-@kind(0)
+@kind(0, "a b c")
 def pieces_of_a_walk(rng):
-    return autoregressive(rng, 1.0), "a b c"
+    return autoregressive(rng, 1.0)
 
 
 def lorenz(rng, span, n=300):
     def equations(s):
         return np.stack([10 * (s[1] - s[0]), s[0] * (28 - s[2]) - s[1], s[0] * s[1] - 8 / 3 * s[2]])
     start = physics.evolve(rng.normal(size=(n, 3)) + [0, 0, 20], np.full(n, 12.0), equations)
-    return orbits(equations, start, span, rng, 20), "x y z"
+    return orbits(equations, start, span, rng, 20)
 
 
-@kind(0)
+@kind(0, "x y z")
 def short_chaos(rng):
     return lorenz(rng, 0.1)
 
 
-@kind(0)
+@kind(0, "x y z")
 def very_short_chaos(rng):
     return lorenz(rng, 0.003)
 
 
-@kind(0)
+@kind(0, "x y z")
 def chaos(rng):
     return lorenz(rng, 5.0)
 
 
-@kind(0)
+@kind(0, "x y v_x")
 def without_partner(rng):
-    x, _ = kepler(rng)
-    return x[..., :3], "x y v_x"
+    return kepler(rng)[..., :3]
 
 
-@kind(0)
+@kind(0, "q p")
 def hidden_parameter(rng):
     stiffness, energy = rng.uniform(0.5, 4, (300, 1)), rng.uniform(0.1, 2, (300, 1))
     phase = rng.uniform(0, 2 * np.pi, (300, 30))
     return np.stack([np.sqrt(2 * energy / stiffness) * np.cos(phase),
-                     np.sqrt(2 * energy) * np.sin(phase)], 2), "q p"
+                     np.sqrt(2 * energy) * np.sin(phase)], 2)
 
 
-@kind(0)
+@kind(0, "q p")
 def damped(rng):
     start = 2 * rng.normal(size=(300, 2))
-    return orbits(lambda s: np.stack([s[1], -s[0] - 0.3 * s[1]]), start, 12, rng), "q p"
+    return orbits(lambda s: np.stack([s[1], -s[0] - 0.3 * s[1]]), start, 12, rng)
 
 
-@kind(0)
+@kind(0, "q p")
 def driven(rng):
     start = np.concatenate([rng.normal(size=(300, 2)), rng.uniform(0, 6, (300, 1))], 1)
-    x = orbits(lambda s: np.stack([s[1], -s[0] + 0.8 * np.cos(1.3 * s[2]), 1 + 0 * s[2]]), start, 60,
-               rng)
-    return x[..., :2], "q p"
+    return orbits(lambda s: np.stack([s[1], -s[0] + 0.8 * np.cos(1.3 * s[2]), 1 + 0 * s[2]]), start,
+                  60, rng)[..., :2]
 
 
-@kind(0)
+@kind(0, "q p")
 def drifting_parameter(rng):
     start = np.concatenate([rng.normal(size=(300, 2)), np.ones((300, 1))], 1)
-    x = orbits(lambda s: np.stack([s[1], -s[2] * s[0], 0.03 * s[2]]), start, 60, rng)
-    return x[..., :2], "q p"
+    return orbits(lambda s: np.stack([s[1], -s[2] * s[0], 0.03 * s[2]]), start, 60, rng)[..., :2]
 
 
-@kind(0)
+@kind(0, "a b c d e")
 def discrete(rng):
-    x = rng.integers(0, 3, (200, 20, 4)).astype(float)
-    return np.concatenate([x, rng.normal(size=(200, 20, 1))], 2), "a b c d e"
+    return np.concatenate([rng.integers(0, 3, (200, 20, 4)), rng.normal(size=(200, 20, 1))], 2)
 
 
-@kind(0)
+@kind(0, "a b c d e")
 def one_hot(rng):
     noise = rng.normal(size=(200, 20, 1))
-    return np.concatenate([np.eye(4)[rng.integers(0, 4, (200, 20))], noise], 2), "a b c d e"
+    return np.concatenate([np.eye(4)[rng.integers(0, 4, (200, 20))], noise], 2)
 
 
-@kind(0)
+@kind(0, "a b c")
 def heavy_tails(rng):
-    return rng.standard_t(2, size=(200, 20, 3)), "a b c"
+    return rng.standard_t(2, size=(200, 20, 3))
 
 
-@kind(0)
+@kind(0, "a b c")
 def sizes_of_groups(rng):
-    return rng.standard_t(1.5, size=(200, 1, 3)) * rng.normal(size=(200, 20, 3)), "a b c"
+    return rng.standard_t(1.5, size=(200, 1, 3)) * rng.normal(size=(200, 20, 3))
 
 
-@kind(0)
+@kind(0, "a b c")
 def noise_levels(rng):
-    return rng.uniform(0.2, 2, (200, 1, 1)) * rng.normal(size=(200, 20, 3)), "a b c"
+    return rng.uniform(0.2, 2, (200, 1, 1)) * rng.normal(size=(200, 20, 3))
 
 
-@kind(0)
+@kind(0, "a b c")
 def offset_of_a_sensor(rng):
     x = rng.normal(size=(200, 20, 3))
     x[..., 2] += 10 * rng.normal(size=(200, 1))
-    return x, "a b c"
+    return x
 
 
-@kind(0)
+@kind(0, "theta omega")
 def wrong_groups(rng):
-    x, names = pendulum(rng)
+    x = pendulum(rng)
     flat = x.reshape(-1, 2)
     wrong = rng.choice(len(flat), len(flat) // 5, replace=False)
     flat[wrong] = flat[rng.permutation(wrong)]
-    return flat.reshape(x.shape), names
+    return x
 
 
-@kind(0)
+@kind(0, "a b c")
 def rounded_to_integers(rng):
-    return np.round(50 * rng.normal(size=(200, 20, 3))), "a b c"
+    return np.round(50 * rng.normal(size=(200, 20, 3)))
 
 
-@kind(0)
+@kind(0, "slow fast_1 fast_2")
 def two_time_scales(rng):
     slow = autoregressive(rng, 0.999, 1)
-    return np.concatenate([slow, autoregressive(rng, 0.3, 2)], 2), "slow fast_1 fast_2"
+    return np.concatenate([slow, autoregressive(rng, 0.3, 2)], 2)
 
 
-@kind(0)
+@kind(0, "q p")
 def sampled_at_the_period(rng):
     """Seen once a period, an oscillator stands still but for noise: whatever it has is constant."""
     x = np.repeat(rng.normal(size=(200, 1, 2)), 20, axis=1)
-    return x + 0.02 * rng.normal(size=x.shape), "q p"
+    return x + 0.02 * rng.normal(size=x.shape)
 
 
 # ----------------------------------------------------------------------------------- measurement
@@ -341,11 +334,12 @@ def written(name, seed, folder):
 
 
 def outcome(name, seed, *options):
-    """What the command says of data of this kind: count, laws that hold and do not, words, reason."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()) as said, \
-            contextlib.redirect_stdout(io.StringIO()):
+    """What the command says of data of this kind: count, laws, false ones, the last word."""
+    said = io.StringIO()
+    with (tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(said),
+          contextlib.redirect_stdout(io.StringIO())):
         words = ["--data", str(written(name, seed, folder)), "--seed", str(seed), *options]
-        status = train.main([*words, "--out", folder])
+        status = train.main([*words, "--out", str(Path(folder) / "runs")])
         results = [*Path(folder).rglob("result.json")]
         result = json.loads(results[0].read_text("utf-8")) if results else {}
     if status:
@@ -387,10 +381,11 @@ def main(arguments=None):
     kept, rows = Kept(options.out / "suite.json"), []
     sizes = ["--pairs", str(options.pairs), "--epochs", str(options.epochs)]
     for name, (_, count, named) in KINDS.items():
-        found = [[kept(f"{name}, seed {seed}{''.join(words)}",
-                       lambda: outcome(name, seed, *sizes, *words)) for seed in range(options.seeds)]
-                 for words in ([], [" --discover".strip()])]
-        rows.append((name.replace("_", " "), count, named, *map(tally, found), judged(name, *found)))
+        single, search = [[kept(f"{name}, seed {seed}{' '.join(['', *words])}",
+                                lambda: outcome(name, seed, *sizes, *words))
+                           for seed in range(options.seeds)] for words in ([], ["--discover"])]
+        rows.append((name.replace("_", " "), count, named, tally(single), tally(search),
+                     judged(name, single, search)))
     head = "data", "invariants", "nameable", "single run", "--discover", ""
     lines = f"Made by `{command}`.\n\n{table(head, *rows)}\n"
     write(options.out / "suite.md", lambda file: file.write(lines))

@@ -341,7 +341,8 @@ def read_columns(path, names):
     """
     try:
         with opened(path) as file:
-            heads, rows = head_and_rows(Lines(text_of(file, os.fspath(path).lower().endswith(".gz"))))
+            text = text_of(file, os.fspath(path).lower().endswith(".gz"))
+            heads, rows = head_and_rows(Lines(text))
             found = [re.sub("[ .]+", "_", head) for head in heads]
             missing = [name for name in names if name not in found]
             refuse_if(missing, f"it has no column {listed(missing)}, but {listed(heads)}")

@@ -19,7 +19,10 @@ seeks the shortest.
 
 import numpy as np
 
-FIXED = 1e-5                    # singular value, beside the largest, of what is one on all data
+FIXED = 1e-5                # singular value, beside the largest, of what is one on all data
+EXACT = 1e-9                # lambda of a law that holds to rounding or to a solver's error
+PROMISING = 1e-7            # lambda of what may be one, once fitted to its own terms alone
+MOST_VALUES = 2_000_000     # features times observations, of one library
 
 
 class Sample:
@@ -40,10 +43,13 @@ class Sample:
         return Sample(self.x[chosen], self.labels[chosen])
 
     def off(self, values):
-        """How far each of the values (n,) is from the median of its class, (n,)."""
-        order = np.lexsort([values, self.labels])
-        medians = values[order][self.starts + self.sizes // 2]
-        return np.abs(values - np.repeat(medians, self.sizes))
+        """How far each of the values (n, k) is from the medians of its class, (n,)."""
+        squares = np.zeros(len(values))
+        for column in values.T:
+            order = np.lexsort([column, self.labels])
+            medians = column[order][self.starts + self.sizes // 2]
+            squares += (column - np.repeat(medians, self.sizes))**2
+        return np.sqrt(squares)
 
     @property
     def freedom(self):
@@ -56,8 +62,7 @@ class Sample:
         return values - np.repeat(means.T, self.sizes, axis=0)
 
     def share(self, values):
-        """lambda of values (n, ...), (...): the share of their variance within classes; 1 for a
-        constant."""
+        """lambda (...) of values (n, ...): variance within classes over all; 1 for a constant."""
         inside = np.sum(self.within(values)**2, axis=0) / self.freedom
         total = np.sum((values - values.mean(axis=0))**2, axis=0) / (len(values) - 1)
         return np.where(total > 0, inside / np.where(total > 0, total, 1), 1.0)
@@ -101,8 +106,7 @@ def lowest(w, v):
 
 
 def standard_errors(sample, values, fitted, noise=None, times=100, blocks=100):
-    """Standard errors (m,) of fitted coefficients (m,) of features (n, m), from classes drawn
-    again, in blocks.
+    """Standard errors (m,) of coefficients (m,) of features (n, m): blocks of classes drawn again.
 
     noise (m, m): the covariance that takes the place of V, where one did in the fit.
     """

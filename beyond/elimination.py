@@ -50,8 +50,7 @@ def _cleaned(rows, zero):
 
 
 def _shorter_sum(row, other, complexity, zero):
-    """Of row + a · other, with a term of theirs removed, that with the fewest terms, or None if row
-    has as few."""
+    """Of row + a · other that with the fewest terms, or None if row has as few."""
     shared = np.flatnonzero((row != 0) & (other != 0))
     sums = _cleaned(row - np.outer(row[shared] / other[shared], other), zero)
     cost = 1 + 1e-3 * complexity

@@ -1,4 +1,4 @@
-"""What goes beyond the paper's tables, as a result keeps it: laws, verdicts, and what they come to."""
+"""What goes beyond the paper's tables, as a result keeps it: laws, verdicts, the count."""
 
 from dataclasses import asdict
 from functools import partial
@@ -36,7 +36,7 @@ def laws_of(system, train, test, libraries):
               "kinds": [text for text in texts if text in KINDS], "given": given}
     try:
         return laws.find(x, classes, x_test, classes_test, system.inputs, **chosen)
-    except ValueError as error:                         # too few classes, say: no law, and it is said
+    except ValueError as error:                         # too few classes, say
         return laws.Laws(notes=[f"No law was looked for: {error}."])
 
 
@@ -77,32 +77,48 @@ def independent(found):
 def of_one(system, network, train, test, losses, libraries):
     """Of one network: the verdict on it, the laws, and how much of f is a function of them."""
     found = laws_of(system, train, test, libraries)
-    named = {law.text: lambda x, law=law: law(x)[0] for law in independent(found)}
+    exact = independent(found)
+    named = {law.text: lambda x, law=law: law(x)[0] for law in exact}
     judged = verdict.judge(network, train, test, losses)
     f, f_test = network.f(train.x), network.f(test.x)
-    return {"verdict": asdict(judged), "laws": in_figures(found), "notes": found.notes,
+    notes = [*found.notes, *of_columns(system, test)]
+    if exact and judged.word != "conserved":
+        notes.append(f"The laws say more than this network, whose f is {judged.word}.")
+    return {"verdict": asdict(judged), "laws": in_figures(found), "notes": notes,
             "on_laws": comparison.explained(named, train.x, f, test.x, f_test)}
 
 
-def of_all(system, train, test, learn, libraries):
-    """Of a search for all invariants: laws, count, how many are named, the steps and their networks.
+def of_columns(system, pairs):
+    """A sentence on how much each column of a user's data varies within classes of these Pairs."""
+    if isinstance(system, OwnData):
+        shares = zip(system.inputs, verdict.shares(pairs))
+        listed = ", ".join(f"{name} {share:.2g}" for name, share in shares)
+        yield f"Share of the variance within classes that took no part in the training: {listed}."
 
-    learn: as for search.search.
+
+def of_all(system, train, test, learn, libraries, more=None):
+    """Of a search for all invariants: laws, count, how many are named, and the steps.
+
+    learn, more: as for search.search.
     """
     found = laws_of(system, train, test, libraries)
     for law in found.laws:
-        print(f"Law: {law.text}, {law.verdict}; {law.within:.1e} of its variance within held-out classes",
-              flush=True)
+        print(f"Law: {law.text}, {law.verdict}; {law.within:.1e} of its variance within held-out "
+              "classes", flush=True)
     known = [search.Known(lambda x, law=law: law(x)[0], lambda x, law=law: law(x)[1])
              for law in independent(found)]
     fixed = [_gradient(system, name, test.x) for name in system.fixed]
-    steps = []
-    for step in search.search(train, test, learn, known, len(system.inputs) - 1, fixed):
+    steps, notes = [], [*found.notes, *of_columns(system, test)]
+    most = len(system.inputs) - 1
+    for step in search.search(train, test, learn, known, most, fixed, more):
         print(f"Network {len(steps) + 1}: {step.verdict.word}; {step.verdict.sentence}", flush=True)
         steps.append(step)
-    more = sum(step.found for step in steps)
-    return {"laws": in_figures(found), "named": len(known), "count": len(known) + more,
-            "notes": found.notes, "steps": [_step(step) for step in steps]}, steps
+    unnamed = sum(step.found for step in steps)
+    if unnamed:
+        notes.append("A network found what no library names: --features adds functions that a law "
+                     "may hold.")
+    return {"laws": in_figures(found), "named": len(known), "count": len(known) + unnamed,
+            "notes": notes, "steps": [_step(step) for step in steps]}, steps
 
 
 def draw(system, networks, test, laws):
@@ -110,7 +126,7 @@ def draw(system, networks, test, laws):
 
     How F of the network "f" decides; and for a user's data, laws and networks along a few classes.
     """
-    import figures                                      # here, since Matplotlib takes long to import
+    import figures  # here, since Matplotlib takes long to import
     from beyond import pictures
     drawn = {}
     if "f" in networks:
@@ -120,7 +136,8 @@ def draw(system, networks, test, laws):
         along.update({name.removesuffix(".npz"): each.f for name, each in networks.items()})
         columns = {name: lambda x, i=i: x[:, i] for i, name in enumerate(system.inputs[:2])}
         data = system.draw_test
-        drawn["along.png"] = pictures.figure_along({**along, **columns}, data.observations, data.classes)
+        drawn["along.png"] = pictures.figure_along({**along, **columns}, data.observations,
+                                                   data.classes)
     return {name: partial(figures.save, figure) for name, figure in drawn.items()}
 
 
@@ -130,7 +147,7 @@ def _value(law, inputs):
 
 
 def applied(result, inputs, networks, x):
-    """{name: values (n,)} of the laws of a result, and of f of networks, {name: network}, at x (n, d).
+    """{name: values (n,)} of laws of a result and f of networks, {name: network}, at x (n, d).
 
     Raises ValueError where a law is not finite.
     """

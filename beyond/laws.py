@@ -16,15 +16,15 @@ from math import comb
 import numpy as np
 
 from beyond import notation
-from beyond.eigenproblem import FIXED, Sample, eigenproblem, principal, standard_errors
+from beyond.eigenproblem import (EXACT, FIXED, MOST_VALUES, PROMISING, Sample, eigenproblem,
+                                 principal, standard_errors)
 from beyond.elimination import fewest_terms, simplest
 from beyond.expressions import LARGEST, Expression
 from beyond.libraries import Library, ladder
 from beyond.noise import noise_of, unbent_fit
+from beyond.outliers import without_outliers
 from support.checks import finite_array
 
-EXACT = 1e-9                        # lambda of a law that holds to rounding or to a solver's error
-PROMISING = 1e-7                    # lambda of what may be one, once fitted to its own terms alone
 IDENTICAL = 1e-20                   # lambda of a column that is the same in all of a class
 NEARLY, APPROXIMATE = 0.1, 0.04     # lambda of what noise may explain, of an approximate law
 SLOW = 0.15                         # lambda of a column that hardly varies within classes
@@ -32,19 +32,14 @@ SURE = 0.03                         # error of an exact law's coefficients, rela
 SAME = 1e-3                         # sine of the angle between gradients that are one
 ZEROS = (1e-6, 1e-4, 1e-2)          # terms so small beside the largest are none, tried in turn
 WORTH = 0.15                        # of log lambda that one more term must gain
-MOST_VALUES = 2_000_000             # features times observations, of one library
 CLASSES = 1.5                       # for each feature, where laws are hidden in noise
 LOWEST = 30                         # directions that are looked at
 FEWEST_TRAINING, FEWEST_TEST = 8, 4     # classes of several members
-FAR = 30                            # interquartile ranges off the median: no measurement, perhaps
-ROUNDS = 6                          # of fits to the rows that suit a law best
-FEW = 0.02                          # of the observations may be left out as outliers
 
 
 @dataclass(frozen=True)
 class Law:
-    """A conserved quantity; called with samples (n, d), it gives values (n,) and derivatives (n,
-    d)."""
+    """A conserved quantity; of samples (n, d) it gives values (n,) and derivatives (n, d)."""
     terms: dict[str, float]             # feature: coefficient
     expression: str                     # as Expression reads it, and Python with ** for ^
     text: str                           # as it is printed: "v_x²/2 + v_y²/2 - 1/r"
@@ -82,8 +77,7 @@ class Law:
 
     @property
     def cost(self):
-        """log lambda, and something for each term: of two laws that with the lower cost is
-        preferred."""
+        """log lambda, and something for each term: the law of lower cost is preferred."""
         return np.log(self.within + 1e-300) + WORTH * len(self.terms)
 
     @property
@@ -99,10 +93,9 @@ class Law:
 
 @dataclass
 class Laws:
-    """What was found, in order of simplicity, and what was tried."""
+    """What was found, in order of simplicity, and sentences on what was left out."""
     laws: list[Law] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    tried: list[dict] = field(default_factory=list)     # library, features, lowest lambda on test
 
     @property
     def independent(self):
@@ -132,38 +125,7 @@ def find(x, classes, x_test, classes_test, names,
         search.result.notes += _warnings(train, names) + notes
         search.through([library for library in libraries if search.supports(library)])
         return search
-    search = searched(train, test)
-    for flagged in (far_rows, search.odd_rows):
-        if not settled(search.result.laws):
-            search = without(flagged, search, searched)
-    return search.result
-
-
-def settled(laws):
-    """Whether there are exact laws, and none holds for the test classes alone: no row breaks them."""
-    exact = [law for law in laws if law.verdict == "exact"]
-    return bool(exact) and not any(law.within < EXACT < law.within_training for law in exact)
-
-
-def without(flagged, search, searched):
-    """The Search without the rows that a function of samples flags, if its laws are then exact."""
-    samples = search.train, search.test
-    rows = flagged(*samples)
-    count = sum(map(np.count_nonzero, rows))
-    if not 0 < count <= FEW * sum(len(sample.x) for sample in samples):
-        return search
-    again = searched(*(sample.part(~out) for sample, out in zip(samples, rows)))
-    if not settled(again.result.laws) or again.result.independent < search.result.independent:
-        return search
-    again.result.notes.append(f"{count} observations that break the laws of all others were left "
-                              "out: look whether they are measurements")
-    return again
-
-
-def far_rows(*samples):
-    """Masks (n,) of the rows of each sample with a value far from all others of its column."""
-    low, middle, high = np.quantile(np.vstack([each.x for each in samples]), [0.25, 0.5, 0.75], axis=0)
-    return [np.any(np.abs(each.x - middle) > FAR * (high - low), axis=1) for each in samples]
+    return without_outliers(searched(train, test), searched).result
 
 
 def _samples(x, classes, x_test, classes_test, names):
@@ -193,8 +155,7 @@ def _warnings(train, names):
 
 @dataclass(frozen=True)
 class Features:
-    """A library's features on the data: `values` (n, p) of deviation 1, and what of them the known
-    laws leave open."""
+    """A library's features on the data, of deviation 1, and what of them known laws leave."""
     library: Library
     sample: Sample                      # training classes, as many as MOST_VALUES allows
     test: Sample
@@ -246,8 +207,7 @@ class Search:
     # ------------------------------------------------------------ what follows from what is known
 
     def rank(self, laws):
-        """How many of the laws, and of what is fixed, are independent: the rank of their Jacobian
-        over the data."""
+        """How many laws, with what is fixed, are independent: the rank of their Jacobian."""
         slopes = [law(self.points)[1][:, None] * self.scale for law in laws] + [self.fixed]
         slopes = np.concatenate(slopes, axis=1)
         if slopes.shape[1] == 0:
@@ -260,8 +220,7 @@ class Search:
         return self.rank([*self.known, *laws]) > self.rank(self.known)
 
     def products(self, x):
-        """Monomials (n, m) of the known laws, as many as the classes can tell apart, with a column
-        of ones."""
+        """1 and monomials (n, m) of the known laws, as many as the classes can tell apart."""
         columns = []
         for law in self.known:
             reference, slope = law(self.train.x)
@@ -283,8 +242,7 @@ class Search:
         return np.var(rest) > max(1e-8, 5 * law.within) * np.var(values)
 
     def add(self, law, verdict):
-        """Add a law unless it follows from the others as a polynomial, and say of which it is a
-        function."""
+        """Add a law, and of which it is a function, unless it is a polynomial in the others."""
         if not self.is_new(law):
             return False
         function_of = () if self.independent(law) else self.determining(law)
@@ -337,8 +295,7 @@ class Search:
         return self.named(features, features.sample, terms, fitted, errors)
 
     def named(self, features, sample, terms, fitted, errors):
-        """The law of coefficients fitted (m,) to the features `terms` (m,), as simple numbers if
-        they do as well."""
+        """The law of coefficients (m,) of the features `terms`, as simple numbers if they do."""
         library, deviation = features.library, features.deviation[terms]
         chosen = features.values[:len(sample.x), terms]
         powers = library.exponents[terms]
@@ -359,22 +316,20 @@ class Search:
                        slow=min(law.slow, self.of_columns(law)))
 
     def of_columns(self, law):
-        """Mean lambda of a law's columns, each as far as it moves the law; a constant is not slow."""
+        """Mean lambda of a law's columns, as far as each moves it; a constant is not slow."""
         weights = np.mean((law(self.points)[1] * self.scale)**2, axis=0)
         moving = np.where(self.shares > IDENTICAL, self.shares, 1.0)
         return float(moving @ weights / max(weights.sum(), 1e-300))
 
     def slowness(self, library, sample, chosen, terms, fitted):
-        """Mean lambda of a law's terms, which a false law of slowly varying columns does not
-        undercut by far."""
+        """Mean lambda of a law's terms, which a false law does not undercut by far."""
         if len(terms) > 1:
             return float(np.average(sample.share(chosen), weights=fitted**2))
         factors = [library.variables[i] for i in np.flatnonzero(library.exponents[terms[0]])]
         return float(np.mean([sample.share(factor(sample.x)[0]) for factor in factors]))
 
     def shortened(self, features, direction, limit=0.0):
-        """The law of few terms that is nearly as good as a direction (p,), or has a lambda below
-        the limit."""
+        """The law of few terms with nearly the lambda of a direction (p,), or below the limit."""
         terms = fewest_terms(features.sample, features.rest, direction, limit)
         row = np.zeros(len(direction))
         row[terms] = eigenproblem(features.sample, features.rest[:, terms])[1][0]
@@ -391,37 +346,12 @@ class Search:
         if self.open:
             self.inexact(libraries)
 
-    def odd_rows(self, *samples):
-        """Masks (n,) of rows of the samples without which a library has a law to rounding.
-
-        Least trimmed squares: the lowest direction is fitted again and again to the rows that it
-        suits best. Without outliers that ends in no lower lambda.
-        """
-        for library in self.libraries:
-            if len(library.names) * len(samples[0].x) > 2 * MOST_VALUES:
-                break
-            values = [library.values(sample.x) for sample in samples]
-            scale = np.median(np.abs(values[0] - np.median(values[0], axis=0)), axis=0) + 1e-300
-            values = [each / scale for each in values]
-            odd = [np.zeros(len(each), bool) for each in values]
-            for _ in range(ROUNDS):
-                kept = samples[0].part(~odd[0])
-                shares, directions, _ = eigenproblem(kept, values[0][~odd[0]])
-                off = [sample.off(each @ directions[0]) for sample, each in zip(samples, values)]
-                limit = np.quantile(off[0], 1 - FEW)
-                odd = [each > limit for each in off]
-                if shares[0] < PROMISING:               # what is left is the law's own rounding
-                    return [each > max(10 * limit, 1e-4) for each in off]
-        return [np.zeros(len(sample.x), bool) for sample in samples]
-
     # ------------------------------------------------------------ laws that are exact to rounding
 
     def exact(self, library):
         """Add the laws of a library that hold to rounding."""
         features = self.features(library)
         shares, directions, relations, held = features.spectrum
-        self.result.tried.append({"library": library.title, "features": len(library.names),
-                                  "within": [float(share) for share in held[:3]]})
         if len(relations):
             self.fix(features)
         count, before = np.count_nonzero(np.cumprod(held < PROMISING)), len(self.known)
@@ -438,16 +368,14 @@ class Search:
             self.stubborn(features, directions[:count])
 
     def stubborn(self, features, directions):
-        """Add a law that elimination misses among features some of which nearly are functions of
-        others."""
+        """Add a law that elimination misses where features nearly are functions of others."""
         laws = (self.shortened(features, direction, PROMISING) for direction in directions)
         law = next((law for law in laws if self.verified(law) and self.independent(law)), None)
         if law is not None:
             self.add(law, "exact")
 
     def fix(self, features):
-        """Note the gradients of what has one value on all data: sums of features that do not
-        vary."""
+        """Note the gradients of what has one value on all data: sums that do not vary."""
         s, axes = principal(features.values - features.values.mean(axis=0))
         slopes = features.library.gradients(self.points) / features.deviation[:, None] * self.scale
         slopes = np.einsum("qp,npd->nqd", axes[s <= FIXED * s[0]], slopes)
@@ -455,15 +383,13 @@ class Search:
         self.fixed = slopes[:, _sizes(slopes) > 30 * SAME]
 
     def verified(self, law):
-        """Whether a law holds on the test classes to rounding, and far better than what varies
-        slowly."""
+        """Whether a law holds to rounding, and far better than what varies slowly."""
         return law.sure and law.short and law.within < max(EXACT * law.slow**2, IDENTICAL)
 
     # ------------------------------------------------------------ laws up to noise, or nearly
 
     def inexact(self, libraries):
-        """Add what the noise of the columns explains, where nothing is exact to rounding; then what
-        nearly holds."""
+        """Add what noise explains, where nothing is exact to rounding; then what nearly holds."""
         most = len(self.train.sizes) / CLASSES
         libraries = [library for library in libraries if len(library.names) <= most]
         noisy = not self.result.laws
@@ -474,8 +400,7 @@ class Search:
             pass
 
     def explained(self, libraries):
-        """The laws that vary within classes as the noise of the columns makes them, the best
-        first."""
+        """The laws that vary as the noise of the columns makes them, the best first."""
         laws = []
         for features in map(self.features, libraries):
             directions, lowest = self.lowest_directions(features), features.spectrum[-1][0]
@@ -490,23 +415,20 @@ class Search:
         return laws
 
     def counts(self, law):
-        """Whether a law is independent of those known, or as short as one of them, and not of slow
-        columns."""
+        """Whether a law is independent, or as short as one known, and not of slow columns."""
         longest = max((len(other.terms) for other in self.result.laws), default=0)
         fast = law.slow > SLOW and law.within < NEARLY * law.slow
         return fast and (len(law.terms) <= longest or self.independent(law))
 
     def lowest_directions(self, features):
-        """Directions (k, p) of low lambda on the test classes too, none if no gap sets them apart
-        from the others."""
+        """Directions (k, p) of low lambda on the test classes too, if a gap sets them apart."""
         _, directions, _, held = features.spectrum
         gaps = held[1:] / np.maximum.accumulate(held)[:-1]
         apart = held[0] < NEARLY and len(gaps) and gaps.max() > 3
         return directions[:np.argmax(gaps) + 1] if apart else directions[:0]
 
     def unbent(self, features, law):
-        """The law as noise of the columns leaves it, less terms that it then does not need; None if
-        noise is not all."""
+        """The law without the pull of noise, and its needless terms; None if noise is not all."""
         terms = np.array([features.library.names.index(name) for name in law.terms])
         while (sigma := noise_of(law, self.train, self.test)) is not None and len(terms) > 1:
             part = replace(features.library, exponents=features.library.exponents[terms])
@@ -521,8 +443,7 @@ class Search:
         return law if sigma is not None else None
 
     def nearly(self, libraries):
-        """Add the approximate law with about the lowest lambda, from the simplest library that has
-        one."""
+        """Add the approximate law of about the lowest lambda, from the simplest library."""
         laws = []
         for features in map(self.features, libraries):
             laws += [self.shortened(features, one) for one in self.lowest_directions(features)[:1]]

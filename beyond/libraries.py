@@ -26,8 +26,7 @@ ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle)(_?\w{1,2})?",
 
 @dataclass(frozen=True)
 class Library:
-    """Monomials of variables: `exponents` (p, v) of them, and for each variable how it is
-    printed."""
+    """Monomials of variables: `exponents` (p, v) of them, and how each variable is printed."""
     title: str
     labels: tuple[str, ...]                             # of the variables, such as "x" and "r"
     variables: tuple[Expression, ...]
@@ -46,8 +45,7 @@ class Library:
 
     @cached_property
     def complexity(self):
-        """Of each feature (p,): its degree, where r or a sine counts for a little more than a
-        column."""
+        """Degrees (p,) of the features, where r or a sine counts a little more than a column."""
         weights = [1.0 if variable.name in variable.inputs else 1.01 for variable in self.variables]
         return np.abs(self.exponents) @ np.array(weights)
 
@@ -66,8 +64,7 @@ class Library:
         return self._products(self._powers([variable(x)[0] for variable in self.variables]), len(x))
 
     def gradients(self, x):
-        """Derivatives (n, p, d) at samples (n, d), by the chain rule. Raises ValueError as `values`
-        does."""
+        """Derivatives (n, p, d) at samples (n, d), by the chain rule."""
         pairs = [variable(x) for variable in self.variables]
         powers = self._powers([value for value, _ in pairs])
         result = np.zeros((len(x), len(self.exponents), x.shape[1]))
@@ -203,8 +200,7 @@ def _recognised(names, chosen, what, rule, x, moving):
 
 
 def _distance(x, names):
-    """r of the positions, with its powers, unless there is none, or r is a column, or 0
-    somewhere."""
+    """r of the positions, with its powers, unless r is a column, or 0 somewhere."""
     position = [name for name in ("x", "y", "z") if name in names]
     if not {"x", "y"} <= set(position) or "r" in names:
         return {}
@@ -249,8 +245,7 @@ def monomials(allowed, order):
 
 
 def _factor(text):
-    """A variable as it stands in a product: in brackets, unless it is a name or a function's
-    value."""
+    """A variable as it stands in a product: in brackets, unless a name or a function's value."""
     return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
 
 

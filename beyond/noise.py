@@ -22,8 +22,7 @@ TOLERANCE = 0.25                    # of a part's log variance, and of its media
 
 
 def noise_of(law, *samples):
-    """The deviations (d,) of the columns' noise if it explains how a law varies within classes,
-    else None."""
+    """The deviations (d,) of the columns' noise if it explains how a law varies, else None."""
     deviation, predictors, places = (np.concatenate(part) for part in zip(*[
         _deviations(law, sample.first(MOST)) for sample in samples]))
     if len(deviation) < FEWEST:
@@ -38,8 +37,7 @@ def noise_of(law, *samples):
 
 
 def _deviations(law, sample):
-    """Of classes with several members: deviations (n,), what each unit of noise adds (n, d),
-    columns and law."""
+    """Deviations (n,), what each unit of noise adds (n, d), and columns with the law."""
     values, slopes = law(sample.x)
     size = np.repeat(sample.sizes, sample.sizes)
     own, mean = slopes**2, slopes**2 - sample.within(slopes**2)
@@ -50,8 +48,7 @@ def _deviations(law, sample):
 
 
 def _variances(deviation, predictors):
-    """Variances (d,) of the columns' noise, none negative, by weighted least squares; expected
-    squares (n,)."""
+    """Variances (d,) of the columns' noise, by weighted least squares; expected squares (n,)."""
     from scipy.optimize import nnls
     unit = predictors.mean(axis=0) + 1e-300
     expected = np.full(len(deviation), np.mean(deviation**2))

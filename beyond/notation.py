@@ -33,8 +33,7 @@ def simple_numbers(coefficients, errors, squares):
 
 
 def _simple(value, error):
-    """A fraction within the error; the larger that is, the smaller its denominator, as chance would
-    fit too."""
+    """A fraction within the error; the larger that is, the smaller its denominator may be."""
     error = max(error, ROUNDING * abs(value))
     largest = int(np.clip(np.sqrt(0.1 / error), 1, LARGEST_DENOMINATOR))
     fraction = Fraction(float(value)).limit_denominator(largest)
@@ -105,8 +104,14 @@ def _factors(name):
 
 def _outer_factors(name):
     """A product's factors; a product in brackets, or in a function's argument, is one factor."""
-    brackets = r"\((?:[^()]|\([^()]*\))*\)"
-    return re.findall(rf"[^*(]+(?:{brackets})?[^*(]*|{brackets}[^*]*", name)
+    factors, depth = [""], 0
+    for character in name:
+        depth += (character == "(") - (character == ")")
+        if character == "*" and depth == 0:
+            factors.append("")
+        else:
+            factors[-1] += character
+    return factors
 
 
 def _term(size, above, below):

@@ -1,8 +1,8 @@
 """Your own observations: python train.py --data FILE
 
-The file is read by datafiles.py. From it comes a System like those of the paper, whose pairs are drawn
-from the file: what is equivalent is known, the invariants are not. Some classes, as the orbits of the
-file are called here, take no part in the training; which ones follows from the seed.
+The file is read by datafiles.py. From it comes a System like those of the paper, whose pairs are
+drawn from the file: what is equivalent is known, the invariants are not. Some classes, as the
+orbits of the file are called here, take no part in the training; which ones follows from the seed.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ FIXED = 0.01                            # deviation of a known quantity, over th
 
 @dataclass(frozen=True)
 class OwnData(System):
-    """A system whose pairs come from a user's file; some of its classes are kept for the test set."""
+    """A system whose pairs come from a user's file; some of its classes are for the test set."""
     draw: object = None                                 # PairsOf the classes to train on
     draw_test: object = None                            # and of those to test on
     centre: np.ndarray | None = None                    # (inputs,), mean of each column
@@ -50,7 +50,7 @@ class OwnData(System):
 
 
 class ScaledNetwork(SiameseNetwork):
-    """A SiameseNetwork that sees (x - centre) / scale, each (d,), for columns in units of any kind."""
+    """A SiameseNetwork that sees (x - centre) / scale, each (d,), for columns in any units."""
 
     def __init__(self, layer_sizes, *arguments, centre, scale, **options):
         super().__init__(layer_sizes, *arguments, **options)
@@ -79,7 +79,7 @@ class PairsOf:
         _, self.first, self.size = np.unique(classes, return_index=True, return_counts=True)
 
     def __call__(self, n, rng):
-        """n pairs x, x_prime (n, d) of two members of a class, and the classes (n,), all in turn."""
+        """n pairs x, x_prime (n, d), each of one class, and the classes (n,), all in turn."""
         turns = -(-n // len(self.first))
         number = np.concatenate([rng.permutation(len(self.first)) for _ in range(turns)])[:n]
         first, size = self.first[number], self.size[number]
@@ -110,8 +110,8 @@ def apart(partner, classes, rng):
 def load_system(path, group=None, known=(), drop=(), seed=0):
     """The OwnData of a file, with the typed expressions `known` as its known invariants.
 
-    group, drop: names of columns, of the classes and to be left out. Raises UserError if the file cannot
-    be read or used.
+    group, drop: names of columns, of the classes and to be left out. Raises UserError if the file
+    cannot be read or used.
     """
     path = Path(path)
     try:
@@ -125,7 +125,7 @@ def load_system(path, group=None, known=(), drop=(), seed=0):
 
 
 def known_invariants(texts, read):
-    """{name: Expression} of the typed texts; ValueError where one is not finite on the observations."""
+    """{name: Expression} of the texts; ValueError where one is not finite on the observations."""
     known = {}
     for text in texts:
         expression = Expression(text, read.names)
@@ -158,7 +158,7 @@ def test_classes(count, rng):
 
 
 def is_fixed(values, gradients, scale):
-    """Whether a known quantity with these values (n,), gradients (n, d) has one value, or nearly."""
+    """Whether what has these values (n,) and gradients (n, d) has one value, or nearly."""
     by_columns = np.sqrt(np.mean(np.sum((gradients * scale)**2, axis=1)))
     return bool(np.std(values) < FIXED * by_columns)
 
@@ -169,5 +169,5 @@ def notes(names, centre, scale, pairs):
         yield f"There are only {pairs} pairs to train on; what a network finds may not be reliable."
     far = [name for name, middle, size in zip(names, centre, scale) if abs(middle) > FAR * size]
     if far:
-        yield (f"Varying by less than a tenth of its size: {', '.join(far)}. Laws are found better with "
-               "the mean, or a number near it, subtracted.")
+        yield (f"Varying by less than a tenth of its size: {', '.join(far)}. Laws are found better "
+               "with the mean, or a number near it, subtracted.")

@@ -1,9 +1,10 @@
 """All invariants of a system: python train.py --system em --discover
 
-The laws come first: what combinations of features do not vary within a class (laws.py). Then a network
-is asked whether anything is left. Its "different" pairs are made of observations that agree in all that
-is known, so that the known is of no use to it: it must find something else, or fail. What it finds is
-one more invariant, without a name, and is added to the known; and so on until a network finds nothing.
+The laws come first: what combinations of features do not vary within a class (laws.py). Then a
+network is asked whether anything is left. Its "different" pairs are made of observations that agree
+in all that is known, so that the known is of no use to it: it must find something else, or fail.
+What it finds is one more invariant, without a name, and is added to the known; and so on until a
+network finds nothing.
 
 It is the paper's "we now fix the invariant", with nothing known beforehand.
 """
@@ -18,7 +19,7 @@ from beyond import verdict
 PAIRS = 20_000                          # of each label at most, on schedule quick
 INDEPENDENT = 0.1                       # least independence of an f from what is known
 NEIGHBOURS = 5                          # a look-alike is drawn among so many of the nearest
-LARGE = 100                             # pairs of one class from which it is looked for class by class
+LARGE = 100                             # pairs of one class from which each class has its tree
 
 
 @dataclass(frozen=True)
@@ -33,34 +34,42 @@ class Step:
     """A network that was asked whether anything is left, and the answer."""
     network: object
     verdict: verdict.Verdict
-    independence: float                 # of f from what is known, see `independence`; 1 for the first
+    independence: float                 # of f from what is known, see `independence`
     found: bool                         # whether it is one more invariant
 
 
-def search(train, test, learn, known, most, fixed=()):
+def search(train, test, learn, known, most, fixed=(), more=None):
     """Yield the Steps of the search for what is conserved beside the `known`, a list of Known.
 
     train, test: Pairs to learn from and to judge by.
     learn: (number of the step, train, test Pairs of look-alikes, values of the known) -> a trained
-        network, and its losses.
-    most: of invariants that there can be: one less than columns, or all observations would be alike.
+        network, and its losses; with True as fifth argument, one that is trained longer.
+    most: of invariants that there can be: one less than columns, or all would be alike.
     fixed: gradients, functions as in Known, of what has one value in all observations.
+    more: gives train and test again, with more pairs, for a network that learned too little.
     Each Step but the last has found one more invariant.
     """
     known = list(known)
     for number in range(most - len(known) - len(fixed)):
-        values = [each.value for each in known]
-        alike_ones, alike_test = [alike(pairs, values, np.random.default_rng(number))
-                                  for pairs in (train, test)]
-        network, losses = learn(number, train, alike_test, values)
-        judged = verdict.judge(network, alike_ones, alike_test, losses, values)
-        new = Known(network.f, network.gradient)
-        independent = independence([*known, new], test.x, [each(test.x) for each in fixed])
-        found = judged.word == "conserved" and independent >= INDEPENDENT
-        yield Step(network, judged, independent, found)
-        if not found:
+        step = asked(number, train, test, learn, known, fixed)
+        if more and step.verdict.weak and step.independence >= INDEPENDENT:
+            step = asked(number, *more(), learn, known, fixed, longer=True)
+        yield step
+        if not step.found:
             return
-        known.append(new)
+        known.append(Known(step.network.f, step.network.gradient))
+
+
+def asked(number, train, test, learn, known, fixed, longer=False):
+    """The Step of a network that is trained on look-alikes; arguments as for `search`."""
+    rng, values = np.random.default_rng(number), [each.value for each in known]
+    alike_ones, alike_test = [alike(pairs, values, rng) for pairs in (train, test)]
+    network, losses = learn(number, train, alike_test, values, *[True] * longer)
+    judged = verdict.judge(network, alike_ones, alike_test, losses, values)
+    new = Known(network.f, network.gradient)
+    independent = independence([*known, new], test.x, [each(test.x) for each in fixed])
+    found = judged.word == "conserved" and independent >= INDEPENDENT
+    return Step(network, judged, independent, found)
 
 
 # ------------------------------------------------------------------------------------- look-alikes
@@ -79,8 +88,8 @@ def alike(pairs, values, rng):
 class LookAlikes:
     """A training set, as train.FixedPairs, in which different pairs agree in all that is known.
 
-    pairs: of physics.Pairs; values: functions of observations (n, d), giving (n,), one or more. Each
-    epoch draws a new look-alike for each pair.
+    pairs: of physics.Pairs; values: functions of observations (n, d), giving (n,), one or more.
+    Each epoch draws a new look-alike for each pair.
     """
     per_pair = 2
 
@@ -127,7 +136,8 @@ def look_alikes(pairs, values):
     near = np.empty((len(scaled), count), int)          # for each class a tree of all others
     for members in np.split(np.argsort(classes, kind="stable"), np.cumsum(sizes)[:-1]):
         others = np.flatnonzero(classes != classes[members[0]])
-        near[members] = others[cKDTree(scaled[others]).query(scaled[members], range(1, count + 1))[1]]
+        tree = cKDTree(scaled[others])
+        near[members] = others[tree.query(scaled[members], range(1, count + 1))[1]]
     return near
 
 
@@ -137,11 +147,11 @@ def independence(quantities, x, normals=()):
     """How independent the last of some Known is of the others, at observations x (n, d): 0 to 1.
 
     It is the part of its unit gradient that is at right angles to the gradients of all others: the
-    median over the observations of its length. Each column is measured by its standard deviation, so
-    that units have no part in it. Zero means that the rank of the Jacobian is not full, and the last
-    is a function of the others.
-    normals: gradients (n, d) of what has one value in all observations. Only changes along the surface
-        on which the observations lie count.
+    median over the observations of its length. Each column is measured by its standard deviation,
+    so that units have no part in it. Zero means that the rank of the Jacobian is not full, and the
+    last is a function of the others.
+    normals: gradients (n, d) of what has one value in all observations. Only changes along the
+    surface on which the observations lie count.
     """
     scale = x.std(axis=0)
     *others, last = [each.gradient(x) * scale for each in quantities]
@@ -163,8 +173,9 @@ def across(vectors, directions):
 
 
 def gradient(function, x, steps):
-    """Derivatives (n, d) of a function of observations x (n, d), giving (n,), by central differences.
+    """Derivatives (n, d) of a function of x (n, d), giving (n,), by central differences.
 
     steps: (d,), by how much each column changes.
     """
-    return np.stack([(function(x + h) - function(x - h)) / (2 * h.sum()) for h in np.diag(steps)], axis=1)
+    return np.stack([(function(x + h) - function(x - h)) / (2 * h.sum()) for h in np.diag(steps)],
+                    axis=1)

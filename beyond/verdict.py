@@ -91,7 +91,7 @@ def _right(network, pairs):
 
 
 def _interval(right, classes):
-    """95 % of the accuracies of test sets of as many classes, drawn from these, with a fixed seed."""
+    """95 % of the accuracies of test sets of as many classes, drawn from these."""
     _, number, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     sums = np.bincount(number, right.mean(axis=0))
     drawn = np.random.default_rng(0).integers(0, len(sizes), (RESAMPLED, len(sizes)))
@@ -120,8 +120,8 @@ def share_of_columns(gradient, pairs):
 def share_within(f, train, test, known=()):
     """Share of the variance of f within classes, of what f does not owe to the known functions.
 
-    What it owes is a cubic polynomial in them, fitted to the pairs `train` and taken from the variance
-    over all; the variance within classes is that of f.
+    What it owes is a cubic polynomial in them, fitted to the pairs `train` and taken from the
+    variance over all; the variance within classes is that of f.
     """
     x, x_test = [np.concatenate([pairs.x, pairs.x_prime]) for pairs in (train, test)]
     within = np.mean((f(test.x) - f(test.x_prime))**2) / 2

@@ -1,7 +1,7 @@
 """The library that multiplies matrices: which kernels it runs, and with how many threads.
 
-Kernels of different processors round differently, and so do two threads. NumPy says neither; OpenBLAS,
-which its packages bring along, can be asked and told.
+Kernels of different processors round differently, and so do two threads. NumPy says neither, but
+OpenBLAS, which its packages bring along, can be asked and told.
 """
 
 import ctypes
@@ -31,13 +31,13 @@ def functions():
 
 
 def loaded():
-    """Paths of the OpenBLAS libraries of this process, NumPy's first; none where that is not told."""
+    """Paths of the OpenBLAS libraries of this process, NumPy's first; none where nobody tells."""
     import numpy                                        # which loads its own
     if not sys.platform.startswith("linux"):
         return []
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
-        paths = dict.fromkeys(line.split(None, 5)[-1].strip() for line in maps if "openblas" in line)
-    return sorted(paths, key=lambda path: numpy.__name__ not in path)
+        paths = {line.split(None, 5)[-1].strip() for line in maps if "openblas" in line}
+    return sorted(paths, key=lambda path: (numpy.__name__ not in path, path))
 
 
 def kernels():
@@ -54,7 +54,7 @@ def threads():
 
 @contextmanager
 def one_thread():
-    """Matrix products take one thread: with two, small ones wait for each other on a busy machine."""
+    """Matrix products take one thread: of two, one waits for the other on a busy machine."""
     found, before = functions(), threads()
     if found:
         found[2](1)

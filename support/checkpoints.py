@@ -12,18 +12,19 @@ from support.jobs import Progress
 from support.process import orphaned
 
 SECONDS_BETWEEN = 20
+DAMAGES = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 NAMES = ("checkpoint.npz", "checkpoint-before.npz")     # the newest state, and the one before it
 
 
 def carry_on(training, folder, identity, versions):
-    """Train to the end from the folder's checkpoint, if there is one; return the seconds spent before.
+    """Train to the end, from the folder's checkpoint if it has one; return the seconds before it.
 
     training: the train.Training to go on with.
     identity: what two runs have in common if they are the same run, as JSON keeps it.
     versions: of what the bits of a result depend on besides; where they differ, that is said.
-    The state is saved at least every SECONDS_BETWEEN seconds, at each plateau, at the end, and when the
-    program is told to end. Raises UserError if the state is of another run, cannot be read or written,
-    or the loss is no longer finite.
+    The state is saved at least every SECONDS_BETWEEN seconds, at each plateau, at the end, and when
+    the program is told to end. Raises UserError if the state is of another run, cannot be read or
+    written, or the loss is no longer finite.
     """
     if restore(training, folder, identity, versions):
         print(f"Going on after epoch {len(training.history['epoch'])}.", flush=True)
@@ -43,8 +44,9 @@ def carry_on(training, folder, identity, versions):
                 save(folder, identity, versions, state)
                 saved = time.monotonic()
             progress(training.history)
-    except (SystemExit, KeyboardInterrupt, OSError):    # told to end, or nobody takes our lines any more,
-        save(folder, identity, versions, state)       # in the middle of an epoch: keep the last whole one
+    except (SystemExit, KeyboardInterrupt, OSError):
+        # Told to end within an epoch, or nobody takes our lines: keep the last whole epoch.
+        save(folder, identity, versions, state)
         raise
     except FloatingPointError as error:
         save(folder, identity, versions, state)
@@ -86,8 +88,9 @@ def restore(training, folder, identity, versions):
             if not other:
                 set_state(training, state)
         except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror}; --fresh starts the run over") from error
-        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
+            raise UserError(f"cannot read {path}: {error.strerror}; "
+                            "--fresh starts the run over") from error
+        except DAMAGES:
             continue
         if other:
             raise UserError(f"{folder} holds an unfinished run of other settings ({other}); "
@@ -97,10 +100,11 @@ def restore(training, folder, identity, versions):
                   "the result can differ in the last digits, and by what training makes of these.")
         if path != found[0]:
             print(f"{newest} is damaged; the one before is used.")
-            os.replace(before, newest)                  # or the next save would put the damaged one there
+            os.replace(before, newest)      # or the next save would put the damaged one there
         return True
     if found:
-        raise UserError(f"{' and '.join(map(str, found))} cannot be read; --fresh starts the run over")
+        names = " and ".join(map(str, found))
+        raise UserError(f"{names} cannot be read; --fresh starts the run over")
     return False
 
 

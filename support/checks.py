@@ -1,4 +1,4 @@
-"""Checks that all modules share: an argument or an option is right, or is refused in one sentence."""
+"""Checks that all modules share: an argument is right, or is refused in one sentence."""
 
 import numpy as np
 
@@ -8,9 +8,10 @@ class UserError(Exception):
 
 
 def finite_array(name, array, *shape):
-    """The array in floating point, or a ValueError that names it if its shape or a value is not as it must be.
+    """The array in floating point; ValueError that names it if its shape or a value is wrong.
 
-    shape: one entry per axis, its length or, where that is free, its name: finite_array("x", x, "n", 4).
+    shape: one entry per axis, its length or, where that is free, its name:
+    finite_array("x", x, "n", 4).
     Whole numbers and truth values become float64, since small integers would wrap around.
     """
     array = np.asarray(array)

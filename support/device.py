@@ -19,9 +19,9 @@ def array_module(device):
         cupy.cuda.runtime.getDeviceCount()
         np.abs(cupy.asarray(np.ones(1, np.float32)) - 1).get()      # kernels: compiled, and run
     except ImportError as error:
-        raise UserError("--device gpu needs CuPy, for an NVIDIA card: pip install cupy-cuda12x, or as "
-                        "its documentation says; or leave --device out") from error
-    except Exception as error:                          # CuPy's own kinds, which differ with its version
+        raise UserError("--device gpu needs CuPy, for an NVIDIA card: pip install cupy-cuda12x, "
+                        "or as its documentation says; or leave --device out") from error
+    except Exception as error:          # CuPy's own kinds, which differ with its version
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"--device gpu: CuPy finds no GPU that computes ({reason}); "
                         "leave --device out, or install what is missing") from error

@@ -21,13 +21,18 @@ from support.checks import UserError
 
 try:
     import fcntl
-except ImportError:                                     # on Windows, where folders are then not locked
+except ImportError:                     # on Windows, where folders are then not locked
     fcntl = None
 
+# What a run writes: its result, its states, halves of both, and folders: of a search's steps, and
+# of a result that is not whole. Nothing else is ever removed.
 RESULT = re.compile(r"(model|best|f_\d+)\.npz|history\.csv|result\.json|report\.(md|html)|"
-                    r"(figure_\d|decision|along)\.png")             # what a finished run consists of
-OWN = re.compile(rf"({RESULT.pattern}|checkpoint(-before)?\.npz)(\.part)?|log\.txt|in-use")
-OWN_FOLDER = re.compile(r"step-\d+|new-result")         # of a search's steps; of a result that is not whole
+                    r"(figure_\d|decision|along)\.png")
+STATE = re.compile(r"checkpoint(-before)?\.npz")
+PART = re.compile(rf"({RESULT.pattern}|{STATE.pattern})\.part")
+IN_USE = re.compile("in-use")
+OWN = re.compile("|".join(each.pattern for each in (RESULT, STATE, PART, IN_USE)) + r"|log\.txt")
+OWN_FOLDER = re.compile(r"step-\d+|new-result")
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 LOCK = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 LARGEST = 2**33                         # bytes of a file that is read
@@ -36,7 +41,7 @@ LARGEST = 2**33                         # bytes of a file that is read
 def write(path, fill, binary=False):
     """Let fill(file) write a file under a temporary name, and move it into place when complete.
 
-    OSError, which names the file, if it cannot be written, or a link or a folder stands in its place.
+    OSError, which names the file, if it cannot be written, or a link or a folder stands there.
     """
     path = Path(path)
     aside = path.with_name(path.name + ".part")
@@ -50,7 +55,7 @@ def write(path, fill, binary=False):
         with os.fdopen(os.open(aside, NEW, 0o666), **how) as file:
             fill(file)
             file.flush()
-            os.fsync(file.fileno())                     # a power cut could leave the name, and no content
+            os.fsync(file.fileno())     # a power cut could leave the name, and no content
         os.replace(aside, path)
     except OSError as error:
         error.filename = error.filename or os.fspath(path)
@@ -60,7 +65,7 @@ def write(path, fill, binary=False):
 
 
 def stands_in_the_way(path, kind=stat.S_ISREG):
-    """Whether something else than a regular file (or of another kind) has this name; a link is that."""
+    """Whether something has this name that is no regular file, or not of this kind, as a link."""
     try:
         return not kind(os.lstat(path).st_mode)
     except FileNotFoundError:
@@ -124,17 +129,17 @@ def digest_of(path):
 
 
 def sealed(result, folder, names):
-    """The result, a dict as JSON keeps it, with the digests of these files of the folder and its own."""
+    """The result, a dict as JSON keeps it, with the digests of these files and its own."""
     files = {name: digest_of(Path(folder) / name) for name in names}
     result = {**result, "files": files}
     return {**result, "sha256": digest(json.dumps(result, sort_keys=True).encode())}
 
 
 def check_seal(path, result):
-    """ValueError, naming the file, if the result that was read from this path, or one beside it, was
-    altered since.
+    """Compare the result that was read from this path, and the files beside it, with the digests.
 
-    A result of before there were seals passes, and so does a file that is no longer there.
+    Raises ValueError that names the file which was altered since. A result of before there were
+    seals passes, and so does a file that is no longer there.
     """
     if "sha256" not in result:
         return
@@ -166,8 +171,8 @@ def writable_folder(folder):
             kind = (stat.S_ISREG if OWN.fullmatch(name) else
                     stat.S_ISDIR if OWN_FOLDER.fullmatch(name) else None)
             if kind and stands_in_the_way(folder / name, kind):
-                raise UserError(f"{folder / name} stands where a run writes, and is none of its files; "
-                                "move it away, or give another --out")
+                raise UserError(f"{folder / name} stands where a run writes, and is none of "
+                                "its files; move it away, or give another --out")
     except OSError as error:
         raise UserError(f"cannot write to --out {folder}: {error.strerror}; "
                         "give a folder that can be written") from error
@@ -178,13 +183,14 @@ def writable_folder(folder):
 def sole_user(folder):
     """Hold the folder for this process; BlockingIOError if another one does.
 
-    The system drops the lock with the process, so that the file of one that was killed stops nobody.
+    The system drops the lock with the process, so that the file of a killed one stops nobody.
     """
     if fcntl is None:
         yield
         return
-    path = Path(folder) / "in-use"                      # not the folder: on NFS only what is open for
-    with os.fdopen(os.open(path, LOCK, 0o666), "w") as file:            # writing is locked
+    # Not the folder itself: on NFS only what is open for writing is locked.
+    path = Path(folder) / "in-use"
+    with os.fdopen(os.open(path, LOCK, 0o666), "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -18,12 +18,13 @@ PATIENCE = 60                           # seconds that an interrupted run has to
 class Progress:
     """One line that updates in place on a terminal; elsewhere a plain line every ten seconds."""
 
-    def __init__(self, epochs, stream=sys.stdout):
-        self.epochs, self.stream = epochs, stream
-        self.live, self.last = in_place(stream), 0.0
+    def __init__(self, epochs, stream=None):
+        self.epochs, self.stream = epochs, stream or sys.stdout
+        self.live, self.last = in_place(self.stream), 0.0
 
     def __call__(self, history):
-        epoch, loss, accuracy, _, test_accuracy, rate, seconds = [column[-1] for column in history.values()]
+        now = [column[-1] for column in history.values()]
+        epoch, loss, accuracy, _, test_accuracy, rate, seconds = now
         if not self.live and seconds - self.last < 10 and epoch < self.epochs:
             return
         self.last = seconds
@@ -73,7 +74,7 @@ def end_all(running):
 
 
 class Run:
-    """A command as a process that writes to the log.txt of its folder, and the last lines it wrote."""
+    """A command as a process that writes to the log.txt of its folder, and what it wrote last."""
 
     def __init__(self, name, command, folder, one_thread):
         self.name, self.command, self.folder = name, command, folder
@@ -83,7 +84,8 @@ class Run:
 
     def start(self):
         """Start the process, unless another one is at work in its folder."""
-        environment = {**os.environ, **self.environment, "PYTHONUTF8": "1", PARENT: str(os.getpid())}
+        environment = {**os.environ, **self.environment, "PYTHONUTF8": "1",
+                       PARENT: str(os.getpid())}
         try:
             writable_folder(self.folder)
             with sole_user(self.folder):                # whose log is then nobody's
@@ -139,10 +141,11 @@ class Run:
 
 
 class Board:
-    """A line per running job: on a terminal they stay in place, elsewhere each is printed when it changes."""
+    """A line per running job: in place on a terminal, elsewhere printed when it changes."""
 
-    def __init__(self, stream=sys.stdout):
-        self.stream, self.live, self.lines = stream, in_place(stream), []
+    def __init__(self, stream=None):
+        self.stream = stream or sys.stdout
+        self.live, self.lines = in_place(self.stream), []
 
     def draw(self, running, ended=None):
         """Show the progress of the running jobs, and first the line of one that ended."""

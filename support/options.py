@@ -1,4 +1,4 @@
-"""The options of the command line: read, refused in one sentence, and written again for other processes."""
+"""The options of the command: read, refused in one sentence, and written for other processes."""
 
 import argparse
 import math
@@ -13,8 +13,8 @@ from support.process import printable
 
 ALONE = {                               # options that allow no others but these
     "report": (),
-    "model": ("system", "sampling", "data", "group", "drop", "known", "features", "angles", "positive",
-              "schedule", "seed", "pairs"),
+    "model": ("system", "sampling", "data", "group", "drop", "known", "features", "angles",
+              "positive", "schedule", "seed", "pairs"),
 }
 
 
@@ -32,73 +32,62 @@ def parser(systems, schedules, activations, libraries, group_columns):
     systems: {name: title}; schedules, activations, libraries, group_columns: names.
     """
     parser = Parser(prog="train.py", allow_abbrev=False, description=(
-        "Samples pairs of observations, trains a siamese network to tell whether two belong together, "
-        "and reads the invariant off its bottleneck."))
+        "Samples pairs of observations, trains a siamese network to tell whether two belong "
+        "together, and reads the invariant off its bottleneck."))
     titles = "; ".join(f"{name}: {title}" for name, title in systems.items())
-    what = parser.add_mutually_exclusive_group()
+    what, seeds = [parser.add_mutually_exclusive_group() for _ in range(2)]
+    add, many = parser.add_argument, {"nargs": "+", "action": "extend"}
     what.add_argument("--system", choices=[*systems, "all"],
                       help=f"{titles}; all: all of them (default sr)")
     what.add_argument("--data", type=path, metavar="FILE",
-                      help="observations of your own instead: .npz with x and x_prime, or trajectories; "
-                           "or .csv with a column of groups")
-    parser.add_argument("--group", metavar="COLUMN",
-                        help="the .csv column that tells which observations belong together "
-                             f"(default: the one named {', '.join(group_columns)})")
-    parser.add_argument("--sampling", choices=("box",),
-                        help="another sampling of orbits, that the paper probably had: initial states "
-                             "in a box, two times in [0, 3] (cp, cp-fixed)")
-    parser.add_argument("--drop", nargs="+", action="extend", metavar="COLUMN",
-                        help="with --data: columns to leave out")
-    parser.add_argument("--known", nargs="+", action="extend", metavar="EXPRESSION",
-                        help='with --data: invariants to compare with, e.g. "x*v_y - y*v_x", '
-                             "a space before a leading minus")
-    parser.add_argument("--discover", action="store_true",
-                        help="look for all invariants, one after another, instead of the first")
-    parser.add_argument("--features", nargs="+", action="extend", metavar="NAME",
-                        help=f"what laws are made of: {', '.join(libraries)}, and expressions such as "
-                             '"v_x^2 + v_y^2", a space before a leading minus '
-                             "(default: from simple to rich)")
-    parser.add_argument("--angles", nargs="+", action="extend", metavar="COLUMN",
-                        help="columns that are angles (default: as the data look)")
-    parser.add_argument("--positive", nargs="+", action="extend", metavar="COLUMN",
-                        help="columns that are positive, whose logarithms and roots laws may hold "
-                             "(default: as the data look)")
-    parser.add_argument("--schedule", choices=schedules, default="quick",
-                        help="quick: seconds to minutes (default); "
-                             "paper: Appendix B as printed, an hour or more")
-    seeds = parser.add_mutually_exclusive_group()
+                      help="observations of your own instead: .npz with x and x_prime, or "
+                           "trajectories; or .csv with a column of groups")
+    add("--group", metavar="COLUMN", help="the .csv column that tells which observations belong "
+        f"together (default: the one named {', '.join(group_columns)})")
+    add("--sampling", choices=("box",), help="another sampling of orbits, that the paper probably "
+        "had: initial states in a box, two times in [0, 3] (cp, cp-fixed)")
+    add("--drop", **many, metavar="COLUMN", help="with --data: columns to leave out")
+    add("--known", **many, metavar="EXPRESSION", help="with --data: invariants to compare with, "
+        'e.g. "x*v_y - y*v_x", a space before a leading minus')
+    add("--discover", action="store_true",
+        help="look for all invariants, one after another, instead of the first")
+    add("--features", **many, metavar="NAME",
+        help=f"what laws are made of: {', '.join(libraries)}, and expressions such as "
+        '"v_x^2 + v_y^2", a space before a leading minus (default: from simple to rich)')
+    add("--angles", **many, metavar="COLUMN",
+        help="columns that are angles (default: as the data look)")
+    add("--positive", **many, metavar="COLUMN", help="columns that are positive, whose logarithms "
+        "and roots laws may hold (default: as the data look)")
+    add("--schedule", choices=schedules, default="quick", help="quick: seconds to minutes "
+        "(default); paper: Appendix B as printed, an hour or more")
     seeds.add_argument("--seed", type=whole(0, 10**9), default=0, metavar="N",
                        help="seed of the data, the initial weights and the batches (default 0)")
     seeds.add_argument("--seeds", type=seed_list, metavar="LIST",
                        help="several runs, e.g. 0-9 or 0,3,7, and a page on all of them")
-    parser.add_argument("--jobs", type=whole(1, 1000), default=1, metavar="N",
-                        help="with --seeds or --system all: so many runs at a time, "
-                             "one core each (default 1)")
-    parser.add_argument("--report", type=path, nargs="+", metavar="FOLDER",
-                        help="print that page for the finished runs under these folders; "
-                             "trains nothing")
-    parser.add_argument("--apply", type=path, metavar="FILE",
-                        help="write the laws and f of the finished run with these options for each row "
-                             "of this table to a .csv beside its report; trains nothing")
-    parser.add_argument("--out", type=path, default=Path("runs"), metavar="FOLDER",
-                        help="where the run's own folder SYSTEM/seed-N is made (default runs)")
-    parser.add_argument("--fresh", action="store_true",
-                        help="start over, in place of an unfinished or finished run")
-    parser.add_argument("--pairs", type=whole(2, 10**7), metavar="N",
-                        help="training pairs of each label (default: the schedule's)")
-    parser.add_argument("--epochs", type=whole(1, 10**6), metavar="N",
-                        help="at most so many epochs (default: the schedule's)")
-    parser.add_argument("--learning-rate", type=positive, metavar="X",
-                        help="starting rate (default: the schedule's)")
-    parser.add_argument("--hidden", type=whole(1, 10**4), nargs="+", metavar="N",
-                        help="sizes of the hidden layers (default: the schedule's)")
-    parser.add_argument("--activation", choices=activations, default="relu",
-                        help="of the hidden layers (default relu)")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu",
-                        help="where to train; gpu needs CuPy (default cpu)")
-    parser.add_argument("--model", type=path, metavar="FILE",
-                        help="read this saved network off, on the pairs of its --seed, instead of "
-                             "training one; nothing is written")
+    add("--jobs", type=whole(1, 1000), default=1, metavar="N", help="with --seeds or --system all: "
+        "so many runs at a time, one core each (default 1)")
+    add("--report", type=path, nargs="+", metavar="FOLDER", help="print that page for the finished "
+        "runs under these folders; trains nothing")
+    add("--apply", type=path, metavar="FILE", help="write the laws and f of the finished run with "
+        "these options for each row of this table to a .csv beside its report; trains nothing")
+    add("--out", type=path, default=Path("runs"), metavar="FOLDER",
+        help="where the run's own folder SYSTEM/seed-N is made (default runs)")
+    add("--fresh", action="store_true",
+        help="start over, in place of an unfinished or finished run")
+    add("--pairs", type=whole(2, 10**7), metavar="N",
+        help="training pairs of each label (default: the schedule's)")
+    add("--epochs", type=whole(1, 10**6), metavar="N",
+        help="at most so many epochs (default: the schedule's)")
+    add("--learning-rate", type=positive, metavar="X",
+        help="starting rate (default: the schedule's)")
+    add("--hidden", type=whole(1, 10**4), nargs="+", metavar="N",
+        help="sizes of the hidden layers (default: the schedule's)")
+    add("--activation", choices=activations, default="relu",
+        help="of the hidden layers (default relu)")
+    add("--device", choices=("cpu", "gpu"), default="cpu",
+        help="where to train; gpu needs CuPy (default cpu)")
+    add("--model", type=path, metavar="FILE", help="read this saved network off, on the pairs of "
+        "its --seed, instead of training one; nothing is written")
     return parser
 
 
@@ -106,7 +95,7 @@ def parse(parser, arguments):
     """The options, checked together; UserError for the first that is not acceptable."""
     options = parser.parse_args(arguments)
     given = [name for name in vars(options) if getattr(options, name) != parser.get_default(name)]
-    for alone, with_it in ALONE.items():                # refuse every option that would have no effect
+    for alone, with_it in ALONE.items():                # refuse what would have no effect
         idle = [name for name in given if name not in (alone, *with_it)]
         if alone in given and idle:
             names = ", --".join(idle).replace("_", "-")
@@ -115,6 +104,8 @@ def parse(parser, arguments):
         parser.error("argument --jobs: goes with --seeds or --system all")
     if options.data is None and (options.group or options.known or options.drop):
         parser.error("--group, --known and --drop go with --data")
+    if options.apply and (options.seeds or options.system == "all" or options.fresh):
+        parser.error("argument --apply: is of one finished run; leave out --seeds, --fresh and all")
     if options.model and options.system == "all":
         parser.error("argument --model: reads one network: give its one --system")
     for name in ("known", "drop"):
@@ -149,7 +140,7 @@ def written(options, parser, leave_out=(), **changes):
             words.append(flag)
         elif name == "hidden":                          # numbers: none can be taken for an option
             words += [flag, *map(str, value)]
-        else:                                           # with =, since a value may start with a minus
+        else:                                           # with =: a value may start with a minus
             values = value if isinstance(value, list) else [value]
             words += [f"{flag}={each}" for each in values]
     return words
@@ -158,13 +149,13 @@ def written(options, parser, leave_out=(), **changes):
 # -------------------------------------------------------------------------------------- exit status
 
 def status_of(action):
-    """The exit status of the command: that of action(), or 2 with one sentence for what it raises."""
+    """The exit status of the command: that of action(), or 2 with a sentence on what it raises."""
     try:
         status = action()
         if sys.stdout:
             sys.stdout.flush()          # here, where an error can still be said in words
         return status
-    except ImportError as error:        # Matplotlib is asked for before the training, and needed after
+    except ImportError as error:        # Matplotlib: asked for before the training, needed after
         return refuse(f"{error}; pip install -r requirements.txt")
     except MemoryError:
         return refuse("there is not enough memory; give fewer --pairs or smaller --hidden layers")
@@ -181,9 +172,14 @@ def status_of(action):
 
 def refuse(sentence):
     """Say what was wrong and what to give instead; return the exit status for it."""
-    with suppress(OSError):             # nobody hears
-        print(printable(f"train.py: {sentence}").replace("\n", " "), file=sys.stderr)
+    note(sentence)
     return 2
+
+
+def note(sentence):
+    """Say something in one line beside the output, whatever names are in it."""
+    with suppress(OSError):             # nobody hears
+        print(printable(f"train.py: {sentence}").replace("\n", "\\n"), file=sys.stderr)
 
 
 # ----------------------------------------------------------------------------------- argument types

@@ -1,4 +1,4 @@
-"""A page as a list of parts, and how it is written: as Markdown for terminals, as HTML for a browser."""
+"""A page as a list of parts, written as Markdown for terminals and as HTML for a browser."""
 
 import base64
 import html
@@ -9,7 +9,8 @@ from support.process import printable
 
 STYLE = """
 :root { color-scheme: light dark }
-body { font: 1.05rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 1rem auto; padding: 0 1rem }
+body { font: 1.05rem/1.5 system-ui, sans-serif; max-width: 60rem;
+       margin: 1rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.2rem; margin-top: 2rem }
 .strong { font-size: 1.15rem; padding: .7rem 1rem; border-left: .3rem solid #0072B2;
           background: color-mix(in srgb, #0072B2 12%, transparent) }
@@ -51,7 +52,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells, the first row being the head; a row may be shorter, a cell may be a Formula."""
+    """Rows of cells, the first being the head; a row may be shorter, a cell may be a Formula."""
     rows: tuple
 
 
@@ -82,7 +83,7 @@ def _lines(part):
 
 
 def table(*rows):
-    """Lines of a Markdown table, its columns aligned for the terminal; the first row is the head."""
+    """Lines of a Markdown table, its columns aligned; the first row is the head."""
     # A | in a cell, as in |B|², is no border.
     rows = [[_cell(cell).replace("|", "\\|") for cell in row] + [""] * (len(rows[0]) - len(row))
             for row in rows]
@@ -160,13 +161,13 @@ def _figure(picture, content):
 
 
 TOKEN = re.compile(r"[\d.]+e[-+]\d+|"                             # 1e-05, a number
-                   r"([A-Za-z\u0370-\u03ff]+)(?:_([^\W_²³⁴-⁹]+))?|"    # v_x, with what is below the line
+                   r"([A-Za-zÀ-ÖØ-öø-ɏͰ-Ͽ]+)(?:_([^\W_²³⁴-⁹]+))?|"    # v_x, x below the line
                    r"\^(\d+)|.", re.DOTALL)
 FUNCTIONS = "sqrt exp log sin cos tan arctan tanh abs".split()
 
 
 def mathematics(text):
-    """A formula in HTML: names in italics, what follows _ below and what follows ^ above the line."""
+    """A formula in HTML: names in italics, what follows _ below the line, what follows ^ above."""
     return TOKEN.sub(_typeset, printable(text))
 
 

@@ -1,4 +1,4 @@
-"""The process of the command: one thread, a quiet end when it is told to, text that any screen can show.
+"""The process of the command: one thread, a quiet end when told to, text that any screen can show.
 
 Nothing here imports NumPy, whose threads are counted when it is imported.
 """
@@ -13,8 +13,8 @@ THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 def prepare():
     """Set up the process; to be called before NumPy is imported."""
-    # One thread, since products are rounded otherwise with two, and the same seed is to give the same
-    # bits. A setting of the user's own stands.
+    # One thread, since products are rounded otherwise with two, and the same seed is to give the
+    # same bits. A setting of the user's own stands.
     for variable in THREADS:
         os.environ.setdefault(variable, "1")
     for number in signals():

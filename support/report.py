@@ -1,4 +1,4 @@
-"""Results beside the paper: the report of one run, and the page of many (python train.py --report)."""
+"""Results beside the paper: the report of one run, and the page of many (train.py --report)."""
 
 from shlex import quote
 from statistics import mean, stdev
@@ -13,15 +13,15 @@ CAPTIONS = {
     "figure_4.png": "Fig. 4: f over angular momentum and energy",
     "figure_5.png": "Fig. 5: f² over the energy, and f over a component of A",
     "figure_6.png": "Fig. 6: f over E·B and |B|² − |E|²",
-    "decision.png": "f(x) − f(x′) of same and different pairs, and F over it: above the dotted line "
-                    "the network says \"different\"",
+    "decision.png": "f(x) − f(x′) of same and different pairs, and F over it: above the dotted "
+                    "line the network says \"different\"",
     "along.png": "Laws, f and two columns along a few orbits that took no part: flat is conserved",
     "figure_7.png": "Fig. 7: f over |B|² − |E|²", "figure_8.png": "Fig. 8: the layers",
     "figure_9.png": "Fig. 9: losses and accuracies"}
 ON_INVARIANTS = (
     "How much of f is explained by the known invariants that vary. Near 1 at order 1: f is this "
-    "invariant, or the mixture of those in the row, up to scale and offset. Near 1 at order 3 only: "
-    "f is a curved function of them. Below 0: worse than a constant.")
+    "invariant, or the mixture of those in the row, up to scale and offset. Near 1 at order 3 "
+    "only: f is a curved function of them. Below 0: worse than a constant.")
 
 
 # ----------------------------------------------------------------------------------------- one run
@@ -157,8 +157,8 @@ def laws(result):
         of = ", ".join(str(i + 1) for i in law["function_of"])
         error = max((abs(error / law["terms"][name]) for name, error in law["errors"].items()
                      if law["terms"][name]), default=0.0)
-        rows.append((number, Formula(law["text"]), law["verdict"], f"{law['within']:.1e}", f"{error:.0e}",
-                     f"function of {of}" if of else ""))
+        rows.append((number, Formula(law["text"]), law["verdict"], f"{law['within']:.1e}",
+                     f"{error:.0e}", f"function of {of}" if of else ""))
     yield Table((("", "law", "verdict", "λ", "error of coefficients", ""), *rows))
     yield Text("For Python (with from numpy import *), and in LaTeX:")
     yield Code("\n".join(law["python"] for law in result.laws))
@@ -171,8 +171,8 @@ def best_cycle(result):
         best = result.best
         scores = ", ".join(f"{scores[1]:.4f}" for scores in best["r2"].values())
         yield Text(f"The best training cycle, epoch {best['epoch']} of {result.epochs}: accuracy "
-                   f"{best['train_accuracy']:.3f} on the training set, {best['test_accuracy']:.3f} on "
-                   f"the test set; R² of orders {', '.join(best['r2'])} on the test set {scores}"
+                   f"{best['train_accuracy']:.3f} on the training set, {best['test_accuracy']:.3f} "
+                   f"on the test set; R² of orders {', '.join(best['r2'])} on the test set {scores}"
                    + (f"; {best['formula']}" if best["formula"] else "") + ".")
 
 
@@ -265,8 +265,8 @@ def report_of_search(result, system):
     yield Heading("What networks say beyond", level=2)
     yield Text("Each was trained on pairs that agree in all that was found before. It finds one "
                "more invariant if its f is conserved, and independent of what was found before.")
-    head = ("network", "accuracy, training", "test", "95 %", "test classes", "of f's variance within",
-            "independence", "verdict")
+    head = ("network", "accuracy, training", "test", "95 %", "test classes",
+            "of f's variance within", "independence", "verdict")
     yield Table((head, *((i, f"{step['train_accuracy']:.3f}", f"{step['test_accuracy']:.3f}",
                           "{:.3f} to {:.3f}".format(*step["interval"]), step["test_classes"],
                           f"{step['within']:.1%}", f"{step['independence']:.2f}", step["word"])
@@ -286,7 +286,8 @@ def completeness(result):
                 "that agree in all of these.")
     if last and not last["found"]:
         if last["independence"] < 0.1:
-            return f"{said}. Complete, as far as a network can tell: what it finds depends on these."
+            return (f"{said}. Complete, as far as a network can tell: what it finds depends on "
+                    "these.")
         return f"{said}. Open: whether there is more. {last['sentence']}."
     return f"{said}."
 
@@ -379,7 +380,7 @@ def compared_numbers(result, paper):
 
 
 def compared(name, value, published, digits, counted, group):
-    """One row: the paper's number, ours over the runs that count, the lowest of all, the verdict."""
+    """One row: the paper's number, ours over the runs that count, the lowest of all, a verdict."""
     values = [value(result) for result in counted]
     row = [name, "-" if published is None else f"{published:.{digits}f}", f"{mean(values):.4f}",
            f"{stdev(values):.4f}" if len(values) > 1 else "-",
@@ -398,7 +399,7 @@ def tally(values):
 
 
 def on_invariants_over_seeds(learned):
-    """How much of f the known invariants explain: means and extremes over the seeds that learned."""
+    """How much of f the known invariants explain, over the seeds that learned."""
     if not learned or not learned[0].on_invariants:
         return
     yield Text(f"Over the seeds: {ON_INVARIANTS[0].lower()}{ON_INVARIANTS[1:]}")
@@ -421,5 +422,5 @@ def summary_of_searches(results):
                  *((result.system, result.seed, result.count, result.named,
                     Formula("; ".join(law["text"] for law in exact(result))),
                     f"{max((law['within'] for law in exact(result)), default=0):.0e}",
-                    result.steps[-1]["sentence"] if result.steps else "-")
+                    result.steps[-1]["word"] if result.steps else "-")
                    for result in results)))

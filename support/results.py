@@ -13,7 +13,7 @@ LARGEST = 10**8                         # bytes of a result
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run: a network that was read off, or, with `steps`, a search for all invariants."""
+    """A finished run: a network that was read off, or with `steps` a search for all invariants."""
     system: str
     seed: int
     schedule: str
@@ -87,16 +87,21 @@ def _today(content):
 
 def _check(result):
     """Raise if a field that a report needs is missing or of another kind."""
-    int(result.seed), str(result.system), dict(result.settings), dict(result.versions)
+    kinds = {"system": str, "seed": int, "schedule": str, "settings": dict, "versions": dict,
+             "r2": dict, "polynomial": dict, "correlations": dict, "verdict": dict, "on_laws": dict}
+    for name, kind in kinds.items():
+        if not isinstance(getattr(result, name), kind):
+            raise TypeError(f"{name} is no {kind.__name__}")
     if result.steps is None:
-        float(result.train_accuracy), float(result.test_accuracy), dict(result.correlations)
+        float(result.train_accuracy), float(result.test_accuracy)
         [float(score) for scores in result.r2.values() for score in scores]
         result.r2[str(result.optimal_order or 2)], result.r2["2"]
         result.polynomial and str(result.polynomial["text"])
         result.verdict and (result.verdict["sentence"], float(result.verdict["within"]))
     for step in result.steps or ():
         float(step["test_accuracy"]), float(step["independence"]), bool(step["found"])
-        str(step["sentence"]), float(step["within"]), [float(bound) for bound in step["interval"]]
+        str(step["sentence"]), str(step["word"]), float(step["within"])
+        [float(bound) for bound in step["interval"]]
     for law in result.laws:
         str(law["text"]), law["verdict"], float(law["within"]), list(law["function_of"])
 
@@ -109,9 +114,11 @@ def load_results(paths, order):
     """
     results, order = {}, list(order)
     for path in map(Path, paths):
-        files = sorted(path.rglob("result.json")) if path.is_dir() else []
+        found = sorted(path.rglob("result.json")) if path.is_dir() else []
+        files = [file for file in found if not file.is_dir()]
         if not files:
-            raise ValueError(f"{path} is no folder that holds a result.json; give folders of finished runs")
+            raise ValueError(f"{path} is no folder that holds a result.json; "
+                             "give folders of finished runs")
         for file in files:
             result = load_result(file)
             name = result.system
@@ -132,8 +139,8 @@ def _check_together(file, result, others, twice):
         raise ValueError(f"{file} is a second run of {result.system} with seed {result.seed}; "
                          "give one of them")
     if result.schedule != first.schedule:
-        raise ValueError(f"{file} has the schedule {result.schedule}, others have {first.schedule}; "
-                         "report them apart")
+        raise ValueError(f"{file} has the schedule {result.schedule}, others have "
+                         f"{first.schedule}; report them apart")
     if result.settings != alike.settings:
         raise ValueError(f"{file} has other settings than another seed of {result.system}; "
                          "report them apart")

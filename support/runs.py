@@ -1,7 +1,7 @@
-"""The folder of a run: made, held by one process, shown if it is finished, filled when the run ends.
+"""The folder of a run: made, held by one process, shown if it is finished, filled at the end.
 
-A folder is complete when it holds result.json; until then it holds a checkpoint, from which the same
-command goes on. Only files that a run makes, under their exact names, are ever removed.
+A folder is complete when it holds result.json; until then it holds a checkpoint, from which the
+same command goes on. Only files that a run makes, under their exact names, are ever removed.
 """
 
 import csv
@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 
 from support import checkpoints
 from support.checks import UserError
-from support.files import OWN, OWN_FOLDER, RESULT, sole_user, writable_folder, write
+from support.files import (IN_USE, OWN_FOLDER, PART, RESULT, STATE, sole_user, writable_folder,
+                           write)
 from support.page import as_html, markdown
 from support.process import printable
 from support.results import load_result, save_result
@@ -23,12 +24,13 @@ def carry_out(run, plan, folder, show, fresh=False):
     """Let run(plan, folder) carry out a run in its folder, and clean up.
 
     Started again after an interruption, it goes on where it was; a finished run is only shown, by
-    show(result). With `fresh` it starts over, and replaces the old result when the new one is complete.
-    Raises UserError if the folder is in use, cannot be written, or holds a run of other settings.
+    show(result). With `fresh` it starts over, and replaces the old result when the new one is
+    complete. Raises UserError if the folder is in use, cannot be written, or holds a run of other
+    settings.
     """
     if fresh or not shown(folder, plan, show):          # also from a folder that is only to be read
         carry_out_alone(run, plan, folder, show, fresh)
-    with suppress(OSError):                             # also after a process that was killed at its end
+    with suppress(OSError):                             # also after one that was killed at its end
         clean(folder)
 
 
@@ -49,37 +51,34 @@ def carry_out_alone(run, plan, folder, show, fresh):
 
 
 def clean(folder):
-    """Remove what a run needed before it was finished; OSError if another process is at work here."""
-    if not [*remains(folder), *states(folder), *steps(folder)]:
-        return
-    with sole_user(folder):
-        remove([*remains(folder), *states(folder)])
-        for place in steps(folder):
-            if not any(place.iterdir()):
-                place.rmdir()
+    """Remove what a run needed before it was finished; OSError if another process is at work."""
+    if [*remains(folder), *states(folder), *steps(folder), *named(IN_USE, folder)]:
+        with sole_user(folder):
+            remove([*remains(folder), *states(folder)])
+            for place in steps(folder):
+                if not any(place.iterdir()):
+                    place.rmdir()
 
 
 def steps(folder):
-    """The folders of a search's steps, which hold checkpoints, and of a result that is not whole."""
-    return [place for place in folder.iterdir()
-            if OWN_FOLDER.fullmatch(place.name) and place.is_dir() and not place.is_symlink()]
+    """The folders of a search's steps, with checkpoints, and of a result that is not whole."""
+    places = named(OWN_FOLDER, folder)
+    return [place for place in places if place.is_dir() and not place.is_symlink()]
 
 
 def states(folder):
-    """The checkpoints of a run and of the steps of a search, as far as they are there."""
-    paths = [place / name for place in [folder, *steps(folder)] for name in checkpoints.NAMES]
-    return [path for path in paths if path.exists()]
-
-
-def files_of_result(folder):
-    return [path for path in folder.iterdir() if RESULT.fullmatch(path.name)]
+    """The checkpoints of a run and of the steps of a search."""
+    return named(STATE, folder, *steps(folder))
 
 
 def remains(folder):
     """What a process that was killed while it wrote has left: temporary names, half a result."""
     aside = [place for place in steps(folder) if place.name == ASIDE]
-    return [*(path for place in [folder, *steps(folder)] for path in place.glob("*.part")
-              if OWN.fullmatch(path.name)), *(path for place in aside for path in files_of_result(place))]
+    return named(PART, folder, *steps(folder)) + named(RESULT, *aside)
+
+
+def named(pattern, *folders):
+    return [path for folder in folders for path in folder.iterdir() if pattern.fullmatch(path.name)]
 
 
 @contextmanager
@@ -93,8 +92,8 @@ def together(folder):
     aside.mkdir(exist_ok=True)
     try:
         yield aside
-        remove(sorted(files_of_result(folder), key=lambda path: path.name != last))
-        for path in sorted(files_of_result(aside), key=lambda path: path.name == last):
+        remove(sorted(named(RESULT, folder), key=lambda path: path.name != last))
+        for path in sorted(named(RESULT, aside), key=lambda path: path.name == last):
             os.replace(path, folder / path.name)
     finally:
         remove(remains(folder))
@@ -121,13 +120,15 @@ def finished(folder, plan):
 def shown(folder, plan, show):
     """Show this run if the folder holds it, finished, and return whether it does.
 
-    Raises UserError if the folder holds another run, which this one would overwrite, or a damaged one.
+    Raises UserError if the folder holds another run, which this one would overwrite, or a damaged
+    one.
     """
     path = folder / "result.json"
     if not os.path.exists(path):        # nor if it cannot be asked: then the folder is refused
         return False
     kept = _checked(path, plan)
-    print(printable(f"{show(kept)}\n{folder} holds this run, finished; --fresh would start it over."))
+    said = f"{folder} holds this run, finished; --fresh would start it over."
+    print(printable(f"{show(kept)}\n{said}"))
     return True
 
 
@@ -179,7 +180,11 @@ def write_page(folder, parts, figures):
     pictures = {}
     for name, draw in figures.items():
         content = io.BytesIO()
-        draw(content)
+        try:
+            draw(content)
+        except Exception as error:      # almost any of Matplotlib's; no picture costs a result
+            print(printable(f"{name} could not be drawn ({type(error).__name__}: {error})"))
+            continue
         pictures[name] = content.getvalue()
         write(folder / name, lambda file, name=name: file.write(pictures[name]), binary=True)
     write(folder / "report.md", lambda file: file.write(markdown(parts)))

@@ -19,7 +19,8 @@ from support.files import check_seal
 from support.results import Result, load_result, save_result
 
 ROOT = Path(__file__).parent.parent
-TINY = ["--pairs", "300", "--hidden", "8", "--epochs", "50", "--learning-rate", "30"]       # a tenth of a second
+TINY = ["--pairs", "300", "--hidden", "8", "--epochs", "50", "--learning-rate", "30",
+        "--features", "polynomial"]                     # less than a second
 
 
 # ---------------------------------------------------------------------------------- pairs and networks
@@ -146,8 +147,9 @@ def saved(folder, **numbers):
 
 @functools.cache
 def kept_results():
-    """The committed results: [(path, Result), ...]."""
-    return [(path, load_result(path)) for path in sorted((ROOT / "results").rglob("result.json"))]
+    """The committed results of single networks: [(path, Result), ...]."""
+    paths = [path for path in sorted((ROOT / "results").rglob("result.json")) if "discover" not in path.parts]
+    return [(path, load_result(path)) for path in paths]
 
 
 @functools.cache

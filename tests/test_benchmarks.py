@@ -159,6 +159,7 @@ def parts(rooms, monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)                      # importing it raises ImportError
     module = benchmark("parts")
     monkeypatch.setattr(module, "timed", lambda function, *arguments: (1.0, function(*arguments)))
+    monkeypatch.setattr(module, "STEPS", 2)
     monkeypatch.setattr(module.train, "QUICK_PAIRS", 256)
     return module
 

@@ -22,7 +22,7 @@ import siamese
 import train
 from beyond import search
 from helpers import ROOT, TINY, checkpoint_every_epoch, outcome
-from support import checkpoints, files, runs
+from support import checkpoints, files, results, runs
 
 STEPS = 3                               # of an epoch of TINY: 300 pairs of each label in batches of 256
 
@@ -96,7 +96,7 @@ def told_to_end(number, at, out):
 
 @pytest.mark.parametrize("number, status", SIGNALS)
 def test_a_run_that_is_told_to_end_saves_its_state_and_goes_on_to_the_same_bits(
-        tmp_path, whole, capsys, number, status):
+        tmp_path, every_epoch, whole, capsys, number, status):
     ended = told_to_end(number, 100, tmp_path)
     assert (ended.returncode, ended.stderr) == (status, "")
     assert train.main([*TINY, "--out", str(tmp_path)]) == 0
@@ -109,6 +109,13 @@ def test_a_run_that_is_told_to_end_in_its_first_epoch_leaves_no_file(tmp_path, n
     ended = told_to_end(number, 1, tmp_path)                                            # its second step
     assert (ended.returncode, ended.stderr) == (status, "") and ended.stdout.startswith("Special relativity")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_run_under_nohup_does_not_hear_the_terminal_close():
+    code = ("import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from support import process; "
+            "process.prepare(); print(signal.getsignal(signal.SIGHUP).name, signal.getsignal(signal.SIGTERM).__name__)")
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (said.stdout, said.stderr) == ("SIG_IGN end\n", "")
 
 
 @pytest.fixture
@@ -245,6 +252,8 @@ def test_a_run_killed_between_its_result_and_the_end_is_finished(tmp_path, every
     with monkeypatch.context() as patch:
         patch.setattr(runs, "clean", lambda _: os._exit(7))
         assert ended(child(command)) == 7
+    assert (tmp_path / "sr" / "seed-0" / "checkpoint.npz").exists()
+    (tmp_path / "sr" / "seed-0" / "in-use").touch()                                     # killed while it held the folder
     assert train.main(command) == 0
     assert "Going on" not in capsys.readouterr().out
     assert outcome(tmp_path) == whole
@@ -308,7 +317,7 @@ def test_where_python_has_no_fcntl_a_run_goes_on_without_locks(tmp_path, whole):
 
 # Below the size of the first checkpoint, of a later one, of a figure.
 @pytest.mark.parametrize("limit", [1_500, 7_500, 12_000])
-def test_a_full_disk_ends_a_run_with_one_sentence_and_loses_nothing(tmp_path, whole, limit):
+def test_a_full_disk_ends_a_run_with_one_sentence_and_loses_nothing(tmp_path, every_epoch, whole, limit):
     words = [*TINY, "--out", str(tmp_path)]
     code = ("import sys, train; from support import checkpoints; checkpoints.SECONDS_BETWEEN = 0; "
             "sys.exit(train.main(sys.argv[1:]))")
@@ -339,6 +348,114 @@ def test_a_folder_that_can_no_longer_be_written_ends_a_run_with_one_sentence(
     assert train.main([*TINY, "--out", str(tmp_path)]) == 0
     assert ("Going on after" in capsys.readouterr().out) == (call > 1)
     assert outcome(tmp_path) == whole
+
+
+# ----------------------------------------------------------------------------- files of the user
+
+USERS = ["step-by-step-notes/notes.txt", "step-1/notes.txt", "new-result/thesis.txt", "thesis.part", "f_x.npz",
+         "mine.png.part", "writable.part", "model.npz.old"]
+
+
+def test_files_of_the_user_in_a_run_folder_stay_as_they_are(tmp_path, every_epoch):
+    command, folder = [*TINY, "--out", str(tmp_path)], tmp_path / "sr" / "seed-0"
+    for name in USERS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("mine")
+    for words in (command, command, [*command, "--fresh"]):
+        assert train.main(words) == 0
+        assert {(folder / name).read_text() for name in USERS} == {"mine"}
+
+
+STANDS = {"link": lambda path: path.symlink_to(path.parent / "mine"), "pipe": os.mkfifo, "folder": Path.mkdir,
+          "endless": lambda path: path.symlink_to("/dev/zero")}
+
+
+@pytest.mark.parametrize("kind", STANDS)
+@pytest.mark.parametrize("name", ["result.json", "model.npz", "report.html", "checkpoint.npz", "model.npz.part",
+                                  "in-use", "log.txt"])
+def test_what_stands_where_a_run_writes_is_refused_before_the_training_and_not_touched(tmp_path, capsys, kind, name):
+    folder = tmp_path / "sr" / "seed-0"
+    folder.mkdir(parents=True)
+    STANDS[kind](folder / name)
+    before = os.lstat(folder / name)
+    for more in ([], ["--fresh"]):
+        assert str(folder / name) in refused(capsys, "--out", tmp_path, *more)
+    after = os.lstat(folder / name)
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode) and len(os.listdir(folder)) == 1
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless", "folder"])
+@pytest.mark.parametrize("name", ["result.json", "model.npz", "history.csv"])
+def test_of_a_finished_run_only_regular_files_are_read(tmp_path, every_epoch, capsys, kind, name):
+    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
+    path = tmp_path / "sr" / "seed-0" / name
+    path.unlink()
+    STANDS[kind](path)
+    capsys.readouterr()
+    assert f"cannot read {path}" in refused(capsys, "--out", tmp_path)
+
+
+def test_a_finished_run_is_shown_from_a_folder_that_cannot_be_written(tmp_path, every_epoch, capsys, monkeypatch):
+    command, folder = [*TINY, "--out", str(tmp_path)], tmp_path / "sr" / "seed-0"
+    assert train.main(command) == 0
+    (folder / "checkpoint.npz").write_text("of a process that was killed at the end")
+
+    def read_only(*_):
+        raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
+    monkeypatch.setattr(os, "open", read_only)
+    monkeypatch.setattr(files, "regular", open)
+    monkeypatch.setattr(results, "regular", lambda path, _: open(path, "rb"))
+    monkeypatch.setattr(files, "digest_of", lambda path: files.digest(path.read_bytes()))
+    capsys.readouterr()
+    assert train.main(command) == 0
+    assert "holds this run, finished" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------------- --fresh
+
+@pytest.mark.parametrize("call", [1, 2, 51, 52, 53, 54, 55, 56])
+def test_fresh_keeps_the_old_result_until_the_new_one_is_whole(tmp_path, every_epoch, capsys, monkeypatch, call):
+    command, folder = [*TINY, "--out", str(tmp_path)], tmp_path / "sr" / "seed-0"
+    assert train.main(command) == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    calls = iter(range(1, 10**6))
+
+    def full(_):
+        if next(calls) >= call:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert "make room there" in refused(capsys, "--out", tmp_path, "--fresh")
+    kept = {path.name: path.read_bytes() for path in folder.iterdir() if "checkpoint" not in path.name}
+    assert kept == before
+
+
+@pytest.mark.parametrize("call", [1, 2, 4, 6])
+def test_a_run_killed_while_its_files_move_into_place_goes_on_to_the_same_bits(
+        tmp_path, every_epoch, whole, capsys, monkeypatch, call):
+    command, replace, calls = [*TINY, "--out", str(tmp_path)], os.replace, iter(range(1, 10**6))
+    assert train.main(command) == 0
+
+    def killed(source, target):
+        if Path(source).parent.name == "new-result" and Path(source).suffix != ".part" and next(calls) == call:
+            os._exit(9)
+        replace(source, target)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        assert ended(child([*command, "--fresh"])) == 9
+    capsys.readouterr()
+    assert train.main(command) == 0
+    assert "Going on after epoch 50." in capsys.readouterr().out
+    assert outcome(tmp_path) == whole
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_result(tmp_path, every_epoch, whole, capsys, monkeypatch):
+    def failing(_):
+        raise ValueError("a label\x1b[31m")
+    monkeypatch.setattr(train, "draw", lambda *_: {"figure_9.png": failing})
+    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
+    assert "figure_9.png could not be drawn (ValueError: a label\\x1b[31m)" in capsys.readouterr().out
+    assert outcome(tmp_path) == whole and not list(tmp_path.rglob("*.png"))
 
 
 # -------------------------------------------------------------------------------- damaged files
@@ -385,9 +502,8 @@ def test_an_altered_model_history_or_result_is_named(tmp_path, every_epoch, whol
 
 # ------------------------------------------------------------------------- clocks, NaN, threads
 
-def test_clocks_that_jump_change_nothing_but_the_seconds(tmp_path, whole):
+def test_clocks_that_jump_change_nothing_but_the_seconds(tmp_path, every_epoch, whole):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "draw", lambda *_: {})
         for clock in ("time", "perf_counter", "monotonic"):
             rng = np.random.default_rng(len(clock))
             patch.setattr(time, clock, lambda rng=rng: float(rng.uniform(-1e6, 1e6)))
@@ -397,7 +513,7 @@ def test_clocks_that_jump_change_nothing_but_the_seconds(tmp_path, whole):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_loss_that_is_not_finite_ends_the_run_with_its_epoch_and_keeps_the_state_before(
-        tmp_path, whole, capsys, value):
+        tmp_path, every_epoch, whole, capsys, value):
     cross_entropy = train.cross_entropy
     calls = iter(range(1, 10**6))                                       # two of an epoch: of training and test set
 

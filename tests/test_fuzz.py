@@ -1,7 +1,6 @@
 """Random command lines and damaged files, each from its own seed: status 0, 1 or 2, one sentence, nothing half done."""
 
 import dataclasses
-import os
 import sys
 
 import numpy as np

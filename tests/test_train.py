@@ -83,7 +83,7 @@ def test_a_saved_model_is_read_off_as_it_was_when_trained(run, capsys):
     assert sorted(folder.parent.rglob("*")) == before
 
 
-def test_the_same_seed_gives_the_same_run_bit_for_bit_and_another_seed_does_not(tmp_path):
+def test_the_same_seed_gives_the_same_run_bit_for_bit_and_another_seed_does_not(tmp_path, every_epoch):
     small = ["--pairs", "300", "--epochs", "2", "--hidden", "20", "--out"]
     models, results = [], []
     for folder, seed in (("a", "0"), ("b", "0"), ("c", "1")):
@@ -148,7 +148,8 @@ def test_the_paper_schedule_takes_the_papers_pairs_and_layers():
     for name, pairs in (("sr", 50_000), ("em", 200_000)):
         plan = planned("--system", name, "--schedule", "paper")
         assert (plan.train_pairs, plan.layer_sizes[1:]) == (pairs, (200, 200, 1))
-        assert plan.schedule == siamese.Schedule() and plan.layer_sizes[0] == len(physics.SYSTEMS[name].inputs)
+        assert plan.schedule == siamese.Schedule(read_best=True)
+        assert plan.layer_sizes[0] == len(physics.SYSTEMS[name].inputs)
 
 
 # --------------------------------------------------------------------------------------- bad input
@@ -260,3 +261,21 @@ def test_the_command_finds_its_modules_from_any_folder_and_with_a_safe_path(tmp_
     ended = subprocess.run([sys.executable, ROOT / "train.py", "--help"], cwd=tmp_path, capture_output=True, timeout=60,
                            env={**os.environ, "PYTHONSAFEPATH": "1"})
     assert ended.returncode == 0
+
+
+def test_the_users_settings_of_python_and_matplotlib_change_nothing(tmp_path):
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nsavefig.dpi: 5\n")
+    ended = subprocess.run([sys.executable, ROOT / "train.py", *SMALL[:2], "--epochs", "1", "--out", tmp_path / "out"],
+                           cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60,
+                           env={**os.environ, "PYTHONSAFEPATH": "1", "TERM": "dumb", "LC_ALL": "C", "PYTHONUTF8": "0",
+                                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                                "MPLCONFIGDIR": str(tmp_path)})
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_output_and_errors_that_cannot_be_written_end_the_command_with_status_2(run):
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([sys.executable, "train.py", "--report", str(run[0])], cwd=ROOT, stdout=full,
+                               stderr=full, timeout=60)
+    assert ended.returncode == 2

@@ -5,6 +5,7 @@ import pytest
 
 import physics
 from beyond import laws
+from beyond.expressions import Expression
 from helpers import trajectories
 
 B2_MINUS_E2 = {f"{field}_{axis}^2": sign for field, sign in (("E", -1), ("B", 1)) for axis in "xyz"}
@@ -96,7 +97,7 @@ def test_random_walks_have_no_exact_law(seed):
 
 def test_too_few_classes_and_classes_of_one_are_refused():
     for orbits in (trajectories(4, 8), trajectories(100, 1)):
-        with pytest.raises(ValueError, match="two observations or more"):
+        with pytest.raises(ValueError, match="classes of several observations are needed"):
             of_orbits(orbits)
 
 
@@ -107,3 +108,44 @@ def test_a_typed_feature_may_name_what_no_library_has():
     law, = of_orbits(orbits, ("s", "v"), features=["log(s + sqrt(s^2 + 1))"]).laws
     assert law.verdict == "exact" and same_up_to_a_factor(law.terms, {"(log(s + sqrt(s^2 + 1)))^2": 1, "v^2": 1})
     assert law.text.count("(") == law.text.count(")")
+
+
+def spoiled(rows, value):
+    """Trajectories of which some rows are no measurements."""
+    orbits = trajectories(100, 12)
+    orbits.reshape(-1, 4)[rows] = value
+    return orbits
+
+
+@pytest.mark.parametrize("rows, value", [
+    ([5, 300, 1100], 1e6), ([5, 300, 1100], [0.3, 0.2, -0.5, 0.1]), (slice(40, 1200, 100), [0.3, 0.2, -0.5, 0.1])])
+def test_rows_that_break_the_laws_of_all_others_are_left_out_and_it_is_said(rows, value):
+    found = of_orbits(spoiled(rows, value))
+    assert found.independent == 3 and all(law.verdict == "exact" and law.within < 1e-9 for law in found.laws)
+    assert sum("left out" in note and "first: x = " in note for note in found.notes) == 1
+
+
+def test_random_data_are_not_made_lawful_by_leaving_out_rows():
+    orbits = np.random.default_rng(3).standard_normal((100, 8, 4))
+    orbits[::10, 0] = 1e6
+    assert of_orbits(orbits).laws == []
+
+
+def test_what_is_known_to_be_fixed_makes_no_laws():
+    x, _ = physics.SYSTEMS["cp-fixed"].sample(200, np.random.default_rng(0))
+    states = physics.evolve(np.repeat(x, 8, axis=0), np.random.default_rng(1).uniform(0, 9, 1600)).reshape(200, 8, 4)
+    given = [Expression("x*v_y - y*v_x", ("x", "y", "v_x", "v_y"))]
+    found = of_orbits(states, given=given)
+    assert found.independent == 2 and all("1/r" in law.text or "/r" in law.text for law in found.laws)
+
+
+def test_libraries_can_be_restricted_to_polynomials_and_quotients():
+    v = np.random.default_rng(0).uniform(0.5, 2, (100, 8, 2))
+    constant = np.random.default_rng(1).uniform(1, 2, (100, 1, 1))
+    orbits = np.concatenate([v, constant * v[..., :1] / v[..., 1:]**2], axis=2)
+    names = ("a", "b", "c")
+    assert of_orbits(orbits, names, kinds=["rational"]).independent == 1
+    angle = np.concatenate([v[..., :1], np.cos(v[..., :1]) + np.linspace(0, 1, 100)[:, None, None]], axis=2)
+    assert of_orbits(angle, ("theta", "c")).independent == 1
+    polynomials = of_orbits(angle, ("theta", "c"), kinds=["polynomial"]).laws
+    assert not any(law.verdict == "exact" for law in polynomials)

@@ -64,3 +64,13 @@ def test_a_library_of_too_many_features_is_left_out_and_a_note_says_so():
     found, notes = ladder(x, tuple(f"q{i}" for i in range(30)))
     assert found and max(len(library.names) for library in found) <= 300
     assert any("more than 300 features" in note for note in notes)
+    exponentials = ladder(x[:, :6] / 30, tuple(f"q{i}" for i in range(6)))[1]
+    assert not exponentials                             # which nobody misses
+
+
+@pytest.mark.parametrize("kinds, allowed", [
+    (["polynomial"], {"polynomials", "typed"}), (["rational"], {"polynomials", "typed", "quotients"})])
+def test_libraries_are_restricted_to_the_kinds_asked_for(kinds, allowed):
+    x = np.random.default_rng(0).uniform(0.5, 1.5, (40, 3))
+    found = ladder(x, ("x", "y", "theta"), features=["x*sin(y)"], kinds=kinds)[0]
+    assert {library.title.split(",")[0].split()[0] for library in found} == allowed

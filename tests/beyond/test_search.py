@@ -82,6 +82,21 @@ def test_a_search_ends_with_the_first_network_that_finds_nothing_new(monkeypatch
     assert steps(one, two, three, most=2) == [True, True]
 
 
+def test_a_network_that_learned_too_little_is_trained_once_more_with_more_pairs(monkeypatch):
+    def judge(network, train, *_):
+        enough = len(train.x) == 800
+        return search.verdict.Verdict("conserved" if enough else "undecided", "", 0.9 if enough else 0.6, 0.9 if enough
+                                      else 0.6, (0.6, 0.9), 100, 200, 0.0)
+    monkeypatch.setattr(search.verdict, "judge", judge)
+    asked = []
+
+    def learn(number, train, test, known, longer=False):
+        asked.append((len(train.x), longer))
+        return Known(3, lambda x: x[:, 0]), [0.1]
+    step, = search.search(pairs(400), pairs(200, 1), learn, [], 1, more=lambda: (pairs(800), pairs(200, 1)))
+    assert step.found and asked == [(400, False), (800, True)]
+
+
 @pytest.mark.parametrize("conserved", [0, 2])
 def test_a_small_search_counts_two_oscillators_and_nothing(conserved):
     def sample(n, seed):

@@ -1,6 +1,7 @@
 """Files are complete or not there, arrays come back without pickle, seals tell of changes, a folder has one user."""
 
 import errno
+import json
 import os
 
 import numpy as np
@@ -91,3 +92,31 @@ def test_a_lock_whose_file_is_removed_meanwhile_holds_nothing_and_a_file_system_
     monkeypatch.setattr(files.fcntl, "flock", without)
     with files.sole_user(tmp_path):
         assert (tmp_path / "in-use").exists()
+
+
+def test_no_link_is_followed_when_a_file_is_written(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    for name in ("report.md", "other.md.part"):
+        (tmp_path / name).symlink_to("mine")
+        with pytest.raises(OSError) as caught:
+            files.write(tmp_path / name.removesuffix(".part"), lambda file: file.write("ours"))
+        assert caught.value.filename == str(tmp_path / name) and (tmp_path / name).is_symlink()
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_text_that_is_no_unicode_can_be_written_and_read_back(tmp_path):
+    files.write(tmp_path / "a.json", lambda file: json.dump("\udcff ² \x1b", file, ensure_ascii=False))
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == "\udcff ² \x1b"
+
+
+def test_arrays_that_would_swell_and_files_that_never_end_are_not_read(tmp_path):
+    np.savez_compressed(tmp_path / "packed.npz", x=np.zeros(10**6))
+    with pytest.raises(ValueError, match="packed.npz is not a model"):
+        files.load_arrays(tmp_path / "packed.npz", "a model")
+    os.mkfifo(tmp_path / "pipe.npz")
+    (tmp_path / "zero.npz").symlink_to("/dev/zero")
+    with open(tmp_path / "huge.npz", "wb") as huge:
+        huge.truncate(files.LARGEST + 1)
+    for name in ("pipe.npz", "zero.npz", "huge.npz"):
+        with pytest.raises(OSError, match="it is"):
+            files.load_arrays(tmp_path / name, "a model")

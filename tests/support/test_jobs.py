@@ -1,6 +1,7 @@
 """Progress of one training on the screen; many runs as processes, so many at a time, and one page on them."""
 
 import io
+import signal
 import sys
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import pytest
 import physics
 import train
 from helpers import NAMES, command, parsed, rows_of, table, trajectories
-from support import jobs
+from support import files, jobs
 from support.process import THREADS
 
 
@@ -113,15 +114,19 @@ def test_each_of_many_runs_is_told_every_option_of_the_command(words, tmp_path, 
 SMALL = ["--pairs", "100", "--hidden", "5", "--epochs", "1"]
 
 
-def test_several_systems_and_seeds_run_as_jobs_and_end_in_one_page(tmp_path):
-    ended = command(*SMALL, "--system", "all", "--jobs", "3", "--out", tmp_path)
-    assert ended.returncode == 0 and ended.stderr == ""
+def test_several_systems_run_as_jobs_and_end_in_one_page(tmp_path, every_epoch, monkeypatch, capsys):
+    monkeypatch.setattr(jobs.Run, "start", lambda run: setattr(run, "status", train.main(run.command[2:])))
+    monkeypatch.setattr(jobs.Run, "ended", lambda run: True)
+    monkeypatch.setattr(jobs.Run, "failed", lambda run: run.status != 0)
+    monkeypatch.setattr(jobs.Run, "outcome", lambda run: "finished")
+    assert train.main([*SMALL, "--system", "all", "--out", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
     folder = tmp_path / "all-quick-seeds-0"
     page = (folder / "report.md").read_text("utf-8")
-    assert page in ended.stdout
+    assert page in shown
     assert {path.name for path in folder.iterdir()} >= {"report.md", "figure_1.png", "figure_2.png", "figure_8.png"}
     for name, system in physics.SYSTEMS.items():
-        assert f"{name} seed 0: finished" in ended.stdout and f"## {system.title} (`{name}`)" in page
+        assert f"{name} seed 0: finished" in shown and f"## {system.title} (`{name}`)" in page
         assert (tmp_path / name / "seed-0" / "result.json").exists()
 
 
@@ -132,3 +137,48 @@ def test_a_job_that_fails_is_reported_and_the_others_finish(tmp_path):
     assert f"sr seed 1: failed: {tmp_path / 'sr' / 'seed-1' / 'model.npz'} stands where" in ended.stdout
     assert "sr seed 0: finished" in ended.stdout and "sr seed 2: finished" in ended.stdout
     assert "Seeds 0, 2." in (tmp_path / "sr-quick-seeds-0-2" / "report.md").read_text("utf-8")
+
+
+def started(folder, code):
+    """A job that is at work: a process of this code that has said so."""
+    run = jobs.Run("a\x1b[31m\nb", [sys.executable, "-c", code], folder, one_thread=True)
+    run.start()
+    while run.last != "ready":
+        assert not run.ended(), run.last
+    return run
+
+
+WAITS = "import time; print('ready', flush=True); time.sleep(60)"
+
+
+def test_a_stopped_job_ends_when_it_is_told_to_and_a_deaf_one_is_killed(tmp_path, monkeypatch):
+    run = started(tmp_path / "a", WAITS)
+    run.process.send_signal(signal.SIGSTOP)
+    jobs.end_all([run])
+    assert run.process.returncode == -signal.SIGTERM
+    run = started(tmp_path / "b", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WAITS)
+    monkeypatch.setattr(jobs, "PATIENCE", 0.1)
+    jobs.end_all([run])
+    assert run.process.wait() == -signal.SIGKILL
+
+
+def test_a_batch_does_not_touch_the_log_of_a_run_that_is_at_work(tmp_path, capsys):
+    (tmp_path / jobs.LOG).write_text("of another process")
+    run = jobs.Run("sr seed 0", [sys.executable], tmp_path, one_thread=True)
+    with files.sole_user(tmp_path):
+        assert jobs.run_all([run], 1) == ([], [run])
+    assert f"sr seed 0: failed: {tmp_path} is in use by another run" in capsys.readouterr().out
+    assert (tmp_path / jobs.LOG).read_text() == "of another process" and run.process is None
+
+
+def test_a_job_that_cannot_be_started_is_reported(tmp_path, capsys):
+    (tmp_path / jobs.LOG).symlink_to(tmp_path / "mine")
+    runs = [jobs.Run("a", [sys.executable, "-c", ""], tmp_path, True), jobs.Run("b", [""], tmp_path / "b", True)]
+    assert jobs.run_all(runs, 1) == ([], runs)
+    assert "log.txt stands where a run writes" in capsys.readouterr().out
+
+
+def test_names_do_not_steer_the_terminal(monkeypatch):
+    stream = io.StringIO()
+    jobs.Board(stream).draw([SimpleNamespace(name="a\x1b[31m\nb\udcff", progress="epoch 1")])
+    assert stream.getvalue() == "a\\x1b[31m b\\udcff: epoch 1\n"

@@ -30,6 +30,8 @@ from support.checks import UserError
     (["--system", "all", "--model", "m.npz"], "give its one --system"),
     (["--report", "runs", "--system", "cp"], "leave out --system"), (["--report"], "--report: expected at least one"),
     (["--report", "results", "--seeds", "0-3"], "leave out --seeds"),
+    (["--apply", "a.csv", "--seeds", "0-3"], "argument --apply: is of one finished run"),
+    (["--apply", "a.csv", "--fresh"], "argument --apply: is of one finished run"),
     (["--jobs", "4"], "goes with --seeds or --system all"), (["--jobs", "two"], "--jobs: must be a whole number"),
     (["--jobs", "0"], "--jobs: must be a whole number from 1"), (["--known", "t"], "go with --data"),
     (["--group", "t"], "go with --data"), (["--data", "a.csv", "--system", "sr"], "not allowed with"),
@@ -62,6 +64,17 @@ def test_seeds_are_given_as_ranges_and_lists(text, seeds):
 def test_options_that_are_written_and_parsed_again_are_the_same(words):
     given = parsed(words)
     assert vars(parsed(options.written(given, train.PARSER))) == vars(given)
+
+
+def test_lists_of_seeds_have_names_of_their_own():
+    every = [[0, 1], [0, 2], [*range(0, 400, 2)], [*range(0, 402, 2)], [*range(0, 400, 2), 1000]]
+    names = [options.in_short(seeds) for seeds in every]
+    assert names[:2] == ["0-1", "0,2"] and len(set(names)) == 5 and max(map(len, names)) < 80
+
+
+def test_sentences_show_strange_names_escaped_in_one_line(capsys):
+    assert options.refuse("cannot read a\x1b[31m\nb\udcff") == 2
+    assert capsys.readouterr().err == "train.py: cannot read a\\x1b[31m\\nb\\udcff\n"
 
 
 def test_help_lists_every_system_and_option():

@@ -1,7 +1,7 @@
 """A page of headings, paragraphs, formulas and tables, and how it is written as Markdown."""
 
 from helpers import table_rows
-from support.page import Formula, Heading, Table, Text, markdown, table
+from support.page import Code, Formula, Heading, Picture, Table, Text, as_html, markdown, mathematics, table
 
 
 def test_a_page_is_its_parts_with_a_line_between_them():
@@ -18,3 +18,29 @@ def test_cells_show_no_negative_zero_and_bars_in_them_are_no_borders():
     text = markdown([Table((("|B|²", 0.5), ("-0.00", "-0.01")))])
     assert text.splitlines()[0] == r"| \|B\|² | 0.5   |"
     assert table_rows(text)[-1] == ["0.00", "-0.01"]
+
+
+STRANGE = "<script>alert(1)</script> & \"'\x1b[31m\n\udcff"
+
+
+def test_no_name_becomes_markup_or_steers_a_terminal():
+    parts = [Heading(STRANGE), Text(STRANGE), Text(f"Found: {STRANGE}", True, (STRANGE,)), Formula(STRANGE),
+             Code(STRANGE), Table(((STRANGE, Formula(STRANGE)), (STRANGE,))), Picture("a.png", STRANGE)]
+    text, page = markdown(parts), as_html(parts, {"a.png": b"picture"})
+    for written in (text, page):
+        assert "\x1b" not in written and "\udcff" not in written and "\\x1b" in written
+    assert "<script" not in page and page.count("&lt;script") == 8
+    assert 'src="data:image/png;base64,cGljdHVyZQ=="' in page
+
+
+def test_formulas_are_set_as_mathematics():
+    assert mathematics("v_x²/2 - 1e-05r_12^10") == (
+        "<i>v</i><sub>x</sub>²/2 - 1e-05<i>r</i><sub>12</sub><sup>10</sup>")
+    assert mathematics("éα·β_ü") == "<i>éα</i>·<i>β</i><sub>ü</sub>"
+    assert mathematics("sqrt(x) < 'y'") == "sqrt(<i>x</i>) &lt; &#x27;<i>y</i>&#x27;"
+    shown = as_html([Text("Conserved: x + v_x (exactly)", True, ("x", "x + v_x"))], {})
+    assert 'Conserved: <span class="formula"><i>x</i> + <i>v</i><sub>x</sub></span> (e' in shown
+
+
+def test_a_picture_that_is_not_there_is_left_out():
+    assert "<img" not in as_html([Picture("a.png", "a")], {})

@@ -7,7 +7,7 @@ import pytest
 
 import physics
 import train
-from helpers import canned, kept_results, saved
+from helpers import ROOT, canned, kept_results, saved
 from support.results import load_result, load_results, save_result
 
 
@@ -40,9 +40,31 @@ def test_a_number_changed_in_a_result_is_noticed_and_results_without_checksums_c
 
 
 def test_every_kept_result_is_read():
-    assert len(kept_results()) > 100
+    assert len(kept_results()) > 60
     for path, result in kept_results():
         assert path.parent.name == f"seed-{result.seed}" and path.parent.parent.name == result.system
+
+
+@pytest.mark.parametrize("folder", ["paper", "quick"])
+def test_kept_results_of_earlier_versions_have_a_page(folder, capsys):
+    assert train.main(["--report", *(str(ROOT / "results" / folder / name) for name in ("sr", "cp"))]) == 0
+    assert "Special relativity" in capsys.readouterr().out
+
+
+def test_a_search_of_an_earlier_version_and_a_field_of_another_kind_are_refused_by_file(tmp_path):
+    path = saved(tmp_path)
+    content = {name: value for name, value in json.loads(path.read_text("utf-8")).items() if name != "sha256"}
+    for change in ({"steps": [{"accuracy": 0.9}], "count": 1}, {"system": ["sr"]}, {"r2": {}}, {"polynomial": {"a": 1}},
+                   {"laws": [{"text": "x"}]}, {"verdict": {"word": "conserved"}}, {"seed": "0"}, {"settings": []}):
+        path.write_text(json.dumps({**content, **change}), "utf-8")
+        with pytest.raises(ValueError, match="result.json is damaged or of another program or version"):
+            load_result(path)
+
+
+def test_a_folder_called_result_json_is_no_result(tmp_path):
+    saved(tmp_path / "a")
+    (tmp_path / "b" / "result.json").mkdir(parents=True)
+    assert len(load_results([tmp_path], physics.SYSTEMS)) == 1
 
 
 def test_systems_are_in_the_order_of_the_paper_and_seeds_rise(tmp_path):
