@@ -10,18 +10,17 @@ the order of the batches.
 
 import os
 import sys
-import time
-from copy import copy
-from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache, partial
-from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))      # which PYTHONSAFEPATH leaves out
+if __name__ == "__main__":              # before all that takes long to import
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))      # unless PYTHONSAFEPATH
     from support import process
     process.prepare()
 
 import platform
+import time
+from copy import copy
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,6 +36,7 @@ from support.checks import UserError, on_host
 from support.device import array_module
 from support.files import writable_folder, write
 from support.page import markdown
+from support.process import printable
 from support.results import Result, load_results
 
 HIDDEN = {"quick": (200, 32), "paper": (200, 200)}      # layers; the paper's text names no sizes
@@ -85,6 +85,8 @@ class Plan:
 
 def run(plan, folder):
     """Sample, train, read off, and write it all into the folder."""
+    import figures                                      # what can fail, fails before the training
+    from beyond import pictures
     began = time.perf_counter()
     sizes = "-".join(map(str, plan.layer_sizes))
     print(f"{plan.system.title}: {plan.train_pairs:,} pairs of each label, network {sizes}, "
@@ -169,13 +171,14 @@ def read_off(system, network, train, test):
 
 
 def draw(system, network, x, history):
-    """What writes the run's figures, by file name, with f at observations x (n, d)."""
+    """What draws the run's figures, by file name, with f at observations x (n, d)."""
     import figures                                      # here, since Matplotlib imports slowly
-    drawn = {"figure_9.png": figures.figure_9(history)}
+    drawn = {"figure_9.png": lambda file: figures.save(figures.figure_9(history), file)}
     if system.name in figures.OF_SYSTEM:
         number, figure = figures.OF_SYSTEM[system.name]
-        drawn[f"figure_{number}.png"] = figure(x, network.f(x), system.invariants)
-    return {name: partial(figures.save, figure) for name, figure in drawn.items()}
+        drawn[f"figure_{number}.png"] = lambda file: figures.save(
+            figure(x, network.f(x), system.invariants), file)
+    return drawn
 
 
 def find_all(plan, folder):
@@ -195,6 +198,8 @@ def find_all(plan, folder):
         training = Training(network, pairs, test, plan.schedule, batches[number])
         place = folder / f"step-{number + 1}"
         place.mkdir(exist_ok=True)
+        if place.is_symlink():
+            raise UserError(f"{place} is a link; remove it")
         before.append(carry_on(training, place, plan.identity, versions()))
         step = [number + 1] * len(training.history["epoch"])
         for name, column in {"step": step, **training.history}.items():
@@ -423,11 +428,12 @@ def carry_out(options):
     """Do what the options ask for; return the exit status."""
     if options.report:
         folders = " ".join(map(str, options.report))
-        print(f"Made by `python train.py --report {folders}`.\n\n{markdown(page(options.report))}")
+        head = printable(f"Made by `python train.py --report {folders}`.")
+        print(f"{head}\n\n{markdown(page(options.report))}")
     elif options.system == "all" or options.seeds:
         return run_many(options)
     elif options.apply:
-        print(apply(options))
+        print(printable(apply(options)))
     elif options.model:
         print(markdown(read_model(options)))
     else:
@@ -443,7 +449,7 @@ def system_of(options, name=None, seed=None):
     seed = options.seed if seed is None else seed
     system = owndata.load_system(options.data, options.group, options.known, options.drop, seed)
     for note in system.notes:
-        print(f"train.py: {options.data}: {note}", file=sys.stderr)
+        command.note(f"{options.data}: {note}")
     return system
 
 
@@ -477,11 +483,15 @@ def plan_of(options, system, seed):
 
 def run_folder(options, plan):
     """runs/sr/seed-0, or runs/sr-paper/seed-0 for another schedule, runs/sr-discover/seed-0."""
+    return options.out / run_name(options, plan.system.name) / f"seed-{plan.seed}"
+
+
+def run_name(options, name):
+    """The name of a system, and what is unusual of its runs: sr, cp-paper-box, em-discover."""
     words = [options.schedule] if options.schedule != "quick" else []
     words += [options.sampling] if options.sampling else []
-    words += ["discover"] if plan.discover else []
-    name = "-".join([plan.system.name, *words])
-    return options.out / name / f"seed-{plan.seed}"
+    words += ["discover"] if options.discover else []
+    return "-".join([name, *words])
 
 
 def read_model(options):
@@ -520,7 +530,7 @@ def apply(options):
         raise UserError(f"cannot read --apply {options.apply}: {error.strerror}") from error
     except ValueError as error:
         raise UserError(f"cannot use --apply: {error}") from error
-    path = folder / f"applied-{options.apply.name.split('.')[0]}.csv"
+    path = folder / f"applied-{options.apply.stem}.csv"
     write(path, lambda file: runs.write_history(file, columns))
     return f"{len(x)} rows, {', '.join(columns)}: {path}"
 
@@ -547,10 +557,8 @@ def run_many(options):
     """Each system and seed as a process of its own, --jobs at a time; 1 if one failed, else 0."""
     names = physics.SYSTEMS if options.system == "all" else [options.system]
     systems, seeds = [system_of(options, name) for name in names], options.seeds or [options.seed]
-    label = "all" if options.system == "all" else systems[0].name
-    label += f"-{options.schedule}{'-discover' if options.discover else ''}-seeds-"
-    label += command.in_short(seeds)
-    folder = writable_folder(options.out / label)
+    name = run_name(options, "all" if options.system == "all" else systems[0].name)
+    folder = writable_folder(options.out / f"{name}-seeds-{command.in_short(seeds)}")
     every = [one_of_many(options, system, seed) for system in systems for seed in seeds]
     finished, failed = jobs.run_all(every, options.jobs)
     if finished:
@@ -573,12 +581,12 @@ def one_of_many(options, system, seed):
 
 
 def draw_schemes(layer_sizes, activation):
-    """What writes those of Figs. 1 to 9 that belong to no single run, by file name."""
+    """What draws those of Figs. 1 to 9 that belong to no single run, by file name."""
     import figures
-    drawn = {1: figures.figure_1(layer_sizes, activation), 2: figures.figure_2(),
-             8: figures.figure_8(layer_sizes, activation)}
-    return {f"figure_{number}.png": partial(figures.save, figure)
-            for number, figure in drawn.items()}
+    return {
+        "figure_1.png": lambda file: figures.save(figures.figure_1(layer_sizes, activation), file),
+        "figure_2.png": lambda file: figures.save(figures.figure_2(), file),
+        "figure_8.png": lambda file: figures.save(figures.figure_8(layer_sizes, activation), file)}
 
 
 if __name__ == "__main__":
