@@ -12,6 +12,7 @@ from beyond.eigenproblem import EXACT, MOST_VALUES, PROMISING, eigenproblem
 FAR = 30                    # interquartile ranges off the median: no measurement, perhaps
 FEW = 0.02                  # of the observations may be left out
 ROUNDS = 6                  # of fits to the rows that suit them best
+GAIN = 0.7                  # of lambda at most is left by a round that is worth another
 
 
 def without_outliers(search, searched):
@@ -60,9 +61,12 @@ def odd_rows(libraries, *samples):
         values = [library.values(sample.x) for sample in samples]
         scale = np.median(np.abs(values[0] - np.median(values[0], axis=0)), axis=0) + 1e-300
         values = [each / scale for each in values]
-        odd = np.zeros(len(values[0]), bool)
+        odd, before = np.zeros(len(values[0]), bool), np.inf
         for _ in range(ROUNDS):
             shares, directions, _ = eigenproblem(samples[0].part(~odd), values[0][~odd])
+            if shares[0] > GAIN * before:               # no few rows are at fault
+                break
+            before = shares[0]
             clean = odd.any() and shares[0] < PROMISING
             low = PROMISING if clean else 3 * max(shares[0], 1e-3)
             chosen = directions[:max(1, np.count_nonzero(shares < low))].T
