@@ -27,6 +27,7 @@ from support.checks import finite_array
 
 IDENTICAL = 1e-20                   # lambda of a column that is the same in all of a class
 NEARLY, APPROXIMATE = 0.1, 0.04     # lambda of what noise may explain, of an approximate law
+FAR_ABOVE = 1e4                     # lambda of what is not zero, beside that of what is
 SLOW = 0.15                         # lambda of a column that hardly varies within classes
 SURE = 0.03                         # error of an exact law's coefficients, relative to each
 SAME = 1e-3                         # sine of the angle between gradients that are one
@@ -354,10 +355,12 @@ class Search:
         shares, directions, relations, held = features.spectrum
         if len(relations):
             self.fix(features)
-        count, before = np.count_nonzero(np.cumprod(held < PROMISING)), len(self.known)
-        if count == 0 or count < len(shares) and shares[count] < 30 * held[:count].max():
+        zeros, before = np.count_nonzero(np.cumprod(held < PROMISING)), len(self.known)
+        if zeros == 0 or zeros < len(shares) and shares[zeros] < 30 * held[:zeros].max():
             return
-        for zero in ZEROS:
+        # What varies slowly, as a time stamp does, can be near zero too: the lowest come first.
+        counts = [n for n in range(1, zeros) if held[n] > FAR_ABOVE * held[:n].max()] + [zeros]
+        for count, zero in product(counts, ZEROS):
             rows = simplest(directions[:count], relations, library.complexity, zero)
             rows = rows[np.argsort((rows != 0) @ (1 + library.complexity), kind="stable")]
             laws = [self.law(features, row) for row in rows if row.any()]
@@ -365,7 +368,7 @@ class Search:
             for law in laws if self.independent(*laws) else ():
                 self.add(law, "exact")
         if len(self.known) == before:
-            self.stubborn(features, directions[:count])
+            self.stubborn(features, directions[:zeros])
 
     def stubborn(self, features, directions):
         """Add a law that elimination misses where features nearly are functions of others."""
@@ -443,7 +446,7 @@ class Search:
         return law if sigma is not None else None
 
     def nearly(self, libraries):
-        """Add the approximate law of about the lowest lambda, from the simplest library."""
+        """Add the law of about the lowest lambda, from the simplest library that has one."""
         laws = []
         for features in map(self.features, libraries):
             laws += [self.shortened(features, one) for one in self.lowest_directions(features)[:1]]
@@ -452,7 +455,8 @@ class Search:
         if not laws:
             return False
         best = min(law.within for law in laws)
-        return self.add(next(law for law in laws if law.within <= 1.3 * best), "approximate")
+        law = next(law for law in laws if law.within <= 1.3 * best)
+        return self.add(law, "exact" if self.verified(law) else "approximate")
 
 
 def _sizes(slopes):

@@ -59,12 +59,14 @@ def odd_rows(libraries, *samples):
         if len(library.names) * len(samples[0].x) > 2 * MOST_VALUES:
             break
         values = [library.values(sample.x) for sample in samples]
-        scale = np.median(np.abs(values[0] - np.median(values[0], axis=0)), axis=0) + 1e-300
+        scale = np.median(np.abs(values[0] - np.median(values[0], axis=0)), axis=0)
+        if scale.min() <= 0:                            # half of the rows are the same
+            break
         values = [each / scale for each in values]
         odd, before = np.zeros(len(values[0]), bool), np.inf
         for _ in range(ROUNDS):
             shares, directions, _ = eigenproblem(samples[0].part(~odd), values[0][~odd])
-            if shares[0] > GAIN * before:               # no few rows are at fault
+            if shares[0] > max(GAIN * before, PROMISING):       # no few rows are at fault
                 break
             before = shares[0]
             clean = odd.any() and shares[0] < PROMISING

@@ -54,12 +54,14 @@ def judge(network, train, test, losses, known=()):
     right, right_in_test = _right(network, train), _right(network, test)
     classes, of_training = map(_classes, (test, train))
     count = len(np.unique(classes))
-    interval = _interval(right_in_test, classes)
+    interval = _interval(right_in_test.mean(axis=0), classes)
     test = _moving(test)
     within = share_within(network.f, train, test, known)
     columns = share_of_columns(network.gradient, test)
-    word, sentence = _in_words(right.mean(), right_in_test.mean(), interval, within, columns, count,
-                               count + len(np.unique(of_training)), losses)
+    squares = (network.f(test.x) - network.f(test.x_prime))**2
+    largest = within * _interval(squares, _classes(test))[1] / max(squares.mean(), 1e-300)
+    word, sentence = _in_words(right.mean(), right_in_test.mean(), interval, within, largest,
+                               columns, count, count + len(np.unique(of_training)), losses)
     return Verdict(word, sentence, float(right.mean()), float(right_in_test.mean()), interval,
                    count, right_in_test.size, within, columns)
 
@@ -79,8 +81,8 @@ def _moving(pairs):
     values = np.array([len(np.unique(column)) for column in pairs.x.T])
     continuous = values > moves * len(np.unique(pairs.x, axis=0)) / 2
     chosen = ~still[:, (MOVES[0] < moves) & (moves < MOVES[1]) & continuous].any(axis=1)
-    kept = pairs.x[chosen], pairs.x_prime[chosen], pairs.partner[chosen]     # partners play no part
-    return type(pairs)(*kept) if chosen.any() else pairs
+    kept = pairs.x, pairs.x_prime, pairs.partner, _classes(pairs)       # partners play no part here
+    return type(pairs)(*(each[chosen] for each in kept)) if chosen.any() else pairs
 
 
 def _right(network, pairs):
@@ -90,13 +92,13 @@ def _right(network, pairs):
     return ((network.logits_of(rows, first, second) > 0) == (y > 0.5)).reshape(2, -1)
 
 
-def _interval(right, classes):
-    """95 % of the accuracies of test sets of as many classes, drawn from these."""
+def _interval(values, classes):
+    """95 % of the means of values (n,) over as many classes (n,), drawn again from these."""
     _, number, sizes = np.unique(classes, return_inverse=True, return_counts=True)
-    sums = np.bincount(number, right.mean(axis=0))
+    sums = np.bincount(number, values)
     drawn = np.random.default_rng(0).integers(0, len(sizes), (RESAMPLED, len(sizes)))
-    accuracies = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    return tuple(float(bound) for bound in np.quantile(accuracies, (0.025, 0.975)))
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    return tuple(float(bound) for bound in np.quantile(means, (0.025, 0.975)))
 
 
 def shares(pairs):
@@ -137,7 +139,7 @@ def share_within(f, train, test, known=()):
     return float(within / max(np.var(rest), 1e-300))
 
 
-def _in_words(train, test, interval, within, columns, classes, in_all, losses):
+def _in_words(train, test, interval, within, largest, columns, classes, in_all, losses):
     """The word and the sentence for these accuracies, these shares and so many test classes."""
     seen = (f"test accuracy {test:.3f} ({interval[0]:.3f} to {interval[1]:.3f}, "
             f"{classes} test classes), {within:.1%} of f's variance within them")
@@ -158,7 +160,7 @@ def _in_words(train, test, interval, within, columns, classes, in_all, losses):
     if within > BESIDE_COLUMNS * columns and columns < SLOW:
         return "undecided", (f"f is made of columns that hardly vary within classes, {columns:.1%}"
                              f": a longer stretch of each would tell; {seen}")
-    if within <= CONSERVED:
+    if largest <= CONSERVED:                            # the upper end of 95 %, by drawn classes
         return "conserved", seen
     if within <= NEARLY:
         return "approximately conserved", seen

@@ -1,6 +1,7 @@
-"""Kepler orbits at fixed L = 1, with measurement noise: python examples/noisy_orbits.py 0.01, for train.py --data noisy_orbits.npz
+"""Kepler orbits at fixed L = 1, with measurement noise: python examples/noisy_orbits.py 0.01
 
-The noise is Gaussian, its standard deviation the given share of the root mean square of each column.
+Writes noisy_orbits.npz for `python train.py --data noisy_orbits.npz`. The noise is Gaussian, its
+standard deviation the given share of the root mean square of each column.
 """
 
 import argparse
@@ -17,6 +18,7 @@ parser.add_argument("noise", type=float, help="e.g. 0.01, one per cent")
 noise, rng = parser.parse_args().noise, np.random.default_rng(0)
 if not 0 <= noise < np.inf:
     parser.error(f"the noise must be zero or more, got {noise}")
-x, x_prime = [pair + noise * np.sqrt(np.mean(pair**2, axis=0)) * rng.standard_normal(pair.shape)
-              for pair in physics.sample_orbits_of_fixed_angular_momentum(30_000, rng)]
+pairs = physics.sample_orbits_of_fixed_angular_momentum(30_000, rng)
+x, x_prime = [x + noise * np.sqrt(np.mean(x**2, axis=0)) * rng.standard_normal(x.shape)
+              for x in pairs]
 np.savez("noisy_orbits.npz", x=x, x_prime=x_prime, names=physics.STATE)

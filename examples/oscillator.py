@@ -1,9 +1,14 @@
-"""Orbits of a plane harmonic oscillator, observed at 25 times each: a file for train.py --data oscillator.npz"""
+"""Orbits of a plane harmonic oscillator, observed at 25 times each.
+
+Writes oscillator.npz for `python train.py --data oscillator.npz`.
+"""
 
 import numpy as np
 
 rng = np.random.default_rng(0)
 position, velocity = rng.uniform(-1, 1, (2, 4000, 1, 2))
 t = rng.uniform(0, 2 * np.pi, (4000, 25, 1))
-trajectories = np.concatenate([position * np.cos(t) + velocity * np.sin(t), velocity * np.cos(t) - position * np.sin(t)], axis=2)
+x = position * np.cos(t) + velocity * np.sin(t)
+v = velocity * np.cos(t) - position * np.sin(t)
+trajectories = np.concatenate([x, v], axis=2)
 np.savez("oscillator.npz", trajectories=trajectories, names=["x", "y", "v_x", "v_y"])

@@ -1,7 +1,8 @@
-"""A pendulum as one would measure it: a tab-separated file for train.py --data pendulum.tsv
+"""A pendulum as one would measure it: writes pendulum.tsv for train.py --data pendulum.tsv
 
-Each trial is one release, seen at 40 times. Angles and angular speeds have an error of half a per cent
-of their standard deviation, and four decimals. There is a comment, a row of units and a running time.
+Each trial is one release, seen at 40 times. Angles and angular speeds have an error of half a per
+cent of their standard deviation, and four decimals. There is a comment, a row of units and a
+running time.
 """
 
 import sys

@@ -14,13 +14,15 @@ from helpers import ROOT, benchmark, kept_results, parsed, planned
 from support.page import markdown
 from support.results import load_result
 
-README, AUDIT, COURSE = [(ROOT / name).read_text("utf-8") for name in ("README.md", "docs/audit.md", "docs/course/session-4.md")]
+README, AUDIT, COURSE = [(ROOT / name).read_text("utf-8")
+                         for name in ("README.md", "docs/audit.md", "docs/course/session-4.md")]
 PAGES = {path: path.read_text("utf-8") for path in [
     ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "results" / "README.md"]}
 MADE = [path for path in [ROOT / "docs" / "results.md", *sorted((ROOT / "results").rglob("RESULTS.md"))]]
 DOCUMENTS = "\n".join(text for path, text in PAGES.items() if path not in MADE)
 TESTS = {name for path in (ROOT / "tests").rglob("test_*.py")
          for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.M)}
+FILES = ("npz csv png md json html txt npy tsv dat gif pdf part usetex").split()
 EQUATIONS = (*range(1, 13), "A1", "A2", "A3", "A4", "B1")
 
 
@@ -32,7 +34,7 @@ def test_code_named_in_the_documents_exists(name):
     stem, _, suffix = name.rpartition(".")
     if suffix == "py":
         assert [path for path in ROOT.rglob(name) if "runs" not in path.parts]
-    elif suffix not in ("npz", "csv", "png", "md", "json", "html", "txt", "npy", "tsv", "dat", "gif", "pdf"):
+    elif suffix not in FILES:
         pkgutil.resolve_name(re.sub(r"^np\.", "numpy.", re.sub(r"^SiameseNetwork", "siamese.SiameseNetwork", name)))
 
 

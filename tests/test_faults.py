@@ -253,7 +253,7 @@ def test_a_run_killed_between_its_result_and_the_end_is_finished(tmp_path, every
         patch.setattr(runs, "clean", lambda _: os._exit(7))
         assert ended(child(command)) == 7
     assert (tmp_path / "sr" / "seed-0" / "checkpoint.npz").exists()
-    (tmp_path / "sr" / "seed-0" / "in-use").touch()                                     # killed while it held the folder
+    (tmp_path / "sr" / "seed-0" / "in-use").touch()     # killed while it held the folder
     assert train.main(command) == 0
     assert "Going on" not in capsys.readouterr().out
     assert outcome(tmp_path) == whole

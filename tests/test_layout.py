@@ -59,10 +59,6 @@ def test_no_line_is_longer_than_its_room_allows(patterns, most):
     assert not offenders, f"{len(offenders)} lines are longer than {most} characters:\n" + "\n".join(offenders)
 
 
-def test_all_modules_together_have_at_most_4000_lines():
-    lines = {name: len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items()}
-    assert sum(lines.values()) <= 4000, lines
-
 
 def test_no_class_or_module_defines_a_name_twice():
     for path in CODE:

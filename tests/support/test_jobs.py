@@ -121,7 +121,7 @@ def test_several_systems_run_as_jobs_and_end_in_one_page(tmp_path, every_epoch, 
     monkeypatch.setattr(jobs.Run, "outcome", lambda run: "finished")
     assert train.main([*SMALL, "--system", "all", "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    folder = tmp_path / "all-quick-seeds-0"
+    folder = tmp_path / "all-seeds-0"
     page = (folder / "report.md").read_text("utf-8")
     assert page in shown
     assert {path.name for path in folder.iterdir()} >= {"report.md", "figure_1.png", "figure_2.png", "figure_8.png"}
@@ -136,7 +136,7 @@ def test_a_job_that_fails_is_reported_and_the_others_finish(tmp_path):
     assert ended.returncode == 1
     assert f"sr seed 1: failed: {tmp_path / 'sr' / 'seed-1' / 'model.npz'} stands where" in ended.stdout
     assert "sr seed 0: finished" in ended.stdout and "sr seed 2: finished" in ended.stdout
-    assert "Seeds 0, 2." in (tmp_path / "sr-quick-seeds-0-2" / "report.md").read_text("utf-8")
+    assert "Seeds 0, 2." in (tmp_path / "sr-seeds-0-2" / "report.md").read_text("utf-8")
 
 
 def started(folder, code):
