@@ -387,8 +387,8 @@ def main(arguments=None):
         rows.append((name.replace("_", " "), count, named, tally(single), tally(search),
                      judged(name, single, search)))
     head = "data", "invariants", "nameable", "single run", "--discover", ""
-    lines = f"Made by `{command}`.\n\n{table(head, *rows)}\n"
-    write(options.out / "suite.md", lambda file: file.write(lines))
+    text = "\n".join([f"Made by `{command}`.", "", *table(head, *rows), ""])
+    write(options.out / "suite.md", lambda file: file.write(text))
 
 
 def tally(outcomes):

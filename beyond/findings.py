@@ -13,7 +13,7 @@ from support.checks import UserError
 
 MOST_PANELS = 6                         # of laws in one picture
 EXPLAINED = 0.8                         # R^2 from which f is what approximate laws say
-ENOUGH = 3000                           # pairs for laws that are exact to rounding
+ENOUGH = 2000                           # pairs for laws that are exact to rounding
 
 
 def laws_of(system, train, test, libraries):
