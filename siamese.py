@@ -33,7 +33,7 @@ Shapes: observations (n, d), rows (r, d + 1), bottleneck output (r, k), logits, 
 predictions (n,).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -471,6 +471,12 @@ class Schedule:
             if not fits:
                 raise ValueError(f"{name} must be {possible}, got {getattr(self, name)}")
             object.__setattr__(self, name, float(getattr(self, name)))
+
+
+    @property
+    def longer(self):
+        """Half as many epochs more, over which the rate falls as far."""
+        return replace(self, epochs=3 * self.epochs // 2, decay=self.decay**(2 / 3))
 
 
 SCHEDULES = {

@@ -40,6 +40,7 @@ from support.process import printable
 from support.results import Result, load_results
 
 HIDDEN = {"quick": (200, 32), "paper": (200, 200)}      # layers; the paper's text names no sizes
+MORE = 3                                # times as many pairs for a network that learned too little
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
 
 
@@ -191,12 +192,13 @@ def find_all(plan, folder):
                               for stream in physics.seed_streams(plan.seed)]
     train, test = physics.sample_sets(plan.system, data[0], plan.train_pairs)
 
-    def learn(number, train, test, known):
+    def learn(number, train, test, known, longer=False):
+        schedule = plan.schedule.longer if longer else plan.schedule
         network = plan.network(initial[number])
         pairs = (search.LookAlikes(network, train, known) if known else
                  exchanged_pairs(network, train))
-        training = Training(network, pairs, test, plan.schedule, batches[number])
-        place = folder / f"step-{number + 1}"
+        training = Training(network, pairs, test, schedule, batches[number])
+        place = folder / f"step-{number + 1 + 100 * longer}"
         place.mkdir(exist_ok=True)
         if place.is_symlink():
             raise UserError(f"{place} is a link; remove it")
@@ -206,7 +208,13 @@ def find_all(plan, folder):
             history.setdefault(name, []).extend(column)
         return network, training.history["loss"]
 
-    found, steps = findings.of_all(plan.system, train, test, learn, plan.libraries)
+    def more():
+        """Training and test pairs for a network that is trained longer."""
+        return physics.sample_sets(plan.system, data[0], max(plan.train_pairs, min(
+            MORE * plan.train_pairs, plan.system.train_pairs)))
+
+    found, steps = findings.of_all(plan.system, train, test, learn, plan.libraries,
+                                   more if plan.schedule_name == "quick" else None)
     networks = {f"f_{number}.npz": step.network for number, step in enumerate(steps, 1)}
     figures = findings.draw(plan.system, networks, test, found["laws"])
     return Found(found, networks, figures, history, sum(before))

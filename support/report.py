@@ -108,7 +108,7 @@ def finding(result):
     """One sentence: the best that the run has, a law before a formula, with its evidence."""
     named = "; ".join(law["text"] for law in exact(result))
     if result.steps is not None:
-        return f"{number_of(result.count)} found" + (f": {named}" if named else "")
+        return finding_of_search(result, named)
     if named:
         worst = max(law["within"] for law in exact(result))
         how = "exactly" if worst < 1e-9 else "as far as the noise of the columns lets one see"
@@ -120,10 +120,33 @@ def finding(result):
     if word in ("conserved", "approximately conserved"):
         return (f"Something is {word}, with {result.verdict['within']:.1%} of the variance of f "
                 "within classes, and no library names it")
+    if nearly(result):
+        return nearly(result)
     if word == "undecided":
         return f"Undecided: {result.verdict['sentence']}"
     return "No invariant was found" + (f": {result.verdict['sentence']}" if result.verdict else
                                        f": test accuracy {result.test_accuracy:.3f}")
+
+
+def finding_of_search(result, named):
+    """The same of a search: how many invariants, and their laws, or what was seen instead."""
+    if result.count:
+        return f"{number_of(result.count)} found" + (f": {named}" if named else "")
+    asked = {"word": "nothing", "sentence": "no network was asked"}
+    last = result.steps[-1] if result.steps else asked
+    if nearly(result):
+        return nearly(result)
+    start = "No invariant was found" if last["word"] == "nothing" else last["word"].capitalize()
+    return f"{start}: {last['sentence']}"
+
+
+def nearly(result):
+    """A sentence on the first approximate law, if there is one."""
+    for law in result.laws:
+        if law["verdict"] == "approximate" and not law["function_of"]:
+            return (f"Approximately conserved: {law['text']} ({law['within']:.1%} of the variance "
+                    "lies within classes that took no part)")
+    return ""
 
 
 def exact(result):
@@ -278,6 +301,8 @@ def completeness(result):
     columns = result.settings["layer_sizes"][0]
     unnamed = result.count - result.named
     said = f"{result.named} of {result.count} named" if unnamed else "All of them are named"
+    if not result.count:
+        return "What networks say stands below." if result.steps else "Nothing was found."
     if result.count + len(result.settings.get("fixed", ())) >= columns - 1:
         return f"{said}. Complete: of {columns} columns no more can be independent and conserved."
     last = result.steps[-1] if result.steps else None
