@@ -383,6 +383,7 @@ def section(group, system):
                    "equivalent pairs from others hardly better than chance."
                    + (" They count for the lowest values alone." if learned else ""))
     yield from equations(counted[0], paper)
+    yield from laws_over_seeds(group)
     yield from on_invariants_over_seeds(learned)
     yield Text("Every seed:")
     yield Table((("seed", "accuracy, test", "R² of order 2, test", "f"),
@@ -421,6 +422,20 @@ def tally(values):
     values = [str(value) for value in values]
     return ", ".join(f"{value} in {values.count(value)} of {len(values)}"
                      for value in sorted(set(values)))
+
+
+def laws_over_seeds(group):
+    """The exact laws, in how many seeds they came, and their largest λ."""
+    found = {}
+    for result in group:
+        for law in result.laws:
+            if law["verdict"] == "exact":
+                found.setdefault(law["text"], []).append(law["within"])
+    if found:
+        yield Text("Laws that the pairs give exactly:")
+        yield Table((("law", "seeds", "largest λ"),
+                     *((text, f"{len(shares)} of {len(group)}", f"{max(shares):.0e}")
+                       for text, shares in found.items())))
 
 
 def on_invariants_over_seeds(learned):

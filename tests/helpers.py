@@ -147,8 +147,8 @@ def saved(folder, **numbers):
 
 @functools.cache
 def kept_results():
-    """The committed results of single networks: [(path, Result), ...]."""
-    paths = [path for path in sorted((ROOT / "results").rglob("result.json")) if "discover" not in path.parts]
+    """The committed results: [(path, Result), ...]."""
+    paths = sorted((ROOT / "results").rglob("result.json"))
     return [(path, load_result(path)) for path in paths]
 
 
