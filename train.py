@@ -60,6 +60,7 @@ class Plan:
     network_class: type = SiameseNetwork
     network_options: dict = field(default_factory=dict)
     about: dict = field(default_factory=dict)           # which data, if others than the paper's
+    words: tuple = ()                   # of the command, without what goes on from it
     notes: tuple = ()                   # what a reader of results on these data should know
 
     def network(self, seed):
@@ -97,8 +98,8 @@ def run(plan, folder):
     result = Result(plan.system.name, plan.seed, plan.schedule_name, plan.settings, versions(),
                     [*plan.notes, *found.findings.pop("notes")], seconds=round(seconds, 1),
                     **found.findings)
-    runs.keep(folder, result, shown(result, found.figures), screen(result), found.networks,
-              found.history, found.figures)
+    runs.keep(folder, result, shown(result, found.figures, plan.words), screen(result),
+              found.networks, found.history, found.figures)
 
 
 @dataclass
@@ -124,7 +125,7 @@ def find_one(plan, folder):
     found = {"epochs": len(history["epoch"]), **read_off(plan.system, network, train, test),
              **findings.of_one(plan.system, network, train, test, history["loss"], plan.libraries)}
     if "data" in plan.about:                            # no such formula in units of any kind
-        found.update(formula=None, polynomial={})
+        found.update(formula=None, polynomial={}, dominant={})
     networks = {"model.npz": network}
     if plan.schedule.read_best:
         best = copy(network)
@@ -484,9 +485,10 @@ def plan_of(options, system, seed):
     own = system.own if options.data else {}
     if options.sampling:
         own = {"about": {"sampling": options.sampling}}
+    words = command.written(options, PARSER, ("seed", "seeds", "jobs", "fresh", "discover"))
     return Plan(system, seed, options.schedule, schedule, layer_sizes, options.activation,
                 options.pairs or pairs, options.discover,
-                libraries, array_module(options.device), **own)
+                libraries, array_module(options.device), words=tuple(words), **own)
 
 
 def run_folder(options, plan):
@@ -530,10 +532,10 @@ def apply(options):
     folder = run_folder(options, plan)
     result = runs.finished(folder, plan)
     try:
-        x = datafiles.read_columns(options.apply, system.inputs)
+        x, lines = datafiles.read_columns(options.apply, system.inputs)
         networks = {path.stem.replace("model", "f"): plan.network_class.load(path)
                     for path in sorted(folder.glob("*.npz")) if path.name in result.files}
-        columns = findings.applied(result, system.inputs, networks, x)
+        columns = {"line": lines, **findings.applied(result, system.inputs, networks, x)}
     except OSError as error:
         raise UserError(f"cannot read --apply {options.apply}: {error.strerror}") from error
     except ValueError as error:
@@ -543,9 +545,9 @@ def apply(options):
     return f"{len(x)} rows, {', '.join(columns)}: {path}"
 
 
-def shown(result, pictures=()):
-    """The parts of the report on one result."""
-    return report.report(result, physics.SYSTEMS.get(result.system), pictures)
+def shown(result, pictures=(), words=()):
+    """The parts of the report on one result, with its pictures and the words of its command."""
+    return report.report(result, physics.SYSTEMS.get(result.system), pictures, words)
 
 
 def screen(result):

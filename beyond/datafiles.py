@@ -335,10 +335,12 @@ def read_table(file, group, drop):
 
 
 def read_columns(path, names):
-    """Observations (N, d) in the columns of these names of a table, whatever else it holds.
+    """Observations (N, d) in the columns of these names of a table, and the lines they stand in.
 
-    Raises ValueError with one sentence if they cannot be used, OSError if they cannot be read.
+    Raises ValueError with one sentence if a row has no number in one of them, OSError if the table
+    cannot be read.
     """
+    values, places = [], []
     try:
         with opened(path) as file:
             text = text_of(file, os.fspath(path).lower().endswith(".gz"))
@@ -346,16 +348,23 @@ def read_columns(path, names):
             found = [re.sub("[ .]+", "_", head) for head in heads]
             missing = [name for name in names if name not in found]
             refuse_if(missing, f"it has no column {listed(missing)}, but {listed(heads)}")
-            values = [[number(row[found.index(name)], separator != ",") for name in names]
-                      for _, separator, row in rows if len(row) == len(heads)]
-        values = np.array([row for row in values if None not in row], float).reshape(-1, len(names))
-        refuse_if(not len(values) or not np.isfinite(values).all(),
-                  "it must hold a number in each of these columns and rows")
-        return values
+            for line, separator, row in rows:
+                refuse_if(len(row) != len(heads),
+                          f"line {line} has {len(row)} cells, the head has {len(heads)}")
+                cells = [row[found.index(name)] for name in names]
+                numbers = [number(cell, separator != ",") for cell in cells]
+                if not values and not any(map(is_value, cells)):
+                    continue                            # units
+                refuse_if(None in numbers or not np.isfinite(numbers).all(),
+                          f"line {line} has no number in one of the columns {listed(names)}")
+                values.append(numbers)
+                places.append(line)
+        refuse_if(not values, "it holds no observations")
     except Refused as error:
         raise ValueError(f"{shown(path, 4096)}: {error}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{shown(path, 4096)}: it is no table in UTF-8 ({shown(error)})") from None
+    return np.array(values), places
 
 
 # ------------------------------------------------------------------------------------------- .npz
@@ -484,22 +493,22 @@ def leave_out_idle_columns(rows):
 def is_time(column, name, groups):
     """Whether a column (N,) tells when a row was taken, rather than what was observed.
 
-    It rises within each group. And either it is named so, and groups have most of its values in
-    common or it rises through the file; or it ticks evenly, from one start or through the file.
+    It never falls within a group. And it is named so; or it ticks evenly, from one start in all
+    groups or through the file.
     """
     order = np.argsort(groups, kind="stable")
     within = np.diff(groups[order]) == 0
     steps, starts = np.diff(column[order])[within], column[order][np.r_[True, ~within]]
-    if not len(steps) or steps.min() <= 0:
+    if not len(steps) or steps.min() < 0:
         return False
-    throughout = np.diff(column).min() > 0
-    _, value, times = np.unique(column, return_inverse=True, return_counts=True)
-    in_common = np.mean(times[value] > 1) > 0.5
-    named = name != "T" and name.lower() in TIME_COLUMNS                    # T is a temperature
+    if name != "T" and name.lower() in TIME_COLUMNS:    # T is a temperature
+        return True
+    if steps.min() == 0:
+        return False
     ticks = steps / steps.min()                         # several, where rows were left out
     even = np.median(ticks) < 1.5 and np.abs(ticks - ticks.round()).max() <= 1e-6
     one_start = np.ptp(starts) <= 1e-6 * steps.min()
-    return bool(named and (in_common or throughout) or even and (one_start or throughout))
+    return bool(even and (one_start or np.diff(column).min() > 0))
 
 
 def join_shared(rows):

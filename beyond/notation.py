@@ -20,7 +20,9 @@ def simple_numbers(coefficients, errors, squares):
     """
     size = np.abs(coefficients)
     equal = np.all(np.abs(size - size[0]) <= ROUNDING * size[0] + 3 * (errors + errors[0]))
-    references = [0] if equal else np.flatnonzero(squares) if np.any(squares) else range(len(size))
+    references = [0] if equal else range(len(size))
+    if np.any(squares) and not equal:                   # velocities mostly come last
+        references = np.flatnonzero(squares)[::-1]
     half = 2 if np.any(squares) and not np.all(squares) and not equal else 1
     signs = np.sign(coefficients)
     sign = np.sign(np.sum(signs[squares])) or np.sign(np.sum(signs)) or signs[0]

@@ -156,7 +156,8 @@ def _in_words(train, test, interval, within, largest, columns, classes, in_all, 
     if within > VARIES:
         return "nothing", f"pairs differ in something that is not conserved; {seen}"
     if min(train, test) < LEARNED:
-        return "undecided", f"something is there, weak, discrete or noisy: more pairs; {seen}"
+        return "undecided", ("something tells pairs apart, but weakly: more orbits, or less noise, "
+                             f"would show whether it is conserved; {seen}")
     if within > BESIDE_COLUMNS * columns and columns < SLOW:
         return "undecided", (f"f is made of columns that hardly vary within classes, {columns:.1%}"
                              f": a longer stretch of each would tell; {seen}")

@@ -5,6 +5,7 @@ from statistics import mean, stdev
 
 from support.page import Code, Formula, Heading, Picture, Table, Text
 
+EXACT = 1e-9                # λ up to which a law holds to rounding
 GOOD = 0.9                  # R² from which a polynomial is called a formula
 CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
 CAPTIONS = {
@@ -26,27 +27,29 @@ ON_INVARIANTS = (
 
 # ----------------------------------------------------------------------------------------- one run
 
-def report(result, system=None, pictures=()):
+def report(result, system=None, pictures=(), words=()):
     """The parts of the report on one Result, beside the paper's numbers.
 
     system: the physics.System it is of, with what is published; None for a user's own data.
-    pictures: names of the figures beside it.
+    pictures: names of the figures beside it; words: of the command that made it.
     """
     kind = report_of_search if result.steps is not None else report_of_run
     return [*kind(result, system), *(Picture(name, CAPTIONS.get(name, name)) for name in pictures),
-            *what_next(result)]
+            *what_next(result, words)]
 
 
-def what_next(result):
-    """Commands that go on from here."""
-    own = "settings" in vars(result) and "data" in result.settings
-    what = quote(f"--data={result.system}") if own else f"--system {result.system}"
-    said = []
-    if result.steps is None:
-        said.append(f"python train.py {what} --discover")
-    said.append(f"python train.py {what}{' --discover' * (result.steps is not None)} --seeds 0-4")
-    if own and not result.laws:
-        said.append(f'python train.py {what} --features "..."')
+def what_next(result, words):
+    """Commands that go on from here: the words of the run's own, and more."""
+    if not words and "data" in result.settings:         # a kept result does not tell its file
+        return
+    what = " ".join(map(quote, words)) if words else f"--system {result.system}"
+    search = " --discover" * (result.steps is not None)
+    said = [f"python train.py {what} --discover"] * (not search)
+    said += [f"python train.py {what}{search} --seeds 0-4"]
+    if "data" in result.settings:
+        said += [f"python train.py {what}{search} --apply new.csv"]
+        features = f'python train.py {what}{search} --fresh --features "cos(...)"'
+        said += [features] * (not exact(result))
     yield Heading("What next", level=2)
     yield Code("\n".join(said))
 
@@ -111,7 +114,7 @@ def finding(result):
         return finding_of_search(result, named)
     if named:
         worst = max(law["within"] for law in exact(result))
-        how = "exactly" if worst < 1e-9 else "as far as the noise of the columns lets one see"
+        how = "exactly" if worst < EXACT else "as far as the noise of the columns lets one see"
         return (f"Conserved: {named} ({how}: at most {worst:.0e} of the variance lies within "
                 "classes that took no part)")
     word = result.verdict.get("word") if result.verdict else None
@@ -180,9 +183,10 @@ def laws(result):
         of = ", ".join(str(i + 1) for i in law["function_of"])
         error = max((abs(error / law["terms"][name]) for name, error in law["errors"].items()
                      if law["terms"][name]), default=0.0)
-        rows.append((number, Formula(law["text"]), law["verdict"], f"{law['within']:.1e}",
-                     f"{error:.0e}", f"function of {of}" if of else ""))
-    yield Table((("", "law", "verdict", "λ", "error of coefficients", ""), *rows))
+        noisy = law["verdict"] == "exact" and law["within"] > EXACT
+        rows.append((number, Formula(law["text"]), law["verdict"] + " within noise" * noisy,
+                     f"{law['within']:.1e}", f"{error:.0e}", f"function of {of}" if of else ""))
+    yield Table((("", "law", "verdict", "λ", "largest relative error of a coefficient", ""), *rows))
     yield Text("For Python (with from numpy import *), and in LaTeX:")
     yield Code("\n".join(law["python"] for law in result.laws))
     yield Code("\n".join(law["latex"] for law in result.laws))
@@ -250,7 +254,7 @@ def dominant(result):
     if len(orders) < 2:
         return
     names = list(orders[max(orders)])
-    yield Text("The formula's terms keep their coefficients in polynomials of higher order:")
+    yield Text("The formula's terms in the polynomials of all orders:")
     yield Table((("order", *map(readable, names)),
                  *((order, *(f"{terms[name]:.4g}" if name in terms else "-" for name in names))
                    for order, terms in orders.items())))
