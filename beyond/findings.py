@@ -85,7 +85,9 @@ def of_one(system, network, train, test, losses, libraries):
     notes = [*found.notes, *of_columns(system, test)]
     if exact and judged.word != "conserved":
         notes.append(f"The laws say more than this network, whose f is {judged.word}.")
+    count = max(len(exact), int(judged.word == "conserved"))
     return {"verdict": asdict(judged), "laws": in_figures(found), "notes": notes,
+            "count": count, "named": len(exact),
             "on_laws": comparison.explained(named, train.x, f, test.x, f_test)}
 
 

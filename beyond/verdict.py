@@ -40,9 +40,12 @@ class Verdict:
 
     @property
     def weak(self):
-        """Whether something was learned, too little to tell what: more pairs and epochs may."""
+        """Whether something was learned, too little to tell what: more pairs and epochs may.
+
+        Not where so much of the variance of f lies within classes that it is something else.
+        """
         return (self.train_accuracy > CHANCE and self.test_classes >= FEWEST_CLASSES
-                and min(self.train_accuracy, self.test_accuracy) < LEARNED)
+                and min(self.train_accuracy, self.test_accuracy) < LEARNED and self.within < VARIES)
 
 
 def judge(network, train, test, losses, known=()):

@@ -187,9 +187,9 @@ def laws(result):
         rows.append((number, Formula(law["text"]), law["verdict"] + " within noise" * noisy,
                      f"{law['within']:.1e}", f"{error:.0e}", f"function of {of}" if of else ""))
     yield Table((("", "law", "verdict", "λ", "largest relative error of a coefficient", ""), *rows))
-    yield Text("For Python (with from numpy import *), and in LaTeX:")
-    yield Code("\n".join(law["python"] for law in result.laws))
-    yield Code("\n".join(law["latex"] for law in result.laws))
+    yield Text("For Python (with from numpy import *), for SymPy (sympify), and in LaTeX:")
+    for language in ("python", "sympy", "latex"):
+        yield Code("\n".join(law[language] for law in result.laws))
 
 
 def best_cycle(result):

@@ -39,7 +39,7 @@ class Result:
     verdict: dict = field(default_factory=dict)             # on f, beyond.verdict.Verdict
     laws: tuple = ()                                        # in order of simplicity, a dict each
     on_laws: dict = field(default_factory=dict)             # {laws: R^2 of f on them}
-    count: int | None = None            # of a search: independent invariants found in all
+    count: int | None = None            # independent invariants found in all
     named: int | None = None            # of these, independent laws
     steps: tuple | None = None          # of a search: networks that looked for more, a dict each
     files: dict = field(default_factory=dict)               # digests of the files beside it
