@@ -141,23 +141,27 @@ def by_approximate(found, network, train, test):
 
 
 def draw(system, networks, test, laws):
-    """What writes the pictures beyond the paper, by file name.
+    """What draws the pictures beyond the paper, by file name.
 
-    How F of the network "f" decides; and for a user's data, laws and networks along a few classes.
+    How F of the network "f" decides; f of a search's networks over laws; and for a user's data,
+    laws and networks along a few classes.
     """
-    import figures  # here, since Matplotlib takes long to import
+    import figures                                      # here, since Matplotlib imports slowly
     from beyond import pictures
+    values = {law["text"]: _value(law, system.inputs) for law in laws[:MOST_PANELS]}
+    outputs = {name.removesuffix(".npz"): each.f for name, each in networks.items()}
     drawn = {}
     if "f" in networks:
-        drawn["decision.png"] = pictures.figure_decision(networks["f"], test)
+        drawn["decision.png"] = partial(pictures.figure_decision, networks["f"], test)
+    elif values and outputs:
+        drawn["over-laws.png"] = partial(pictures.figure_over, values, outputs, test.x)
     if isinstance(system, OwnData):
-        along = {law["text"]: _value(law, system.inputs) for law in laws[:MOST_PANELS]}
-        along.update({name.removesuffix(".npz"): each.f for name, each in networks.items()})
         columns = {name: lambda x, i=i: x[:, i] for i, name in enumerate(system.inputs[:2])}
-        data = system.draw_test
-        drawn["along.png"] = pictures.figure_along({**along, **columns}, data.observations,
-                                                   data.classes)
-    return {name: partial(figures.save, figure) for name, figure in drawn.items()}
+        quantities, data = {**values, **outputs, **columns}, system.draw_test
+        drawn["along.png"] = partial(pictures.figure_along, quantities, data.observations,
+                                     data.classes)
+    return {name: lambda file, make=make: figures.save(make(), file)
+            for name, make in drawn.items()}
 
 
 def _value(law, inputs):

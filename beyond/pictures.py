@@ -49,3 +49,21 @@ def figure_along(quantities, x, classes):
     for axes in panels[len(quantities):]:
         axes.axis("off")
     return figure
+
+
+@rc_context(STYLE)
+def figure_over(laws, outputs, x):
+    """f of a search's networks over laws: a cloud, where a network found what no law says.
+
+    laws, outputs: {label: function of observations (n, d), giving (n,)}; x: (n, d).
+    """
+    size = 4 * len(laws), 3.5 * len(outputs)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(outputs), len(laws), squeeze=False)
+    for row, (name, output) in zip(panels, outputs.items()):
+        f = output(x)
+        for axes, (label, law) in zip(row, laws.items()):
+            axes.plot(law(x), f, ".", markersize=2, color=BLUE)
+            axes.set_xlabel(label, fontsize=13)
+        row[0].set_ylabel(name)
+    return figure

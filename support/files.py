@@ -27,7 +27,7 @@ except ImportError:                     # on Windows, where folders are then not
 # What a run writes: its result, its states, halves of both, and folders: of a search's steps, and
 # of a result that is not whole. Nothing else is ever removed.
 RESULT = re.compile(r"(model|best|f_\d+)\.npz|history\.csv|result\.json|report\.(md|html)|"
-                    r"(figure_\d|decision|along)\.png")
+                    r"(figure_\d|decision|over-laws|along)\.png")
 STATE = re.compile(r"checkpoint(-before)?\.npz")
 PART = re.compile(rf"({RESULT.pattern}|{STATE.pattern})\.part")
 IN_USE = re.compile("in-use")

@@ -16,6 +16,7 @@ CAPTIONS = {
     "figure_6.png": "Fig. 6: f over E·B and |B|² − |E|²",
     "decision.png": "f(x) − f(x′) of same and different pairs, and F over it: above the dotted "
                     "line the network says \"different\"",
+    "over-laws.png": "f of the networks over the laws: a cloud, since the pairs agree in the laws",
     "along.png": "Laws, f and two columns along a few orbits that took no part: flat is conserved",
     "figure_7.png": "Fig. 7: f over |B|² − |E|²", "figure_8.png": "Fig. 8: the layers",
     "figure_9.png": "Fig. 9: losses and accuracies"}

@@ -112,3 +112,10 @@ def test_a_small_search_counts_two_oscillators_and_nothing(conserved):
         history = train.fit(network, chosen, test, schedule, seed=number)
         return network, history["loss"]
     assert sum(step.found for step in search.search(sample(10_000, 0), sample(2000, 1), learn, [], 3)) == conserved
+
+
+def test_a_search_that_asked_a_network_leaves_a_picture_of_its_f_over_the_laws(tmp_path):
+    words = ["--system", "sr", "--discover", "--pairs", "300", "--epochs", "2", "--hidden", "8", "--out", str(tmp_path)]
+    assert train.main(words) == 0
+    folder = tmp_path / "sr-discover" / "seed-0"
+    assert (folder / "over-laws.png").read_bytes().startswith(b"\x89PNG") and not (folder / "new-result").exists()
