@@ -12,6 +12,7 @@ import re
 import numpy as np
 import pytest
 
+import marking
 import physics
 import regression
 import siamese
@@ -64,6 +65,7 @@ def test_eq_01_eq_B1_gradient_of_every_parameter_equals_central_differences(acti
     y = rng.integers(0, 2, 30)
     network.loss_and_gradients(x, x_prime, y)
     gradients, numerical = network.gradients.copy(), numerical_gradient(network, x, x_prime, y)
+    marking.gradients("loss_and_gradients", network, gradients, numerical)                # in words, if they differ
     assert np.linalg.norm(gradients - numerical) < 1e-6 * np.linalg.norm(numerical)
     # The two scalars and the biases by themselves: in the norm of the whole an error could hide.
     assert gradients[-2:] == pytest.approx(numerical[-2:], rel=1e-6)
@@ -81,6 +83,7 @@ def test_eq_01_eq_B1_gradient_of_rows_that_stand_in_several_pairs_is_the_sum_ove
     first, second = rng.integers(0, 10, (2, 40))                          # each row in eight pairs on average
     stepper(network, x, first, second, y)()
     numerical = numerical_gradient(network, x[first], x[second], y)
+    marking.gradients("step where a row stands in several pairs", network, network.gradients, numerical)
     assert np.linalg.norm(network.gradients - numerical) < 1e-6 * np.linalg.norm(numerical)
 
 
