@@ -5,9 +5,11 @@ OpenBLAS, which its packages bring along, can be asked and told.
 """
 
 import ctypes
-import sys
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
+
+import numpy                            # which loads its OpenBLAS
 
 NAMES = [(prefix, suffix) for prefix in ("scipy_openblas_", "openblas_")
          for suffix in ("64_", "_64_", "")]
@@ -15,8 +17,11 @@ NAMES = [(prefix, suffix) for prefix in ("scipy_openblas_", "openblas_")
 
 @lru_cache(maxsize=1)
 def functions():
-    """OpenBLAS's functions for the kernels' name and the threads, or None where it is not found."""
-    for path in loaded():
+    """OpenBLAS's functions: the kernels' name, the number of threads, and to set it."""
+    maps = Path("/proc/self/maps")                      # of Linux
+    lines = maps.read_text("utf-8", "replace").splitlines() if maps.exists() else []
+    paths = {line.split(None, 5)[-1] for line in lines if "openblas" in line}
+    for path in sorted(paths, key=lambda path: (numpy.__name__ not in path, path)):
         try:
             library = ctypes.CDLL(path)
         except OSError:
@@ -27,39 +32,25 @@ def functions():
             if all(found):
                 found[0].restype = ctypes.c_char_p
                 return found
-    return None
-
-
-def loaded():
-    """Paths of the OpenBLAS libraries of this process, NumPy's first; none where nobody tells."""
-    import numpy                                        # which loads its own
-    if not sys.platform.startswith("linux"):
-        return []
-    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
-        paths = {line.split(None, 5)[-1].strip() for line in maps if "openblas" in line}
-    return sorted(paths, key=lambda path: (numpy.__name__ not in path, path))
+    return lambda: b"unknown", lambda: 0, lambda number: None
 
 
 def kernels():
     """The name of OpenBLAS's kernels, such as Haswell, or "unknown"."""
-    found = functions()
-    return found[0]().decode("ascii", "replace") if found else "unknown"
+    return functions()[0]().decode("ascii", "replace")
 
 
 def threads():
     """How many threads a matrix product takes, 0 where that is not told."""
-    found = functions()
-    return int(found[1]()) if found else 0
+    return functions()[1]()
 
 
 @contextmanager
 def one_thread():
     """Matrix products take one thread: of two, one waits for the other on a busy machine."""
-    found, before = functions(), threads()
-    if found:
-        found[2](1)
+    set_threads, before = functions()[2], threads()
+    set_threads(1)
     try:
         yield
     finally:
-        if found:
-            found[2](before)
+        set_threads(before)

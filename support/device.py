@@ -13,9 +13,8 @@ def array_module(device):
         return np
     try:
         import cupy
-        version = getattr(cupy, "__version__", str(OLDEST))
-        if int(version.split(".")[0]) < OLDEST:
-            raise RuntimeError(f"version {version} is older than {OLDEST}")
+        if int(cupy.__version__.split(".")[0]) < OLDEST:
+            raise RuntimeError(f"version {cupy.__version__} is older than {OLDEST}")
         cupy.cuda.runtime.getDeviceCount()
         np.abs(cupy.asarray(np.ones(1, np.float32)) - 1).get()      # kernels: compiled, and run
     except ImportError as error:

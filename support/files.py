@@ -27,7 +27,7 @@ except ImportError:                     # on Windows, where folders are then not
 # What a run writes: its result, its states, halves of both, and folders: of a search's steps, and
 # of a result that is not whole. Nothing else is ever removed.
 RESULT = re.compile(r"(model|best|f_\d+)\.npz|history\.csv|result\.json|report\.(md|html)|"
-                    r"(figure_\d|decision|over-laws|along)\.png")
+                    r"movie\.gif|(figure_\d|decision|levels|over-laws|along)\.(png|pdf)")
 STATE = re.compile(r"checkpoint(-before)?\.npz")
 PART = re.compile(rf"({RESULT.pattern}|{STATE.pattern})\.part")
 IN_USE = re.compile("in-use")
@@ -64,12 +64,9 @@ def write(path, fill, binary=False):
         aside.unlink(missing_ok=True)
 
 
-def stands_in_the_way(path, kind=stat.S_ISREG):
+def stands_in_the_way(path, kind=Path.is_file):
     """Whether something has this name that is no regular file, or not of this kind, as a link."""
-    try:
-        return not kind(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return False
+    return path.is_symlink() or path.exists() and not kind(path)
 
 
 @contextmanager
@@ -98,18 +95,15 @@ def load_arrays(path, what):
     OSError if it cannot be read at all.
     """
     with regular(path) as file:
-        try:
-            with np.load(file, allow_pickle=False) as saved:
-                declared = sum(member.file_size for member in saved.zip.infolist())
-                if declared > os.fstat(file.fileno()).st_size:      # we pack none: it would swell
-                    raise ValueError("packed")
-                arrays = {name: saved[name] for name in saved.files}
-        except OSError as error:
-            if error.errno is not None:                 # NumPy's own, of a damaged file, has none
-                raise
-            raise ValueError(f"{path} is not {what} ({error})") from error
-        except Exception as error:                      # a damaged archive raises almost anything
-            raise ValueError(f"{path} is not {what} ({type(error).__name__})") from error
+        content = file.read()                           # so that OSErrors of the disk end here
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as saved:
+            declared = sum(member.file_size for member in saved.zip.infolist())
+            if declared > len(content):                 # we pack none: it would swell
+                raise ValueError("packed")
+            arrays = {name: saved[name] for name in saved.files}
+    except Exception as error:                          # a damaged archive raises almost anything
+        raise ValueError(f"{path} is not {what} ({type(error).__name__})") from error
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise ValueError(f"{path} is not {what}")       # but bytes, of other files in the archive
     return arrays
@@ -130,9 +124,8 @@ def digest_of(path):
 
 def sealed(result, folder, names):
     """The result, a dict as JSON keeps it, with the digests of these files and its own."""
-    files = {name: digest_of(Path(folder) / name) for name in names}
-    result = {**result, "files": files}
-    return {**result, "sha256": digest(json.dumps(result, sort_keys=True).encode())}
+    result = {**result, "files": {name: digest_of(Path(folder) / name) for name in names}}
+    return {**result, "sha256": _digest_of_result(result)}
 
 
 def check_seal(path, result):
@@ -143,8 +136,11 @@ def check_seal(path, result):
     """
     if "sha256" not in result:
         return
-    rest = {name: value for name, value in result.items() if name != "sha256"}
-    if result["sha256"] != digest(json.dumps(rest, sort_keys=True).encode()):
+    try:
+        own = _digest_of_result(result)
+    except RecursionError:                              # of lists in lists, which no run writes
+        own = ""
+    if result["sha256"] != own:
         raise ValueError(f"{path} was altered since the run wrote it")
     for name, known in result["files"].items():
         beside = path.with_name(name)
@@ -156,6 +152,11 @@ def check_seal(path, result):
             raise ValueError(f"{beside} was altered since the run wrote it")
 
 
+def _digest_of_result(result):
+    rest = {name: value for name, value in result.items() if name != "sha256"}
+    return digest(json.dumps(rest, sort_keys=True).encode())
+
+
 # ------------------------------------------------------------------------------------------ folders
 
 def writable_folder(folder):
@@ -165,14 +166,13 @@ def writable_folder(folder):
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        for name in os.listdir(folder):
-            kind = (stat.S_ISREG if OWN.fullmatch(name) else
-                    stat.S_ISDIR if OWN_FOLDER.fullmatch(name) else None)
-            if kind and stands_in_the_way(folder / name, kind):
-                raise UserError(f"{folder / name} stands where a run writes, and is none of "
-                                "its files; move it away, or give another --out")
+        tempfile.TemporaryFile(dir=folder).close()
+        for path in folder.iterdir():
+            kind = Path.is_dir if OWN_FOLDER.fullmatch(path.name) else Path.is_file
+            own = OWN.fullmatch(path.name) or OWN_FOLDER.fullmatch(path.name)
+            if own and stands_in_the_way(path, kind):
+                raise UserError(f"{path} stands where a run writes, and is none of its files; "
+                                "move it away, or give another --out")
     except OSError as error:
         raise UserError(f"cannot write to --out {folder}: {error.strerror}; "
                         "give a folder that can be written") from error

@@ -67,10 +67,16 @@ def run_all(runs, at_once):
 
 def end_all(running):
     """Let the processes of an interrupted batch end, and clean up; kill one that does not."""
-    for run in running:
-        run.end()
-    for run in running:
-        run.wait()
+    started = [run.process for run in running if run.process]
+    for process in started:
+        process.terminate()
+        if hasattr(signal, "SIGCONT"):                  # for one that was stopped
+            process.send_signal(signal.SIGCONT)
+    for process in started:
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 class Run:
@@ -103,7 +109,10 @@ class Run:
         """Whether the process has ended, or never started; takes up what it has written."""
         ended = self.process is None or self.process.poll() is not None
         if self.log:                                    # after the question: no last line is missed
-            self.read()
+            for line in self.log.read().splitlines():
+                self.last = line or self.last
+                if line.startswith("epoch "):
+                    self.progress = line
             if ended:
                 self.log.close()
         return ended
@@ -111,33 +120,12 @@ class Run:
     def failed(self):
         return self.process is None or self.process.returncode != 0
 
-    def end(self):
-        """Tell the process to end, also if it was stopped."""
-        if self.process:
-            self.process.terminate()
-            if hasattr(signal, "SIGCONT"):
-                self.process.send_signal(signal.SIGCONT)
-
-    def wait(self):
-        """Wait until the process has ended; kill one that does not."""
-        try:
-            if self.process:
-                self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-
     def outcome(self):
         """How the ended process ended, in words."""
         code = self.process.returncode if self.process else 2
         if code == 0:
             return "finished"
         return f"failed: {self.last}" if code > 0 else f"failed: ended by signal {-code}"
-
-    def read(self):
-        for line in self.log.read().splitlines():
-            self.last = line or self.last
-            if line.startswith("epoch "):
-                self.progress = line
 
 
 class Board:

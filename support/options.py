@@ -70,6 +70,9 @@ def parser(systems, schedules, activations, libraries, group_columns):
         "runs under these folders; trains nothing")
     add("--apply", type=path, metavar="FILE", help="write the laws and f of the finished run with "
         "these options for each row of this table to a .csv beside its report; trains nothing")
+    add("--pdf", action="store_true", help="write each picture as .pdf too")
+    add("--movie", action="store_true", help="train the first epochs once more, and write "
+        "movie.gif beside the report: f over an invariant while the network learns")
     add("--out", type=path, default=Path("runs"), metavar="FOLDER",
         help="where the run's own folder SYSTEM/seed-N is made (default runs)")
     add("--fresh", action="store_true",
@@ -106,6 +109,8 @@ def parse(parser, arguments):
         parser.error("--group, --known and --drop go with --data")
     if options.apply and (options.seeds or options.system == "all" or options.fresh):
         parser.error("argument --apply: is of one finished run; leave out --seeds, --fresh and all")
+    if options.movie and (options.seeds or options.system == "all" or options.discover):
+        parser.error("argument --movie: is of one network; leave out --seeds, --discover and all")
     if options.model and options.system == "all":
         parser.error("argument --model: reads one network: give its one --system")
     for name in ("known", "drop"):

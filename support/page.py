@@ -3,7 +3,7 @@
 import base64
 import html
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from support.process import printable
 
@@ -25,39 +25,33 @@ img { max-width: min(100%, 48rem); height: auto; background: white } figure { ma
 """
 
 
-@dataclass(frozen=True)
-class Heading:
+class Heading(NamedTuple):
     text: str
     level: int = 1
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """A paragraph; `formulas` are those of its words that are one each."""
     text: str
     strong: bool = False
     formulas: tuple = ()
 
 
-@dataclass(frozen=True)
-class Formula:
+class Formula(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """Lines to copy: commands, or a formula for a program."""
     text: str
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows of cells, the first being the head; a row may be shorter, a cell may be a Formula."""
     rows: tuple
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A figure beside the page, by its file name."""
     name: str
     caption: str
@@ -140,7 +134,11 @@ def _element(part, pictures):
         lines = [_row(row, "td" if i else "th") for i, row in enumerate(part.rows)]
         return '<div class="scroll"><table>' + "\n".join(lines) + "</table></div>"
     if isinstance(part, Picture):
-        return _figure(part, pictures.get(part.name))
+        if part.name not in pictures:
+            return ""
+        caption, inside = _escaped(part.caption), base64.b64encode(pictures[part.name]).decode()
+        return (f'<figure><img alt="{caption}" src="data:image/png;base64,{inside}">'
+                f"<figcaption>{caption}</figcaption></figure>")
     start = '<p class="strong">' if part.strong else "<p>"
     return f"{start}{_with_formulas(part)}</p>"
 
@@ -149,15 +147,6 @@ def _row(cells, tag):
     shown = [_inline(_cell(cell)) if isinstance(cell, Formula) else _escaped(_cell(cell))
              for cell in cells]
     return "<tr>" + "".join(f"<{tag}>{each}</{tag}>" for each in shown) + "</tr>"
-
-
-def _figure(picture, content):
-    if content is None:
-        return ""
-    inside = base64.b64encode(content).decode("ascii")
-    caption = _escaped(picture.caption)
-    return (f'<figure><img alt="{caption}" src="data:image/png;base64,{inside}">'
-            f"<figcaption>{caption}</figcaption></figure>")
 
 
 TOKEN = re.compile(r"[\d.]+e[-+]\d+|"                             # 1e-05, a number

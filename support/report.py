@@ -2,6 +2,7 @@
 
 from shlex import quote
 from statistics import mean, stdev
+from types import SimpleNamespace
 
 from support.page import Code, Formula, Heading, Picture, Table, Text
 
@@ -16,6 +17,7 @@ CAPTIONS = {
     "figure_6.png": "Fig. 6: f over E·B and |B|² − |E|²",
     "decision.png": "f(x) − f(x′) of same and different pairs, and F over it: above the dotted "
                     "line the network says \"different\"",
+    "levels.png": "Lines of equal f, and of the law: the same, where f is a function of it",
     "over-laws.png": "f of the networks over the laws: a cloud, since the pairs agree in the laws",
     "along.png": "Laws, f and two columns along a few orbits that took no part: flat is conserved",
     "figure_7.png": "Fig. 7: f over |B|² − |E|²", "figure_8.png": "Fig. 8: the layers",
@@ -24,6 +26,7 @@ ON_INVARIANTS = (
     "How much of f is explained by the known invariants that vary. Near 1 at order 1: f is this "
     "invariant, or the mixture of those in the row, up to scale and offset. Near 1 at order 3 "
     "only: f is a curved function of them. Below 0: worse than a constant.")
+OWN_DATA = SimpleNamespace(accuracy=(), r2={}, equation="")     # of which the paper says nothing
 
 
 # ----------------------------------------------------------------------------------------- one run
@@ -34,33 +37,25 @@ def report(result, system=None, pictures=(), words=()):
     system: the physics.System it is of, with what is published; None for a user's own data.
     pictures: names of the figures beside it; words: of the command that made it.
     """
-    kind = report_of_search if result.steps is not None else report_of_run
-    return [*kind(result, system), *(Picture(name, CAPTIONS.get(name, name)) for name in pictures),
+    search = result.steps is not None
+    formulas = [law["text"] for law in independent(result)] or [result.formula]
+    return [Heading(f"{title_of(result, system)}: {'all invariants, ' * search}seed {result.seed}, "
+                    f"schedule {result.schedule}"),
+            Text(finding(result), strong=True, formulas=tuple(filter(None, formulas))),
+            *([Text(completeness(result, system))] if search else evidence(result)),
+            *(Text(note[:1].upper() + note[1:]) for note in result.notes),
+            *([] if search else on_network(result, system)),
+            *laws(result),
+            *steps(result),
+            *(Picture(name, CAPTIONS.get(name, name)) for name in pictures),
             *what_next(result, words)]
-
-
-def what_next(result, words):
-    """Commands that go on from here: the words of the run's own, and more."""
-    if not words and "data" in result.settings:         # a kept result does not tell its file
-        return
-    what = " ".join(map(quote, words)) if words else f"--system {result.system}"
-    search = " --discover" * (result.steps is not None)
-    said = [f"python train.py {what} --discover"] * (not search)
-    said += [f"python train.py {what}{search} --seeds 0-4"]
-    if "data" in result.settings:
-        said += [f"python train.py {what}{search} --apply new.csv"]
-        features = f'python train.py {what}{search} --fresh --features "cos(...)"'
-        said += [features] * (not exact(result))
-    yield Heading("What next", level=2)
-    yield Code("\n".join(said))
 
 
 def brief(result, system):
     """What the screen shows of a result: a few lines of text."""
-    paper = system.published if system else None
     lines = [finding(result)]
     if result.steps is None:
-        beside = [f" (paper {accuracy:.2f})" for accuracy in paper.accuracy or ()] if paper else []
+        beside = [f" (paper {accuracy:.2f})" for accuracy in published(system).accuracy or ()]
         training, test = beside or ("", "")
         lines += [f"accuracy {result.train_accuracy:.3f}{training} on the training set, "
                   f"{result.test_accuracy:.3f}{test} on the test set"]
@@ -69,93 +64,46 @@ def brief(result, system):
     return "\n".join(lines)
 
 
+def published(system):
+    """The physics.Published of a system; None stands for a user's own data."""
+    return system.published if system else OWN_DATA
+
+
 def title_of(result, system):
     sampling = f", {result.settings['sampling']} sampling" if "sampling" in result.settings else ""
     return (system.title if system else result.system) + sampling
 
 
-def report_of_run(result, system):
-    """The parts of the report on one network."""
-    paper = system.published if system else None
-    yield Heading(f"{title_of(result, system)}: seed {result.seed}, schedule {result.schedule}")
-    yield headline(result)
-    yield from evidence(result)
-    yield from map(Text, result.notes)
-    if result.settings:
-        settings = result.settings
-        yield Text(f"Network {'-'.join(map(str, settings['layer_sizes']))}, "
-                   f"{settings['train_pairs']} training pairs of each label, "
-                   f"{result.epochs} epochs from learning rate {settings['learning_rate']:g}.")
-    published = [f"{accuracy:.2f}" for accuracy in paper.accuracy or ()] if paper else []
-    yield Table((("accuracy", "this run", *["paper"] * bool(published)),
-                 ("training set", f"{result.train_accuracy:.3f}", *published[:1]),
-                 ("test set", f"{result.test_accuracy:.3f}", *published[1:])))
-    yield from hierarchy(result, paper)
-    yield from best_cycle(result)
-    yield from equations(result, paper)
-    yield from dominant(result)
-    for name, value in result.correlations.items():
-        ranks = result.rank_correlations.get(name)
-        of_ranks = "" if ranks is None else f", of ranks {ranks:.4f}"
-        yield Text(f"Correlation of f with {readable(name)}: {value:.4f}{of_ranks}.")
-    yield from on_invariants(result.on_invariants)
-    yield from laws(result)
-
-
-def headline(result):
-    """The finding, with its formulas set as such."""
-    formulas = [law["text"] for law in exact(result)] or [result.formula]
-    return Text(finding(result), strong=True, formulas=tuple(filter(None, formulas)))
-
-
 def finding(result):
     """One sentence: the best that the run has, a law before a formula, with its evidence."""
-    named = "; ".join(law["text"] for law in exact(result))
-    if result.steps is not None:
-        return finding_of_search(result, named)
+    found, search = independent(result), result.steps is not None
+    named = "; ".join(law["text"] for law in found)
+    if search and result.count:
+        plural = "s" * (result.count > 1)
+        return f"{result.count} invariant{plural} found" + (f": {named}" if named else "")
     if named:
-        worst = max(law["within"] for law in exact(result))
+        worst = max(law["within"] for law in found)
         how = "exactly" if worst < EXACT else "as far as the noise of the columns lets one see"
         return (f"Conserved: {named} ({how}: at most {worst:.0e} of the variance lies within "
                 "classes that took no part)")
-    word = result.verdict.get("word") if result.verdict else None
+    word = result.verdict.get("word")
     if result.formula and word in (None, "conserved") and score_of(result) >= GOOD:
         return f"{result.formula} (R² {score_of(result):.4f} on the test set)"
     if word in ("conserved", "approximately conserved"):
         return (f"Something is {word}, with {result.verdict['within']:.1%} of the variance of f "
                 "within classes, and no library names it")
-    if nearly(result):
-        return nearly(result)
-    if word == "undecided":
-        return f"Undecided: {result.verdict['sentence']}"
-    return "No invariant was found" + (f": {result.verdict['sentence']}" if result.verdict else
-                                       f": test accuracy {result.test_accuracy:.3f}")
-
-
-def finding_of_search(result, named):
-    """The same of a search: how many invariants, and their laws, or what was seen instead."""
-    if result.count:
-        return f"{number_of(result.count)} found" + (f": {named}" if named else "")
-    asked = {"word": "nothing", "sentence": "no network was asked"}
-    last = result.steps[-1] if result.steps else asked
-    if nearly(result):
-        return nearly(result)
+    for law in independent(result, "approximate"):
+        return (f"Approximately conserved: {law['text']} ({law['within']:.1%} of the variance "
+                "lies within classes that took no part)")
+    why = "no network was asked" if search else f"test accuracy {result.test_accuracy:.3f}"
+    last = result.verdict or [{"word": "nothing", "sentence": why}, *(result.steps or ())][-1]
     start = "No invariant was found" if last["word"] == "nothing" else last["word"].capitalize()
     return f"{start}: {last['sentence']}"
 
 
-def nearly(result):
-    """A sentence on the first approximate law, if there is one."""
-    for law in result.laws:
-        if law["verdict"] == "approximate" and not law["function_of"]:
-            return (f"Approximately conserved: {law['text']} ({law['within']:.1%} of the variance "
-                    "lies within classes that took no part)")
-    return ""
-
-
-def exact(result):
-    """The laws that hold exactly and are no functions of others."""
-    return [law for law in result.laws if law["verdict"] == "exact" and not law["function_of"]]
+def independent(result, verdict="exact"):
+    """The laws of this verdict that are no functions of others."""
+    return [law for law in result.laws if law["verdict"] == verdict and not law["function_of"]]
 
 
 def score_of(result):
@@ -170,6 +118,106 @@ def evidence(result):
     if result.on_laws and result.learned:
         name, score = max(result.on_laws.items(), key=lambda item: item[1]["r2_cubic"])
         yield Text(f"As a cubic polynomial in {name}, f has an R² of {score['r2_cubic']:.4f}.")
+
+
+def on_network(result, system):
+    """What one network has learned: accuracies, Tables I to V, the equation of f, correlations."""
+    paper, settings = published(system), result.settings
+    if settings:                                        # not of a network that was only read off
+        yield Text(f"Network {'-'.join(map(str, settings['layer_sizes']))}, "
+                   f"{settings['train_pairs']} training pairs of each label, "
+                   f"{result.epochs} epochs from learning rate {settings['learning_rate']:g}.")
+    beside = [f"{accuracy:.2f}" for accuracy in paper.accuracy or ()]
+    yield Table((("accuracy", "this run", *["paper"] * bool(beside)),
+                 ("training set", f"{result.train_accuracy:.3f}", *beside[:1]),
+                 ("test set", f"{result.test_accuracy:.3f}", *beside[1:])))
+    table = f"Table {paper.table}: " if paper.r2 else ""
+    none = "; the paper gives none" if system and not paper.r2 else ""
+    yield Text(f"{table}R² of the regression on f{none}.")
+    head = "order", "training", "test", *["paper, training", "paper, test"] * bool(paper.r2)
+    yield Table((head, *((order, *map(cell, (*scores, *paper.r2.get(int(order), ()))))
+                         for order, scores in result.r2.items())))
+    yield Text(f"Optimal order: {result.optimal_order or 'none'}.")
+    yield from best_cycle(result)
+    yield from equations(result, paper)
+    yield from dominant(result)
+    for name, value in result.correlations.items():
+        ranks = result.rank_correlations.get(name)
+        of_ranks = "" if ranks is None else f", of ranks {ranks:.4f}"
+        yield Text(f"Correlation of f with {readable(name)}: {value:.4f}{of_ranks}.")
+    yield from on_invariants(result.on_invariants)
+
+
+def best_cycle(result):
+    """The state of lowest training loss, which the paper calls the best training cycle."""
+    if result.best:
+        best = result.best
+        scores = ", ".join(f"{scores[1]:.4f}" for scores in best["r2"].values())
+        yield Text(f"The best training cycle, epoch {best['epoch']} of {result.epochs}: accuracy "
+                   f"{best['train_accuracy']:.3f} on the training set, {best['test_accuracy']:.3f} "
+                   f"on the test set; R² of orders {', '.join(best['r2'])} on the test set {scores}"
+                   + (f"; {best['formula']}" if best["formula"] else "") + ".")
+
+
+def equations(result, paper):
+    """Both lines of the equation for f, ours and the paper's, where the paper has one."""
+    if not result.polynomial:                           # of columns in units of their own
+        return
+    yield from precision(result)
+    none = "; the paper has no equation here" if paper.accuracy else ""
+    yield Text(f"Eq. ({paper.equation}), seed {result.seed}:" if paper.equation else
+               f"Regression of order {result.optimal_order or 2}, seed {result.seed}{none}:")
+    yield Formula("\n".join(filter(None, (f"f ≈ {result.polynomial['text']}", result.formula))))
+    if paper.equation:
+        yield Text(f"Eq. ({paper.equation}), paper:")
+        yield Formula(f"f ≈ {paper.polynomial}\nf ≈ {paper.formula}")
+
+
+def precision(result):
+    """How far the terms of the formula agree, and what it leaves out."""
+    said = []
+    if result.formula_spread:
+        said.append(f"coefficients under a common factor agree within {result.formula_spread:.1%}")
+    name, share = result.formula_dropped or ("", 0.0)
+    if name:
+        said.append(f"the largest term left out, {readable(name)}, is {abs(share):.1%} "
+                    "of the first factor")
+    if said:
+        text = "; ".join(said)
+        yield Text(f"{text[0].upper()}{text[1:]}.")
+
+
+def dominant(result):
+    """The formula's terms in the polynomials of all orders, side by side."""
+    orders = {order: terms for order, terms in result.dominant.items() if any(terms.values())}
+    if len(orders) < 2:
+        return
+    names = list(orders[max(orders)])
+    yield Text("The formula's terms in the polynomials of all orders:")
+    yield Table((("order", *map(readable, names)),
+                 *((order, *(f"{terms[name]:.4g}" if name in terms else "-" for name in names))
+                   for order, terms in orders.items())))
+
+
+def on_invariants(scores):
+    """How much of f the known invariants explain."""
+    if not scores:
+        return
+    yield Text(ON_INVARIANTS)
+    head = "invariant", "R² of order 1, test", "of order 3, test", "correlation with f²"
+    keys = "r2", "r2_cubic", "correlation_of_square"
+    yield Table((head, *((readable(name), *(cell(score[key]) for key in keys))
+                         for name, score in scores.items())))
+
+
+def readable(name):
+    """The name of an invariant as in print."""
+    return name.replace("^2", "²")
+
+
+def cell(number, digits=4):
+    """A number in a table; None is one that is not known."""
+    return "-" if number is None else f"{number:.{digits}f}"
 
 
 def laws(result):
@@ -193,101 +241,29 @@ def laws(result):
         yield Code("\n".join(law[language] for law in result.laws))
 
 
-def best_cycle(result):
-    """The state of lowest training loss, which the paper calls the best training cycle."""
-    if result.best:
-        best = result.best
-        scores = ", ".join(f"{scores[1]:.4f}" for scores in best["r2"].values())
-        yield Text(f"The best training cycle, epoch {best['epoch']} of {result.epochs}: accuracy "
-                   f"{best['train_accuracy']:.3f} on the training set, {best['test_accuracy']:.3f} "
-                   f"on the test set; R² of orders {', '.join(best['r2'])} on the test set {scores}"
-                   + (f"; {best['formula']}" if best["formula"] else "") + ".")
+def completeness(result, system):
+    """Whether a search has found all invariants, and what is open."""
+    if not result.count:
+        return "What networks say stands below." if result.steps else "Nothing was found."
+    all_named = result.named == result.count
+    said = "All of them are named" if all_named else f"{result.named} of {result.count} named"
+    columns = result.settings["layer_sizes"][0]
+    fixed = system.fixed if system else result.settings["fixed"]
+    if result.count + len(fixed) >= columns - 1:
+        return f"{said}. Complete: of {columns} columns no more can be independent and conserved."
+    last = result.steps[-1] if result.steps else {"found": True}
+    if last["found"]:
+        return f"{said}."
+    nothing = last["word"] == "nothing"
+    if not nothing and last["independence"] >= 0.1:
+        return f"{said}. Open: whether there is more. {last['sentence']}."
+    why = ("it finds nothing more in pairs that agree in all of these" if nothing else
+           "what it finds depends on these")
+    return f"{said}. Complete, as far as a network can tell: {why}."
 
 
-def precision(result):
-    """How far the terms of the formula agree, and what it leaves out."""
-    said = []
-    if result.formula_spread:
-        said.append(f"coefficients under a common factor agree within {result.formula_spread:.1%}")
-    name, share = result.formula_dropped or ("", 0.0)
-    if name:
-        said.append(f"the largest term left out, {readable(name)}, is {abs(share):.1%} "
-                    "of the first factor")
-    if said:
-        text = "; ".join(said)
-        yield Text(f"{text[0].upper()}{text[1:]}.")
-
-
-def hierarchy(result, paper):
-    """One of Tables I to V, beside the paper's."""
-    published = paper.r2 if paper else {}
-    about = (f"Table {paper.table}: R² of the regression on f." if published else
-             "R² of the regression on f; the paper gives none." if paper else
-             "R² of the regression on f.")
-    yield Text(about)
-    rows = [(order, *(f"{score:.4f}" for score in (*scores, *published.get(int(order), ()))))
-            for order, scores in result.r2.items()]
-    head = "order", "training", "test", *["paper, training", "paper, test"] * bool(published)
-    yield Table((head, *rows))
-    yield Text(f"Optimal order: {result.optimal_order or 'none'}.")
-
-
-def equations(result, paper):
-    """Both lines of the equation for f, ours and the paper's, where the paper has one."""
-    if not result.polynomial:                           # of columns in units of their own
-        return
-    ours = "\n".join(filter(None, (f"f ≈ {result.polynomial['text']}", result.formula)))
-    yield from precision(result)
-    if not paper or not paper.equation:
-        none = "; the paper has no equation here" if paper and paper.accuracy else ""
-        yield Text(f"Regression of order {result.optimal_order or 2}, seed {result.seed}{none}:")
-        yield Formula(ours)
-        return
-    yield Text(f"Eq. ({paper.equation}), seed {result.seed}:")
-    yield Formula(ours)
-    yield Text(f"Eq. ({paper.equation}), paper:")
-    yield Formula(f"f ≈ {paper.polynomial}\nf ≈ {paper.formula}")
-
-
-def dominant(result):
-    """The formula's terms in the polynomials of all orders, side by side."""
-    orders = {order: terms for order, terms in result.dominant.items() if any(terms.values())}
-    if len(orders) < 2:
-        return
-    names = list(orders[max(orders)])
-    yield Text("The formula's terms in the polynomials of all orders:")
-    yield Table((("order", *map(readable, names)),
-                 *((order, *(f"{terms[name]:.4g}" if name in terms else "-" for name in names))
-                   for order, terms in orders.items())))
-
-
-def on_invariants(scores):
-    """How much of f the known invariants explain."""
-    if not scores:
-        return
-    yield Text(ON_INVARIANTS)
-    head = "invariant", "R² of order 1, test", "of order 3, test", "correlation with f²"
-    yield Table((head, *((readable(name), f"{score['r2']:.4f}", f"{score['r2_cubic']:.4f}",
-                          "-" if score["correlation_of_square"] is None
-                          else f"{score['correlation_of_square']:.4f}")
-                         for name, score in scores.items())))
-
-
-def readable(name):
-    """The name of an invariant as in print."""
-    return name.replace("^2", "²")
-
-
-# --------------------------------------------------------------------------------- a search for all
-
-def report_of_search(result, system):
-    """The parts of the report on a search for all invariants."""
-    yield Heading(f"{title_of(result, system)}: all invariants, seed {result.seed}, "
-                  f"schedule {result.schedule}")
-    yield headline(result)
-    yield Text(completeness(result))
-    yield from map(Text, result.notes)
-    yield from laws(result)
+def steps(result):
+    """The networks of a search."""
     if not result.steps:
         return
     yield Heading("What networks say beyond", level=2)
@@ -301,29 +277,21 @@ def report_of_search(result, system):
                          for i, step in enumerate(result.steps, 1))))
 
 
-def completeness(result):
-    """Whether all invariants were found, and what is open."""
-    columns = result.settings["layer_sizes"][0]
-    unnamed = result.count - result.named
-    said = f"{result.named} of {result.count} named" if unnamed else "All of them are named"
-    if not result.count:
-        return "What networks say stands below." if result.steps else "Nothing was found."
-    if result.count + len(result.settings.get("fixed", ())) >= columns - 1:
-        return f"{said}. Complete: of {columns} columns no more can be independent and conserved."
-    last = result.steps[-1] if result.steps else None
-    if last and last["word"] == "nothing":
-        return (f"{said}. Complete, as far as a network can tell: it finds nothing more in pairs "
-                "that agree in all of these.")
-    if last and not last["found"]:
-        if last["independence"] < 0.1:
-            return (f"{said}. Complete, as far as a network can tell: what it finds depends on "
-                    "these.")
-        return f"{said}. Open: whether there is more. {last['sentence']}."
-    return f"{said}."
-
-
-def number_of(count):
-    return f"{count} invariant{'' if count == 1 else 's'}"
+def what_next(result, words):
+    """Commands that go on from here: the words of the run's own, and more."""
+    own_data = "data" in result.settings
+    if not words and (own_data or not result.settings): # a kept result does not tell its file
+        return
+    command = "python train.py " + (" ".join(map(quote, words)) or f"--system {result.system}")
+    commands = [f"{command} --discover"]
+    if result.steps is not None:
+        command, commands = commands[0], []
+    commands += [f"{command} --seeds 0-4"]
+    if own_data:
+        commands += [f"{command} --apply new.csv"]
+        commands += [f'{command} --fresh --features "cos(...)"'] * (not independent(result))
+    yield Heading("What next", level=2)
+    yield Code("\n".join(commands))
 
 
 # --------------------------------------------------------------------------------------- many runs
@@ -335,44 +303,47 @@ def summary(results, systems):
     """
     if results[0].steps is not None:
         return [*summary_of_searches(results)]
-    found = {result.system: [each for each in results if each.system == result.system]
-             for result in results}
-    parts = [
+    if not any(result.system in systems for result in results):
+        return [*summary_of_own_data(results)]
+    rows, sections = [], []
+    for name in dict.fromkeys(result.system for result in results):
+        group, system = [each for each in results if each.system == name], systems.get(name)
+        counted = [each for each in group if each.learned] or group
+        rows.append((name, *overview(group, counted, published(system))))
+        sections.append(Heading(f"{title_of(group[0], system)} (`{name}`)", level=2))
+        sections += section(group, counted, published(system))
+    return [
         Heading(f"The paper and this code, schedule {results[0].schedule}"),
         Text("Ours are means over the seeds, with standard deviation and lowest value where there "
              "are several; seeds that learned nothing, where others did, count for the lowest "
              f"alone. \"Agrees\" means within {CLOSE} of the paper."),
         Table((("experiment", "seeds", "test accuracy", "paper", "R² of order 2", "paper",
-                "f (first seed that learned)"),
-               *(overview(name, group, systems.get(name)) for name, group in found.items())))]
-    for name, group in found.items():
-        parts.append(Heading(f"{title_of(group[0], systems.get(name))} (`{name}`)", level=2))
-        parts += section(group, systems.get(name))
-    return parts
+                "f (first seed that learned)"), *rows)),
+        *sections]
 
 
-def overview(name, group, system):
-    """One row on an experiment: its accuracy, its R² and its f."""
-    learned = [result for result in group if result.learned]
-    counted = learned or group
-    f = (learned[0].formula or "-") if learned else "no invariant"
-    if len(learned) not in (0, len(group)):
-        f = f"{f}, in {len(learned)} of {len(group)} seeds"
-    paper = system.published if system else None
-    return (name, len(group), f"{mean(result.test_accuracy for result in counted):.3f}",
-            f"{paper.accuracy[1]:.2f}" if paper and paper.accuracy else "-",
-            f"{mean(result.r2['2'][1] for result in counted):.4f}",
-            f"{paper.r2[2][1]:.4f}" if paper and paper.r2 else "-", f)
+def overview(group, counted, paper):
+    """The row of an experiment: its seeds, its accuracy, its R² and its f.
+
+    counted: the results of the group that learned something, or all of them if none did.
+    """
+    f = formula_of(counted[0])
+    if len(counted) < len(group):
+        f = f"{f}, in {len(counted)} of {len(group)} seeds"
+    return (len(group), cell(mean(result.test_accuracy for result in counted), 3),
+            cell(paper.accuracy[1] if paper.accuracy else None, 2),
+            cell(mean(result.r2["2"][1] for result in counted)),
+            cell(paper.r2[2][1] if paper.r2 else None), f)
 
 
-def section(group, system):
+def formula_of(result):
+    return result.formula or "-" if result.learned else "no invariant"
+
+
+def section(group, counted, paper):
     """All numbers of one experiment, ours and the paper's, and both lines of its equation."""
-    paper = system.published if system else None
-    learned = [result for result in group if result.learned]
-    counted = learned or group
     yield Text(f"Seeds {', '.join(str(result.seed) for result in group)}.")
-    yield Table((("", "paper", "ours", "std", "lowest", ""),
-                 *(compared(*row, counted, group) for row in compared_numbers(group[0], paper))))
+    yield Table((("", "paper", "ours", "std", "lowest", ""), *compared(group, counted, paper)))
     yield Text(f"Optimal order: {tally(result.optimal_order or 'none' for result in counted)}.")
     spreads = [result.formula_spread for result in counted if result.formula]
     if spreads:
@@ -382,44 +353,48 @@ def section(group, system):
         values = [abs(result.correlations[known]) for result in counted]
         yield Text(f"|Correlation| of f with {readable(known)}: mean {mean(values):.4f}, "
                    f"from {min(values):.4f} to {max(values):.4f}.")
-    failed = len(group) - len(learned)
+    yield from agreement(group)
+    failed, learned = sum(not result.learned for result in group), counted[0].learned
     if failed:
         yield Text(f"No invariant was found in {failed} of {len(group)} runs: the network tells "
                    "equivalent pairs from others hardly better than chance."
                    + (" They count for the lowest values alone." if learned else ""))
     yield from equations(counted[0], paper)
     yield from laws_over_seeds(group)
-    yield from on_invariants_over_seeds(learned)
+    if learned and counted[0].on_invariants:
+        yield from on_invariants_over_seeds(counted)
     yield Text("Every seed:")
     yield Table((("seed", "accuracy, test", "R² of order 2, test", "f"),
                  *((result.seed, f"{result.test_accuracy:.4f}", f"{result.r2['2'][1]:.4f}",
-                    result.formula or "-" if result.learned else "no invariant")
-                   for result in group)))
+                    formula_of(result)) for result in group)))
 
 
-def compared_numbers(result, paper):
-    """(name, function of a result, the paper's number, digits) of all that the paper publishes."""
-    accuracies = (paper.accuracy if paper else None) or (None, None)
-    for which, key, published in zip(("training", "test"), ("train", "test"), accuracies):
-        yield (f"accuracy, {which}", lambda each, key=key: getattr(each, f"{key}_accuracy"),
-               published, 2)
-    for order in result.r2:
-        for i, which in enumerate(("training", "test")):
-            published = paper.r2[int(order)][i] if paper and paper.r2 else None
-            yield (f"R² of order {order}, {which}",
-                   lambda each, order=order, i=i: each.r2[order][i], published, 4)
+def compared(group, counted, paper):
+    """Rows: the paper's number, ours over the runs that count, the lowest of all, a verdict."""
+    theirs = numbers(paper.accuracy or (), paper.r2)
+    for name in numbers_of(group[0]):
+        values = [numbers_of(result)[name] for result in counted]
+        lowest = min(numbers_of(result)[name] for result in group)
+        verdict = ""
+        if name in theirs:
+            difference = mean(values) - theirs[name]
+            verdict = ("agrees" if abs(difference) <= CLOSE else
+                       "higher" if difference > 0 else "lower")
+        yield (name, cell(theirs.get(name), 2 if name.startswith("accuracy") else 4),
+               cell(mean(values)), cell(stdev(values) if len(values) > 1 else None),
+               cell(lowest if len(group) > 1 else None), verdict)
 
 
-def compared(name, value, published, digits, counted, group):
-    """One row: the paper's number, ours over the runs that count, the lowest of all, a verdict."""
-    values = [value(result) for result in counted]
-    row = [name, "-" if published is None else f"{published:.{digits}f}", f"{mean(values):.4f}",
-           f"{stdev(values):.4f}" if len(values) > 1 else "-",
-           f"{min(map(value, group)):.4f}" if len(group) > 1 else "-"]
-    if published is None:
-        return (*row, "")
-    difference = mean(values) - published
-    return (*row, "agrees" if abs(difference) <= CLOSE else "higher" if difference > 0 else "lower")
+def numbers_of(result):
+    return numbers((result.train_accuracy, result.test_accuracy), result.r2)
+
+
+def numbers(accuracy, r2):
+    """{name: number} of the pairs (training, test) that a run gives or the paper publishes."""
+    pairs = {"accuracy": accuracy,
+             **{f"R² of order {order}": scores for order, scores in r2.items()}}
+    return {f"{name}, {which}": number for name, pair in pairs.items()
+            for which, number in zip(("training", "test"), pair)}
 
 
 def tally(values):
@@ -427,6 +402,39 @@ def tally(values):
     values = [str(value) for value in values]
     return ", ".join(f"{value} in {values.count(value)} of {len(values)}"
                      for value in sorted(set(values)))
+
+
+def agreement(group):
+    """Whether the seeds of a system say the same: what is in only some of them is not sure."""
+    said = [answer(result) for result in group]
+    if len(group) == 1 or not all(said):
+        return
+    if len(set(said)) == 1:
+        yield Text(f"All {len(group)} seeds say the same: {said[0]}.")
+    else:
+        yield Text(f"Undecided, since the seeds disagree: {tally(said)}.", strong=True)
+
+
+def answer(result):
+    """What a run found, in two words; "" if its verdict was not kept. Laws may have several forms.
+    """
+    laws = len(independent(result))
+    if result.steps is not None:
+        return f"{result.count} invariant{'s' * (result.count != 1)}"
+    word = result.verdict.get("word", "").replace("nothing", "no invariant")
+    return f"{laws} law{'s' * (laws > 1)}" if laws else word
+
+
+def summary_of_own_data(results):
+    """The parts of the page on runs on a user's data: what each seed says, and with what score."""
+    yield Heading(f"{results[0].system}, seeds {', '.join(str(each.seed) for each in results)}")
+    yield from agreement(results)
+    yield Table((("seed", "finding", "accuracy, training", "test"),
+                 *((each.seed, finding(each), cell(each.train_accuracy, 3),
+                    cell(each.test_accuracy, 3)) for each in results)))
+    yield from laws_over_seeds(results)
+    if results[0].on_invariants:
+        yield from on_invariants_over_seeds(results)
 
 
 def laws_over_seeds(group):
@@ -445,8 +453,6 @@ def laws_over_seeds(group):
 
 def on_invariants_over_seeds(learned):
     """How much of f the known invariants explain, over the seeds that learned."""
-    if not learned or not learned[0].on_invariants:
-        return
     yield Text(f"Over the seeds: {ON_INVARIANTS[0].lower()}{ON_INVARIANTS[1:]}")
     rows = []
     for name in learned[0].on_invariants:
@@ -463,9 +469,11 @@ def on_invariants_over_seeds(learned):
 def summary_of_searches(results):
     """The parts of the page on searches: counts, laws, and what the networks said."""
     yield Heading(f"All invariants, schedule {results[0].schedule}")
+    for name in dict.fromkeys(result.system for result in results):
+        yield from agreement([result for result in results if result.system == name])
     yield Table((("system", "seed", "found", "named", "laws", "worst λ", "last network"),
                  *((result.system, result.seed, result.count, result.named,
-                    Formula("; ".join(law["text"] for law in exact(result))),
-                    f"{max((law['within'] for law in exact(result)), default=0):.0e}",
+                    Formula("; ".join(law["text"] for law in independent(result))),
+                    f"{max((law['within'] for law in independent(result)), default=0):.0e}",
                     result.steps[-1]["word"] if result.steps else "-")
                    for result in results)))

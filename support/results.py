@@ -48,9 +48,8 @@ class Result:
 
 def save_result(result, folder, beside):
     """Write result.json, with the digests of the files `beside` it in the folder and its own."""
-    content = {name: value for name, value in asdict(result).items() if value is not None}
-    del content["sha256"]
-    content = sealed(content, folder, beside)
+    known = {name: value for name, value in asdict(result).items() if value is not None}
+    content = sealed(known, folder, beside)
     write(Path(folder) / "result.json",
           lambda file: json.dump(content, file, indent=1, ensure_ascii=False))
 
@@ -61,7 +60,10 @@ def load_result(path):
         content = {"files": {}, **json.loads(file.read().decode("utf-8"))}
     check_seal(path, content)
     with _named(path):
-        result = Result(**_today(content))
+        if "steps" not in content:                      # earlier versions did not say it
+            content.setdefault("learned", content["test_accuracy"] >= LEARNED)
+        known = {each.name for each in fields(Result)}
+        result = Result(**{name: value for name, value in content.items() if name in known})
         _check(result)
     return result
 
@@ -76,13 +78,6 @@ def _named(path):
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or of another program or version "
                          f"({type(error).__name__}: {error})") from error
-
-
-def _today(content):
-    """The fields of a Result in what a file holds, which an earlier version may have written."""
-    known = {each.name for each in fields(Result)}
-    learned = {} if "steps" in content else {"learned": content["test_accuracy"] >= LEARNED}
-    return {**learned, **{name: value for name, value in content.items() if name in known}}
 
 
 def _check(result):
@@ -112,7 +107,7 @@ def load_results(paths, order):
     Raises ValueError, naming the file, if there are none, if one is damaged or altered, if a run is
     there twice, or if schedules are mixed, or settings among the seeds of a system.
     """
-    results, order = {}, list(order)
+    results, places = [], {name: place for place, name in enumerate(order)}
     for path in map(Path, paths):
         found = sorted(path.rglob("result.json")) if path.is_dir() else []
         files = [file for file in found if not file.is_dir()]
@@ -121,26 +116,25 @@ def load_results(paths, order):
                              "give folders of finished runs")
         for file in files:
             result = load_result(file)
-            name = result.system
-            key = order.index(name) if name in order else len(order), name, result.seed
-            _check_together(file, result, list(results.values()), key in results)
-            results[key] = result
-    return [results[key] for key in sorted(results)]
+            _check_together(file, result, results)
+            results.append(result)
+    return sorted(results, key=lambda result: (places.get(result.system, len(places)),
+                                               result.system, result.seed))
 
 
-def _check_together(file, result, others, twice):
+def _check_together(file, result, others):
     """ValueError that names the file if a result cannot stand on one page with the others."""
-    first = others[0] if others else result
-    alike = next((other for other in others if other.system == result.system), result)
+    first = [*others, result][0]
+    alike = [other for other in others if other.system == result.system]
     if (result.steps is None) != (first.steps is None):
         kind = "one run" if result.steps is None else "a search for all invariants"
         raise ValueError(f"{file} is {kind}, others are not; report them apart")
-    if twice:
+    if any(other.seed == result.seed for other in alike):
         raise ValueError(f"{file} is a second run of {result.system} with seed {result.seed}; "
                          "give one of them")
     if result.schedule != first.schedule:
         raise ValueError(f"{file} has the schedule {result.schedule}, others have "
                          f"{first.schedule}; report them apart")
-    if result.settings != alike.settings:
+    if alike and result.settings != alike[0].settings:
         raise ValueError(f"{file} has other settings than another seed of {result.system}; "
                          "report them apart")

@@ -13,7 +13,7 @@ from support import checkpoints
 from support.checks import UserError
 from support.files import (IN_USE, OWN_FOLDER, PART, RESULT, STATE, sole_user, writable_folder,
                            write)
-from support.page import as_html, markdown
+from support.page import Picture, as_html, markdown
 from support.process import printable
 from support.results import load_result, save_result
 
@@ -29,25 +29,17 @@ def carry_out(run, plan, folder, show, fresh=False):
     settings.
     """
     if fresh or not shown(folder, plan, show):          # also from a folder that is only to be read
-        carry_out_alone(run, plan, folder, show, fresh)
+        writable_folder(folder)
+        try:
+            with sole_user(folder):
+                remove([*remains(folder), *(states(folder) if fresh else ())])
+                if fresh or not shown(folder, plan, show):      # finished by another, meanwhile
+                    run(plan, folder)
+        except BlockingIOError as error:
+            raise UserError(f"{folder} is in use by another run; wait for its end "
+                            "or give another --out") from error
     with suppress(OSError):                             # also after one that was killed at its end
         clean(folder)
-
-
-def carry_out_alone(run, plan, folder, show, fresh):
-    """The same in a folder that holds no such result, and that this process holds meanwhile."""
-    writable_folder(folder)
-    try:
-        with sole_user(folder):
-            remove(remains(folder))
-            if fresh:
-                remove(states(folder))
-            elif shown(folder, plan, show):             # by another process, meanwhile
-                return
-            run(plan, folder)
-    except BlockingIOError as error:
-        raise UserError(f"{folder} is in use by another run; wait for its end "
-                        "or give another --out") from error
 
 
 def clean(folder):
@@ -126,9 +118,8 @@ def shown(folder, plan, show):
     path = folder / "result.json"
     if not os.path.exists(path):        # nor if it cannot be asked: then the folder is refused
         return False
-    kept = _checked(path, plan)
-    said = f"{folder} holds this run, finished; --fresh would start it over."
-    print(printable(f"{show(kept)}\n{said}"))
+    print(printable(f"{show(_checked(path, plan))}\n"
+                    f"{folder} holds this run, finished; --fresh would start it over."))
     return True
 
 
@@ -159,10 +150,11 @@ def keep(folder, result, parts, brief, networks, history, figures):
         with together(folder) as aside:
             for name, network in networks.items():
                 network.save(aside / name)
-            write(aside / "history.csv", lambda file: write_history(file, history))
+            if history:                                 # not of a search that asked no network
+                write(aside / "history.csv", lambda file: write_history(file, history))
             write_page(aside, parts, figures)
             # The report and the figures follow from what is sealed.
-            save_result(result, aside, (*networks, "history.csv"))
+            save_result(result, aside, (*networks, *["history.csv"] * bool(history)))
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
                         "make room there and start again") from error
@@ -187,6 +179,7 @@ def write_page(folder, parts, figures):
             continue
         pictures[name] = content.getvalue()
         write(folder / name, lambda file, name=name: file.write(pictures[name]), binary=True)
+    parts = [part for part in parts if not isinstance(part, Picture) or part.name in pictures]
     write(folder / "report.md", lambda file: file.write(markdown(parts)))
     write(folder / "report.html", lambda file: file.write(as_html(parts, pictures)))
 

@@ -450,9 +450,10 @@ def test_a_run_killed_while_its_files_move_into_place_goes_on_to_the_same_bits(
 
 
 def test_a_picture_that_cannot_be_drawn_costs_no_result(tmp_path, every_epoch, whole, capsys, monkeypatch):
-    def failing(_):
+    def failing():
         raise ValueError("a label\x1b[31m")
-    monkeypatch.setattr(train, "draw", lambda *_: {"figure_9.png": failing})
+    monkeypatch.setattr(train, "draw", lambda *_: {"figure_9": failing})
+    monkeypatch.setattr(train, "draw_schemes", lambda *_: {})
     assert train.main([*TINY, "--out", str(tmp_path)]) == 0
     assert "figure_9.png could not be drawn (ValueError: a label\\x1b[31m)" in capsys.readouterr().out
     assert outcome(tmp_path) == whole and not list(tmp_path.rglob("*.png"))

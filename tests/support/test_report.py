@@ -1,5 +1,7 @@
 """The report of one run and the page on many, from canned results."""
 
+from dataclasses import replace
+
 import pytest
 
 import physics
@@ -105,6 +107,24 @@ def test_the_page_says_which_seeds_learned_nothing_and_shows_the_equation_of_one
     assert rows[2][-1].endswith(", in 1 of 2 seeds") and "Eq. (5), seed 1:" in text
     assert ["0", "0.5000", "0.9960", "no invariant"] in rows and ["1", "0.9500", "0.9960", "f ≈ 1 t²"] in rows
     assert summary(lost).count("no invariant") == 2
+
+
+def said(seed, *laws, word="conserved"):
+    """A canned result on own data with these laws."""
+    verdict = {"word": word, "sentence": "seen", "within": 0.01}
+    kept = [{"text": law, "verdict": "exact", "within": 1e-20, "function_of": []} for law in laws]
+    return replace(canned(seed=seed, laws=kept, verdict=verdict, formula=None), system="mine.csv")
+
+
+def test_a_disagreement_over_seeds_is_said_as_a_verdict():
+    together = summary(said(0, "x + y"), said(1, "x + y"), said(2, "x + y"))
+    assert "All 3 seeds say the same: 1 law." in together and "paper" not in together
+    apart = summary(said(0, "x + y"), said(1, word="undecided"), said(2, "x + y"))
+    assert "**Undecided, since the seeds disagree: 1 law in 2 of 3, undecided in 1 of 3.**" in apart
+    rows = table_rows(apart)
+    assert [row[0] for row in rows[2:5]] == ["0", "1", "2"] and "Conserved: x + y" in rows[2][1]
+    searches = [canned(seed=seed, steps=(), count=count, named=0) for seed, count in enumerate((1, 2))]
+    assert "Undecided, since the seeds disagree: 1 invariant in 1 of 2, 2 invariants in 1 of 2." in summary(*searches)
 
 
 # ------------------------------------------------------------------------------------- searches
