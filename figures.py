@@ -10,7 +10,7 @@ from io import BytesIO
 
 import numpy as np
 
-from physics import boosts, energy, evolve, sample_orbits
+from physics import boosts
 from regression import ridge
 
 # A notebook passes the name of its backend to all programs that it starts. Matplotlib cannot be
@@ -46,17 +46,25 @@ STYLE = {
 class Picture(Figure):
     """A Figure that a notebook shows by itself."""
 
+    @rc_context(STYLE)
+    def save(self, file, kind="png", dpi=150):
+        """Write it to a path or an open binary file, as png of so many dots per inch, or as pdf."""
+        self.set_dpi(dpi)
+        if kind == "png":
+            FigureCanvasAgg(self).print_png(file)   # savefig would draw twice, for the layout
+        else:                                       # without the time, the same bytes each time
+            self.savefig(file, format=kind, metadata={"CreationDate": None})
+
     def _repr_png_(self):
         content = BytesIO()
-        save(self, content)
+        self.save(content)
         return content.getvalue()
 
 
-@rc_context(STYLE)
-def save(figure, file, dpi=150):
-    """Write a figure as PNG to a path or an open binary file, with dpi dots per inch."""
-    figure.set_dpi(dpi)
-    FigureCanvasAgg(figure).print_png(file)         # savefig would draw twice, once for the layout
+def titled(figure, title):
+    """The figure with a title above all of its panels."""
+    figure.suptitle(title, fontsize=STYLE["font.size"])
+    return figure
 
 
 @rc_context(STYLE)
@@ -114,12 +122,14 @@ def _draw_event(axes):
 
 def _draw_orbit(axes):
     """Fig. 2b: one particle at two times on its orbit."""
-    state, _ = sample_orbits(1, np.random.default_rng(0))
-    turn = 2 * np.pi * np.sqrt(-0.5 / energy(state))
-    orbit = evolve(np.repeat(state, 200, axis=0), turn * np.linspace(0, 1, 200))
+    u = np.linspace(0, 2 * np.pi, 201)                  # eccentric anomaly of a Kepler ellipse
+    e, speed = 0.5, 1 / (1 - 0.5 * np.cos(u))           # of semi-major axis 1
+    b = np.sqrt(1 - e**2)
+    orbit = np.column_stack([np.cos(u) - e, b * np.sin(u),
+                             -speed * np.sin(u), b * speed * np.cos(u)])
     axes.plot(*orbit[:, :2].T, color="0.6")
     axes.plot(0, 0, "*", color="black", markersize=14)
-    for name, (x, y, v_x, v_y), color in (("x", orbit[0], BLUE), ("x′", orbit[70], ORANGE)):
+    for name, (x, y, v_x, v_y), color in (("x", orbit[30], BLUE), ("x′", orbit[75], ORANGE)):
         label = f"{name} = ({x:.2f}, {y:.2f}, {v_x:.2f}, {v_y:.2f})"
         axes.plot(x, y, "o", color=color, markersize=9, label=label)
         tip = x + 0.3 * v_x, y + 0.3 * v_y

@@ -20,7 +20,7 @@ import platform
 import time
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -40,7 +40,8 @@ from support.process import printable
 from support.results import Result, load_results
 
 HIDDEN = {"quick": (200, 32), "paper": (200, 200)}      # layers; the paper's text names no sizes
-MORE = 3                                # times as many pairs for a network that learned too little
+MORE, LONGER = 3, 100                   # times as many pairs for a network that learned too little,
+                                        # whose step has a number so much higher
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
 
 
@@ -61,6 +62,7 @@ class Plan:
     network_options: dict = field(default_factory=dict)
     about: dict = field(default_factory=dict)           # which data, if others than the paper's
     words: tuple = ()                   # of the command, without what goes on from it
+    pdf: bool = False                   # whether each picture is written as .pdf too
     notes: tuple = ()                   # what a reader of results on these data should know
 
     def network(self, seed):
@@ -98,32 +100,50 @@ def run(plan, folder):
     result = Result(plan.system.name, plan.seed, plan.schedule_name, plan.settings, versions(),
                     [*plan.notes, *found.findings.pop("notes")], seconds=round(seconds, 1),
                     **found.findings)
-    runs.keep(folder, result, shown(result, found.figures, plan.words), screen(result),
-              found.networks, found.history, found.figures)
+    pictures = found.pictures | draw_schemes(plan.layer_sizes, plan.activation)
+    runs.keep(folder, result, shown(result, [f"{name}.png" for name in pictures], plan.words),
+              screen(result), found.networks, found.history, files_of(pictures, plan.pdf))
 
 
 @dataclass
 class Found:
-    """What training gave: fields of a Result, networks and figures by file name, the history."""
+    """What training gave: fields of a Result, networks by file name, pictures by name, history."""
     findings: dict
     networks: dict
-    figures: dict
+    pictures: dict
     history: dict
     seconds_before: float               # of a run that was interrupted and went on
+    weak: bool = False                  # whether a network learned too little to tell what
 
 
 def find_one(plan, folder):
-    """The experiment of the paper: one network, and what its bottleneck is."""
-    data, initial, batches = physics.seed_streams(plan.seed)
-    train, test = physics.sample_sets(plan.system, data, plan.train_pairs)
-    network = plan.network(initial)
-    exchange = plan.schedule.exchange
-    pairs = exchanged_pairs(network, train) if exchange else FixedPairs(network, *train.labelled())
-    training = Training(network, pairs, test, plan.schedule, batches)
+    """The experiment of the paper: one network, and what its bottleneck is.
+
+    Of a user's data, where no law is found and the network learned too little to tell what, it is
+    trained once more, for longer and with more pairs.
+    """
+    found = learned(plan, folder)
+    weak = "data" in plan.about and not found.findings["named"] and found.weak
+    if not weak or plan.schedule_name != "quick":
+        return found
+    plan = replace(plan, schedule=plan.schedule.longer, train_pairs=more_pairs(plan))
+    again = learned(plan, step_folder(folder, 1 + LONGER))
+    again.findings["notes"].append(
+        f"The network was trained once more, with {plan.train_pairs:,} pairs of each label and up "
+        f"to {plan.schedule.epochs} epochs, since it had learned too little to tell what.")
+    again.seconds_before += found.seconds_before
+    return again
+
+
+def learned(plan, folder):
+    """What one network finds that is trained in the folder, from its checkpoint if there is one."""
+    training, train, test = prepared(plan)
     seconds_before = carry_on(training, folder, plan.identity, versions())
-    history = training.history
+    network, history = training.network, training.history
+    judged, beyond = findings.of_one(plan.system, network, train, test, history["loss"],
+                                     plan.libraries)
     found = {"epochs": len(history["epoch"]), **read_off(plan.system, network, train, test),
-             **findings.of_one(plan.system, network, train, test, history["loss"], plan.libraries)}
+             **beyond}
     if "data" in plan.about:                            # no such formula in units of any kind
         found.update(formula=None, polynomial={}, dominant={})
     networks = {"model.npz": network}
@@ -133,9 +153,35 @@ def find_one(plan, folder):
         epoch = int(np.argmin(history["loss"])) + 1
         found["best"] = {"epoch": epoch, **read_off(plan.system, best, train, test)}
         networks["best.npz"] = best
-    figures = {**draw(plan.system, network, test.x, history),
-               **findings.draw(plan.system, {"f": network}, test, found["laws"])}
-    return Found(found, networks, figures, history, seconds_before)
+    score = found["r2"][str(found["optimal_order"] or 2)][1]
+    title = f"{found['formula']}  (R² {score:.4f})" if found["formula"] else ""
+    pictures = (draw(plan.system, network, test.x, history, title)
+                | findings.draw(plan.system, {"f": network}, test, found["laws"]))
+    return Found(found, networks, pictures, history, seconds_before, judged.weak)
+
+
+def prepared(plan):
+    """The Training of one network before its first epoch, and Pairs to train on and to test on."""
+    data, initial, batches = physics.seed_streams(plan.seed)
+    train, test = physics.sample_sets(plan.system, data, plan.train_pairs)
+    network = plan.network(initial)
+    pairs = (exchanged_pairs(network, train) if plan.schedule.exchange else
+             FixedPairs(network, *train.labelled()))
+    return Training(network, pairs, test, plan.schedule, batches), train, test
+
+
+def more_pairs(plan):
+    """So many pairs for a network that is trained longer."""
+    return max(plan.train_pairs, min(MORE * plan.train_pairs, plan.system.train_pairs))
+
+
+def step_folder(folder, number):
+    """The folder of the checkpoint of a training that is one of several."""
+    place = folder / f"step-{number}"
+    place.mkdir(exist_ok=True)
+    if place.is_symlink():
+        raise UserError(f"{place} is a link; remove it")
+    return place
 
 
 def read_off(system, network, train, test):
@@ -172,15 +218,30 @@ def read_off(system, network, train, test):
     }
 
 
-def draw(system, network, x, history):
-    """What draws the run's figures, by file name, with f at observations x (n, d)."""
+def draw(system, network, x, history, title=""):
+    """What makes the run's figures, by name, with f at observations x (n, d)."""
     import figures                                      # here, since Matplotlib imports slowly
-    drawn = {"figure_9.png": lambda file: figures.save(figures.figure_9(history), file)}
+    drawn = {}
     if system.name in figures.OF_SYSTEM:
         number, figure = figures.OF_SYSTEM[system.name]
-        drawn[f"figure_{number}.png"] = lambda file: figures.save(
-            figure(x, network.f(x), system.invariants), file)
-    return drawn
+        drawn[f"figure_{number}"] = lambda: figures.titled(
+            figure(x, network.f(x), system.invariants), title)
+    return {**drawn, "figure_9": partial(figures.figure_9, history)}
+
+
+def draw_schemes(layer_sizes, activation):
+    """What makes those of Figs. 1 to 9 that show no result, by name."""
+    import figures
+    return {"figure_1": partial(figures.figure_1, layer_sizes, activation),
+            "figure_2": figures.figure_2,
+            "figure_8": partial(figures.figure_8, layer_sizes, activation)}
+
+
+def files_of(pictures, pdf=False):
+    """What writes the pictures, {name: what makes one}, by file name: as png, and as pdf if so."""
+    kinds = ["png"] + ["pdf"] * pdf
+    return {f"{name}.{kind}": lambda file, make=make, kind=kind: make().save(file, kind)
+            for name, make in pictures.items() for kind in kinds}
 
 
 def find_all(plan, folder):
@@ -199,10 +260,7 @@ def find_all(plan, folder):
         pairs = (search.LookAlikes(network, train, known) if known else
                  exchanged_pairs(network, train))
         training = Training(network, pairs, test, schedule, batches[number])
-        place = folder / f"step-{number + 1 + 100 * longer}"
-        place.mkdir(exist_ok=True)
-        if place.is_symlink():
-            raise UserError(f"{place} is a link; remove it")
+        place = step_folder(folder, number + 1 + LONGER * longer)
         before.append(carry_on(training, place, plan.identity, versions()))
         step = [number + 1] * len(training.history["epoch"])
         for name, column in {"step": step, **training.history}.items():
@@ -211,14 +269,13 @@ def find_all(plan, folder):
 
     def more():
         """Training and test pairs for a network that is trained longer."""
-        return physics.sample_sets(plan.system, data[0], max(plan.train_pairs, min(
-            MORE * plan.train_pairs, plan.system.train_pairs)))
+        return physics.sample_sets(plan.system, data[0], more_pairs(plan))
 
     found, steps = findings.of_all(plan.system, train, test, learn, plan.libraries,
                                    more if plan.schedule_name == "quick" else None)
     networks = {f"f_{number}.npz": step.network for number, step in enumerate(steps, 1)}
-    figures = findings.draw(plan.system, networks, test, found["laws"])
-    return Found(found, networks, figures, history, sum(before))
+    pictures = findings.draw(plan.system, networks, test, found["laws"])
+    return Found(found, networks, pictures, history, sum(before))
 
 
 def versions():
@@ -447,7 +504,10 @@ def carry_out(options):
         print(markdown(read_model(options)))
     else:
         plan = plan_of(options, system_of(options), options.seed)
-        runs.carry_out(run, plan, run_folder(options, plan), screen, options.fresh)
+        folder = run_folder(options, plan)
+        runs.carry_out(run, plan, folder, screen, options.fresh)
+        if options.movie:
+            print(write_movie(plan, folder))
     return 0
 
 
@@ -485,10 +545,11 @@ def plan_of(options, system, seed):
     own = system.own if options.data else {}
     if options.sampling:
         own = {"about": {"sampling": options.sampling}}
-    words = command.written(options, PARSER, ("seed", "seeds", "jobs", "fresh", "discover"))
+    words = command.written(options, PARSER, ("seed", "seeds", "jobs", "fresh", "discover",
+                                               "movie"))
     return Plan(system, seed, options.schedule, schedule, layer_sizes, options.activation,
                 options.pairs or pairs, options.discover,
-                libraries, array_module(options.device), words=tuple(words), **own)
+                libraries, array_module(options.device), words=tuple(words), pdf=options.pdf, **own)
 
 
 def run_folder(options, plan):
@@ -545,6 +606,19 @@ def apply(options):
     return f"{len(x)} rows, {', '.join(columns)}: {path}"
 
 
+def write_movie(plan, folder):
+    """Write movie.gif of a finished run: f over its first law, or a known invariant; its path."""
+    from beyond import pictures
+    quantities = findings.quantities(runs.finished(folder, plan), plan.system)
+    if not quantities:
+        raise UserError("--movie shows f over a law or a --known invariant, and there is none")
+    training, _, test = prepared(plan)
+    label, quantity = next(iter(quantities.items()))
+    content, path = pictures.movie(training, label, quantity, test.x), folder / "movie.gif"
+    write(path, lambda file: file.write(content), binary=True)
+    return printable(f"The moving picture is {path}.")
+
+
 def shown(result, pictures=(), words=()):
     """The parts of the report on one result, with its pictures and the words of its command."""
     return report.report(result, physics.SYSTEMS.get(result.system), pictures, words)
@@ -574,8 +648,10 @@ def run_many(options):
     if finished:
         layer_sizes = plan_of(options, systems[0], seeds[0]).layer_sizes
         schemes = draw_schemes(layer_sizes, options.activation)
-        pictures = [report.Picture(name, report.CAPTIONS[name]) for name in schemes]
-        runs.keep_page(folder, [*page([each.folder for each in finished]), *pictures], schemes)
+        pictures = [report.Picture(f"{name}.png", report.CAPTIONS[f"{name}.png"])
+                    for name in schemes]
+        runs.keep_page(folder, [*page([each.folder for each in finished]), *pictures],
+                       files_of(schemes, options.pdf))
     if failed:
         print(f"train.py: {len(failed)} of {len(every)} runs failed", file=sys.stderr)
     return 1 if failed else 0
@@ -588,15 +664,6 @@ def one_of_many(options, system, seed):
     folder = run_folder(options, plan_of(options, system, seed))
     return jobs.Run(f"{system.name} seed {seed}", [sys.executable, __file__, *words], folder,
                     one_thread=options.jobs > 1)
-
-
-def draw_schemes(layer_sizes, activation):
-    """What draws those of Figs. 1 to 9 that belong to no single run, by file name."""
-    import figures
-    return {
-        "figure_1.png": lambda file: figures.save(figures.figure_1(layer_sizes, activation), file),
-        "figure_2.png": lambda file: figures.save(figures.figure_2(), file),
-        "figure_8.png": lambda file: figures.save(figures.figure_8(layer_sizes, activation), file)}
 
 
 if __name__ == "__main__":

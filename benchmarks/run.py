@@ -16,7 +16,6 @@ if __name__ == "__main__":                              # before NumPy is import
         os.environ.pop(name, None)
 
 import argparse
-import ctypes
 import json
 import platform
 import sys
@@ -100,8 +99,9 @@ def earlier(path, machine):
 
 def described():
     """Processor, NumPy's kernels and versions, by name."""
+    from support.blas import kernels
     machine = {"processor": platform.processor() or platform.machine(),
-               "NumPy's kernels": alone(kernels), "python": platform.python_version()}
+               "NumPy's kernels": kernels(), "python": platform.python_version()}
     if Path("/proc/cpuinfo").exists():                  # "AMD EPYC" alone stands for several
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
         said = dict(line.replace("\t", "").split(": ") for line in lines if ": " in line)
@@ -113,20 +113,6 @@ def described():
         except PackageNotFoundError:
             machine[package] = "not installed"
     return machine
-
-
-def kernels():
-    """The name of the kernels that OpenBLAS chose for NumPy."""
-    import numpy                                        # noqa: F401, it loads the library
-    try:
-        lines = Path("/proc/self/maps").read_text().splitlines()
-        library = ctypes.CDLL(next(line.split()[-1] for line in lines if "openblas" in line))
-        own = hasattr(library, "scipy_openblas_get_corename64_")    # NumPy's wheels rename it
-        name = library["scipy_openblas_get_corename64_" if own else "openblas_get_corename"]
-        name.restype = ctypes.c_char_p
-        return name().decode()
-    except (OSError, StopIteration, AttributeError):
-        return "unknown"
 
 
 # ------------------------------------------------------------------------------------------ output
@@ -190,14 +176,14 @@ def draw(path, parts):
     from matplotlib import rc_context
     from support.files import write
     with rc_context(figures.STYLE):
-        figure = figures.Figure(figsize=(16, 9), layout="constrained")
+        figure = figures.Picture(figsize=(16, 9), layout="constrained")
         left, right = figure.subplots(1, 2)
         bare = {row["case"]: row["median"] for row in parts["step"] if row["who"] == PRODUCTS}
         steps = [row for row in parts["step"] if row["who"] != PRODUCTS]
         bars(left, parts["target"], {}, "s", "seconds of training to the paper's figures")
         bars(right, steps, bare, "times", "a training step, in units of its bare matrix products")
         right.axvline(1, color="0.8", linewidth=1, zorder=0)
-    write(path, lambda file: figures.save(figure, file, dpi=100), binary=True)
+    write(path, lambda file: figure.save(file, dpi=100), binary=True)
 
 
 def bars(axes, rows, bases, unit, title):

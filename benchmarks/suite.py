@@ -377,7 +377,8 @@ def judged(name, single, search):
 
 def main(arguments=None):
     options, command = parse(arguments, "suite", __doc__, pairs=8000, epochs=40, seeds=5)
-    train.draw = findings.draw = lambda *_: {}          # pictures, which take most of the time
+    # Pictures take most of the time.
+    train.draw = findings.draw = train.draw_schemes = lambda *_: {}
     kept, rows = Kept(options.out / "suite.json"), []
     sizes = ["--pairs", str(options.pairs), "--epochs", str(options.epochs)]
     for name, (_, count, named) in KINDS.items():

@@ -76,7 +76,8 @@ def independent(found):
 
 
 def of_one(system, network, train, test, losses, libraries):
-    """Of one network: the verdict on it, the laws, and how much of f is a function of them."""
+    """Of one network: the Verdict; and as a result has it, with laws, and f as a function of them.
+    """
     found = laws_of(system, train, test, libraries)
     exact = independent(found)
     named = {law.text: lambda x, law=law: law(x)[0] for law in exact}
@@ -86,9 +87,9 @@ def of_one(system, network, train, test, losses, libraries):
     if exact and judged.word != "conserved":
         notes.append(f"The laws say more than this network, whose f is {judged.word}.")
     count = max(len(exact), int(judged.word == "conserved"))
-    return {"verdict": asdict(judged), "laws": in_figures(found), "notes": notes,
-            "count": count, "named": len(exact),
-            "on_laws": comparison.explained(named, train.x, f, test.x, f_test)}
+    return judged, {"verdict": asdict(judged), "laws": in_figures(found), "notes": notes,
+                    "count": count, "named": len(exact),
+                    "on_laws": comparison.explained(named, train.x, f, test.x, f_test)}
 
 
 def of_columns(system, pairs):
@@ -148,20 +149,30 @@ def draw(system, networks, test, laws):
     """
     import figures                                      # here, since Matplotlib imports slowly
     from beyond import pictures
-    values = {law["text"]: _value(law, system.inputs) for law in laws[:MOST_PANELS]}
+    values = {f"{law['text']}  (λ {law['within']:.0e})": _value(law, system.inputs)
+              for law in laws[:MOST_PANELS]}
     outputs = {name.removesuffix(".npz"): each.f for name, each in networks.items()}
     drawn = {}
     if "f" in networks:
-        drawn["decision.png"] = partial(pictures.figure_decision, networks["f"], test)
+        drawn["decision"] = partial(pictures.figure_decision, networks["f"], test)
+        if values and (len(system.inputs) == 2 or system.inputs[:2] == ("t", "x")):
+            drawn["levels"] = partial(pictures.figure_levels, networks["f"].f, values, test.x,
+                                      system.inputs)
     elif values and outputs:
-        drawn["over-laws.png"] = partial(pictures.figure_over, values, outputs, test.x)
+        drawn["over-laws"] = partial(pictures.figure_over, values, outputs, test.x)
     if isinstance(system, OwnData):
         columns = {name: lambda x, i=i: x[:, i] for i, name in enumerate(system.inputs[:2])}
         quantities, data = {**values, **outputs, **columns}, system.draw_test
-        drawn["along.png"] = partial(pictures.figure_along, quantities, data.observations,
-                                     data.classes)
-    return {name: lambda file, make=make: figures.save(make(), file)
-            for name, make in drawn.items()}
+        drawn["along"] = partial(pictures.figure_along, quantities, data.observations,
+                                 data.classes)
+    return drawn
+
+
+def quantities(result, system):
+    """What is conserved, {label: function of observations (n, d)}: laws, and what is known."""
+    laws = {law["text"]: _value(law, system.inputs) for law in result.laws}
+    return laws | {name: each for name, each in system.invariants.items()
+                   if name not in system.fixed}
 
 
 def _value(law, inputs):

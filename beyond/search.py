@@ -52,7 +52,9 @@ def search(train, test, learn, known, most, fixed=(), more=None):
     known = list(known)
     for number in range(most - len(known) - len(fixed)):
         step = asked(number, train, test, learn, known, fixed)
-        if more and step.verdict.weak and step.independence >= INDEPENDENT:
+        # Beside what is known, an f that varies so much within classes is something else.
+        promising = not known or step.verdict.within < verdict.VARIES
+        if more and step.verdict.weak and promising and step.independence >= INDEPENDENT:
             step = asked(number, *more(), learn, known, fixed, longer=True)
         yield step
         if not step.found:

@@ -67,9 +67,9 @@ def test_losses_of_very_different_size_have_a_logarithmic_axis():
 
 def test_a_saved_figure_is_a_png_that_the_users_settings_do_not_change(tmp_path):
     history = {name: [1, 2] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy")}
-    figures.save(figures.figure_9(history), tmp_path / "own.png")
+    figures.figure_9(history).save(tmp_path / "own.png")
     code = ("import sys, matplotlib; matplotlib.rcParams.update({'font.size': 40, 'axes.facecolor': 'red'}); "
-            f"import figures; figures.save(figures.figure_9({history}), sys.argv[1])")
+            f"import figures; figures.figure_9({history}).save(sys.argv[1])")
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "other.png")], cwd=ROOT, check=True)
     assert (tmp_path / "own.png").read_bytes() == (tmp_path / "other.png").read_bytes()
     assert (tmp_path / "own.png").read_bytes().startswith(b"\x89PNG")

@@ -1,5 +1,6 @@
 """A user's own observations: what is read from a file, how pairs are drawn, what is refused, and a run on them."""
 
+import json
 import zipfile
 
 import numpy as np
@@ -204,3 +205,20 @@ def test_a_network_of_other_columns_is_refused(tmp_path, capsys):
     siamese.SiameseNetwork((4, 3, 1), label="other.npz").save(tmp_path / "model.npz")
     assert train.main(["--data", str(path), "--model", str(tmp_path / "model.npz")]) == 2
     assert "train.py: " in capsys.readouterr().err
+
+
+def test_a_network_that_learned_too_little_is_trained_once_more_and_that_is_said(tmp_path):
+    rng = np.random.default_rng(0)
+    energy = rng.uniform(0.2, 2, (300, 1))                      # p²/2 + |q|, which no polynomial is
+    q = energy * rng.uniform(-1, 1, (300, 30))
+    p = rng.choice([-1, 1], q.shape) * np.sqrt(2 * (energy - np.abs(q)))
+    path = npz(tmp_path, trajectories=np.stack([q, p], axis=2))
+    words = ["--data", str(path), "--pairs", "1000", "--hidden", "32", "16", "--features", "polynomial",
+             "--out", str(tmp_path / "runs")]
+    for epochs, done in (("14", 21), ("1", 1)):                 # of one epoch there is nothing to go on from
+        assert train.main([*words, "--epochs", epochs, "--fresh"]) == 0
+        folder, = (tmp_path / "runs").glob("*/seed-0")
+        result = json.loads((folder / "result.json").read_text("utf-8"))
+        assert result["epochs"] == len((folder / "history.csv").read_text().splitlines()) - 1 == done
+        assert any("trained once more, with 3,000 pairs" in note for note in result["notes"]) == (done > 1)
+        assert not [*folder.glob("step-*"), *folder.glob("checkpoint*")]

@@ -7,7 +7,7 @@ from beyond import findings
 from helpers import benchmark
 
 suite = benchmark("suite")
-SMALL = ["--pairs", "3000", "--epochs", "25", "--hidden", "64", "16"]
+SMALL = ["--pairs", "6000", "--epochs", "40", "--hidden", "64", "16"]
 
 
 def outcome(name, monkeypatch, *options):
