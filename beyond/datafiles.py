@@ -19,6 +19,7 @@ import stat
 import zipfile
 from array import array
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
@@ -109,26 +110,25 @@ def rows_in(path, group, drop):
     refuse_if(not table and not name.endswith(".npz"),
               f"its name must end in .npz, {tables}, or one of these and .gz")
     refuse_if(group is not None and not table, f"--group is for {tables} only; give an array group")
-    with opened(path) as file:
+    with opened(path, "table in UTF-8" if table else ".npz file") as file:
+        return read_table(file, group, drop) if table else read_npz(file, drop)
+
+
+@contextmanager
+def opened(path, what):
+    """The regular file, opened for reading; others could keep us waiting, or never end."""
+    status = os.stat(path)
+    refuse_if(not stat.S_ISREG(status.st_mode), "it is no regular file; copy its content to one")
+    refuse_if(status.st_size > MOST_BYTES, "it is larger than 2 GB; give fewer observations")
+    with open(path, "rb") as file:
         try:
-            return (read_table(text_of(file, name.endswith(".gz")), group, drop) if table
-                    else read_npz(file, drop))
+            yield file
         except (Refused, MemoryError):
             raise
         except Exception as error:                      # damaged files raise almost anything
             if getattr(error, "errno", None) not in (None, errno.EINVAL):
                 raise                                   # it cannot be read at all
-            what = "table in UTF-8" if table else ".npz file"
             raise Refused(f"it is damaged, or no {what} ({shown(error, 80)})") from None
-
-
-def opened(path):
-    """The regular file, opened for reading; others could keep us waiting, or never end."""
-    status = os.stat(path)
-    refuse_if(not stat.S_ISREG(status.st_mode), "it is no regular file; copy its content to one")
-    refuse_if(status.st_size > MOST_BYTES, "it is larger than 2 GB; give fewer observations")
-    return open(path, "rb", opener=lambda name, flags: os.open(
-        name, flags | getattr(os, "O_NONBLOCK", 0)))
 
 
 def shown(text, most=40):
@@ -164,13 +164,10 @@ def kept_columns(heads, drop):
 
 
 def names_of(heads):
-    """Names for columns with these bare heads, so that formulas can be read in one way only.
-
-    They are as Python reads names (µ and μ are one); blanks and points become _.
-    """
+    """Names for columns with these bare heads, so that formulas can be read in one way only."""
     refuse_if(len(heads) > MOST_COLUMNS, f"it has {len(heads)} columns; give {MOST_COLUMNS} or "
               "fewer, those that an invariant may be made of; --drop leaves others out")
-    names = [normalize("NFKC", re.sub("[ .]+", "_", head)) for head in heads]
+    names = [*map(as_name, heads)]
     for i, (head, name) in enumerate(zip(heads, names)):
         others = names[:i] + names[i + 1:]
         raised = any("<super>" in decomposition(sign) for sign in head)     # x² is not x2
@@ -184,6 +181,11 @@ def names_of(heads):
     return names
 
 
+def as_name(head):
+    """A bare head as Python reads names (µ and μ are one); blanks and points become _."""
+    return normalize("NFKC", re.sub("[ .]+", "_", head))
+
+
 def is_glued(name, others):
     """Whether a name consists of others, as xy does of x and y."""
     ends = {0}
@@ -194,33 +196,87 @@ def is_glued(name, others):
 
 # ----------------------------------------------------------------------------------------- tables
 
-class Lines:
-    """The lines of a text file as csv.reader takes them, with comments emptied and remembered."""
+def read_table(file, group, drop):
+    """The Rows of a table."""
+    whole, rows, comments = head_and_rows(file)
+    heads, units = [*map(bare, whole)], [head for head in whole if bare(head) != head]
+    above, kept = len(comments), kept_columns(heads, drop)
+    at = group_column(heads, kept, group)
+    kept.remove(at)
+    names, groups = names_of([heads[i] for i in kept]), Groups()
+    said = [f"took for units what stands in brackets: {listed(units)}"] * bool(units)
+    values, members, places = array("d"), array("q"), array("q")
+    for line, row, numbers in numbered(rows, heads, kept, said):
+        member = groups[row[at]]
+        if member is None:
+            raise Refused(f"line {line} has no group; say what it belongs to, or leave it out")
+        values.extend(numbers)
+        members.append(member)
+        places.append(line)
+    said += groups.said()
+    passed = len(comments) - above
+    said += [f"passed over {counted(passed, 'comment line')} among the rows"] * (passed > 0)
+    return Rows(np.array(values).reshape(len(members), len(names)), np.array(members, np.int64),
+                lambda i: f"line {places[i]}", names, said)
 
-    def __init__(self, file):
-        self.file, self.comments, self.comment = file, 0, ""
 
-    def __iter__(self):
-        size = 0
-        while line := self.file.readline(LONGEST_LINE + 1):
-            size += len(line) + 40                      # what a row takes in memory, about
-            if len(line) > LONGEST_LINE or size > MOST_BYTES:
-                raise Refused("it has a line of over a million characters, or is larger than 2 GB")
-            if line.lstrip().startswith(("#", "%")):
-                self.comments, self.comment, line = self.comments + 1, line, "\n"
-            yield line
+def read_columns(path, names):
+    """Observations (N, d) in the columns of these names of a table, and the lines they stand in.
+
+    Raises ValueError with one sentence if a row has no number in one of them, OSError if the table
+    cannot be read.
+    """
+    values, places = [], []
+    try:
+        with opened(path, "table in UTF-8") as file:
+            whole, rows, _ = head_and_rows(file)
+            heads = [*map(bare, whole)]
+            found = [*map(as_name, heads)]
+            missing = [name for name in names if name not in found]
+            refuse_if(missing, f"it has no column {listed(missing)}, but {listed(heads)}")
+            kept = [found.index(name) for name in names]
+            for line, _, numbers in numbered(rows, heads, kept, []):
+                refuse_if(not np.isfinite(numbers).all(),
+                          f"line {line} has no number in one of the columns {listed(names)}")
+                values.append(numbers)
+                places.append(line)
+        refuse_if(not values, "it holds no observations")
+    except Refused as error:
+        raise ValueError(f"{shown(path, 4096)}: {error}") from None
+    return np.array(values), places
 
 
-def text_of(file, zipped):
-    """The text in a binary file: UTF-8, or UTF-16 where a byte order mark tells so."""
-    file = gzip.GzipFile(fileobj=file) if zipped else file
-    wide = file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return io.TextIOWrapper(file, encoding="utf-16" if wide else "utf-8-sig", newline="")
+def head_and_rows(file):
+    """Heads, of the first row or the comment above; other rows; comments, as rows are read."""
+    comments = []
+    rows = rows_of(lines_of(file, comments))
+    first = next(rows, (0, "", []))
+    heads = first[2]
+    if any(map(is_value, heads)):
+        heads = next(rows_of(line.strip("#% \r\n") for line in comments[-1:]), (0, "", []))[2]
+        refuse_if(len(heads) != len(first[2]) or any(map(is_value, heads)),
+                  f"line {first[0]} holds numbers; name the columns in a line above")
+        rows = chain([first], rows)
+    return heads, rows, comments
+
+
+def lines_of(file, comments):
+    """Lines of UTF-8, or UTF-16 with a byte order mark; comments are emptied, and put in a list."""
+    file = gzip.GzipFile(fileobj=file) if file.name.lower().endswith(".gz") else file
+    wide, size = file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"), 0
+    text = io.TextIOWrapper(file, encoding="utf-16" if wide else "utf-8-sig", newline="")
+    while line := text.readline(LONGEST_LINE + 1):
+        size += len(line) + 40                          # what a row takes in memory, about
+        if len(line) > LONGEST_LINE or size > MOST_BYTES:
+            raise Refused("it has a line of over a million characters, or is larger than 2 GB")
+        if line.lstrip().startswith(("#", "%")):
+            comments.append(line)
+            line = "\n"
+        yield line
 
 
 def rows_of(lines):
     """For each row that is not empty: the number of its line, the separator, the cells."""
-    lines = iter(lines)
     above, first = next(((i, line) for i, line in enumerate(lines) if line.strip()), (0, ""))
     unquoted = re.sub('"[^"]*"', "", first.strip())
     separator = next((sign for sign in "\t;," if sign in unquoted), " ")
@@ -235,17 +291,33 @@ def rows_of(lines):
             yield above + reader.line_num, separator, row
 
 
-def head_and_rows(lines):
-    """The bare heads of the columns, in the first row or the comment above, and all other rows."""
-    rows = rows_of(lines)
-    first = next(rows, (0, "", []))
-    heads = first[2]
-    if any(map(is_value, heads)):
-        heads = next(rows_of([lines.comment.strip("#% \r\n")]), (0, "", []))[2]
-        refuse_if(len(heads) != len(first[2]) or any(map(is_value, heads)),
-                  f"line {first[0]} holds numbers; name the columns in a line above")
-        rows = chain([first], rows)
-    return [*map(bare, heads)], rows
+def numbered(rows, heads, kept, said):
+    """For each row: the number of its line, all cells, the numbers in the kept columns.
+
+    A first row of words alone holds units. What was taken for what is added to the list `said`.
+    """
+    signs, count, unit_rows = set(), 0, 0
+    for line, separator, row in rows:
+        if len(row) != len(heads):
+            raise Refused(f"line {line} has {len(row)} cells, the head has {len(heads)}")
+        cells = [row[i] for i in kept]
+        numbers = [number(cell, separator != ",") for cell in cells]
+        if None not in numbers:
+            signs.update(*cells)
+            count += len(numbers)
+            yield line, row, numbers
+        elif count or unit_rows or any(map(is_value, cells)):
+            wrong = numbers.index(None)
+            raise Refused(f"line {line} has {shown(cells[wrong])} in column "
+                          f"{shown(heads[kept[wrong]])}, where a number must stand; correct it, or "
+                          "leave the column out with --drop")
+        else:
+            unit_rows += 1
+            said.append(f"took line {line} for units")
+        if count > MOST_BYTES / 8:
+            raise Refused("its numbers would take over 2 GB; give fewer observations or columns")
+    refuse_if({",", "."} <= signs, "it has numbers with a comma and with a point; use one of them")
+    said += ["took commas for decimal points"] * ("," in signs)
 
 
 def number(text, comma=False):
@@ -288,83 +360,12 @@ class Groups(dict):
 def group_column(heads, kept, group):
     """The number of the column that tells which observations belong together."""
     wanted = GROUP_COLUMNS if group is None else (bare(group),)
-    found = [i for i in kept if heads[i] in wanted or group is None and heads[i].lower() in wanted]
+    found = [i for i in kept if (heads[i].lower() if group is None else heads[i]) in wanted]
     refuse_if(not found, f"no column ({listed(wanted)}) tells which observations belong together; "
               f"name one with --group; the columns are {listed(heads) or 'missing'}")
     refuse_if(len(found) > 1, f"{listed([heads[i] for i in found])} could each tell which belong "
               "together; name one with --group, leave out others with --drop")
     return found[0]
-
-
-def read_table(file, group, drop):
-    """The Rows of a text file."""
-    lines = Lines(file)
-    heads, rows = head_and_rows(lines)
-    above, kept = lines.comments, kept_columns(heads, drop)
-    at = group_column(heads, kept, group)
-    kept.remove(at)
-    names, groups, said, signs = names_of([heads[i] for i in kept]), Groups(), [], set()
-    values, members, places = array("d"), array("q"), array("q")
-    for line, separator, row in rows:
-        if len(row) != len(heads):
-            raise Refused(f"line {line} has {len(row)} cells, the head has {len(heads)}")
-        if len(values) > MOST_BYTES / 8:
-            raise Refused("its numbers would take over 2 GB; give fewer observations or columns")
-        cells = [row[i] for i in kept]
-        numbers = [number(cell, separator != ",") for cell in cells]
-        if None in numbers:
-            if not members and not said and not any(map(is_value, cells)):
-                said.append(f"took line {line} for units")
-                continue
-            wrong = numbers.index(None)
-            raise Refused(f"line {line} has {shown(cells[wrong])} in column {names[wrong]}, where "
-                          "a number must stand; correct it, or leave the column out with --drop")
-        if groups[row[at]] is None:
-            raise Refused(f"line {line} has no group; say what it belongs to, or leave it out")
-        if separator != ",":
-            signs.update(*cells)
-        values.extend(numbers)
-        members.append(groups[row[at]])
-        places.append(line)
-    refuse_if({",", "."} <= signs, "it has numbers with a comma and with a point; use one of them")
-    said += ["took commas for decimal points"] * ("," in signs) + groups.said()
-    passed = lines.comments - above
-    said += [f"passed over {counted(passed, 'comment line')} among the rows"] * (passed > 0)
-    return Rows(np.array(values).reshape(len(members), len(names)), np.array(members, np.int64),
-                lambda i: f"line {places[i]}", names, said)
-
-
-def read_columns(path, names):
-    """Observations (N, d) in the columns of these names of a table, and the lines they stand in.
-
-    Raises ValueError with one sentence if a row has no number in one of them, OSError if the table
-    cannot be read.
-    """
-    values, places = [], []
-    try:
-        with opened(path) as file:
-            text = text_of(file, os.fspath(path).lower().endswith(".gz"))
-            heads, rows = head_and_rows(Lines(text))
-            found = [re.sub("[ .]+", "_", head) for head in heads]
-            missing = [name for name in names if name not in found]
-            refuse_if(missing, f"it has no column {listed(missing)}, but {listed(heads)}")
-            for line, separator, row in rows:
-                refuse_if(len(row) != len(heads),
-                          f"line {line} has {len(row)} cells, the head has {len(heads)}")
-                cells = [row[found.index(name)] for name in names]
-                numbers = [number(cell, separator != ",") for cell in cells]
-                if not values and not any(map(is_value, cells)):
-                    continue                            # units
-                refuse_if(None in numbers or not np.isfinite(numbers).all(),
-                          f"line {line} has no number in one of the columns {listed(names)}")
-                values.append(numbers)
-                places.append(line)
-        refuse_if(not values, "it holds no observations")
-    except Refused as error:
-        raise ValueError(f"{shown(path, 4096)}: {error}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{shown(path, 4096)}: it is no table in UTF-8 ({shown(error)})") from None
-    return np.array(values), places
 
 
 # ------------------------------------------------------------------------------------------- .npz

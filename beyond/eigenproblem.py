@@ -13,9 +13,11 @@ decomposition phi - <phi> = Q S R gives new features Q with V = 1, for which thi
 eigenproblem; its eigenvalues are the squared singular values of Q minus Q's class means. That way
 nothing is squared before it is decomposed, and zeros are zeros to 1e-25, not 1e-12. Directions R
 with S = 0 have one value on all data: sin^2 + cos^2 = 1, or an invariant that is fixed. They are no
-laws, but may be added to a law, or multiplied with one: of all equivalent forms elimination.py
-seeks the shortest.
+laws, but may be added to a law, or multiplied with one: of all equivalent forms `simplest` seeks
+the shortest.
 """
+
+from itertools import permutations
 
 import numpy as np
 
@@ -23,6 +25,8 @@ FIXED = 1e-5                # singular value, beside the largest, of what is one
 EXACT = 1e-9                # lambda of a law that holds to rounding or to a solver's error
 PROMISING = 1e-7            # lambda of what may be one, once fitted to its own terms alone
 MOST_VALUES = 2_000_000     # features times observations, of one library
+DRAWS = 100                 # of blocks of classes, of which there are as many, for standard errors
+NEARLY_AS_GOOD = 1.2        # lambda of the shorter law, beside that of the longer one
 
 
 class Sample:
@@ -65,7 +69,7 @@ class Sample:
         """lambda (...) of values (n, ...): variance within classes over all; 1 for a constant."""
         inside = np.sum(self.within(values)**2, axis=0) / self.freedom
         total = np.sum((values - values.mean(axis=0))**2, axis=0) / (len(values) - 1)
-        return np.where(total > 0, inside / np.where(total > 0, total, 1), 1.0)
+        return np.divide(inside, total, np.ones_like(total), where=total > 0)
 
 
 def eigenproblem(sample, values):
@@ -105,23 +109,97 @@ def lowest(w, v):
     return shares[0], whitening @ turns[:, 0]
 
 
-def standard_errors(sample, values, fitted, noise=None, times=100, blocks=100):
+def standard_errors(sample, values, fitted, noise=None):
     """Standard errors (m,) of coefficients (m,) of features (n, m): blocks of classes drawn again.
 
     noise (m, m): the covariance that takes the place of V, where one did in the fit.
     """
-    count = len(sample.sizes)
-    block = np.repeat(np.arange(count) * min(blocks, count) // count, sample.sizes)
-    starts = np.flatnonzero(np.diff(block, prepend=-1))
-    parts = list(zip(starts, [*starts[1:], len(values)]))
-    inside, ones = sample.within(values), np.ones(len(values))
-    centred = np.column_stack([values - values.mean(axis=0), ones])
-    w, v = (np.stack([a[i:j].T @ a[i:j] for i, j in parts]) for a in (inside, centred))
+    blocks = min(DRAWS, len(sample.sizes))
+    block = np.arange(len(sample.sizes)) * blocks // len(sample.sizes)
+    starts = sample.starts[np.flatnonzero(np.diff(block)) + 1]
+    centred = np.column_stack([values - values.mean(axis=0), np.ones(len(values))])
+    w, v = (np.stack([part.T @ part for part in np.split(rows, starts)])
+            for rows in (sample.within(values), centred))
     rng, drawn = np.random.default_rng(0), []
-    for weights in rng.multinomial(len(starts), np.full(len(starts), 1 / len(starts)), times):
+    for weights in rng.multinomial(blocks, np.full(blocks, 1 / blocks), DRAWS):
         within, total = np.tensordot(weights, w, 1), np.tensordot(weights, v, 1)
         n, sums = total[-1, -1], total[:-1, -1]
         total = total[:-1, :-1] - np.outer(sums, sums) / n
         _, c = lowest(within, total) if noise is None else lowest(-noise, within / n)
         drawn.append(c * (fitted @ fitted) / (c @ fitted))
     return np.std(drawn, axis=0)
+
+
+# -------------------------------------------------------------------------------------- few terms
+
+def simplest(laws, relations, complexity, zero):
+    """A basis (k, p) with few terms of all combinations of laws (k, p), relations (q, p) added.
+
+    First elimination: each row is rid of the other rows' pivots, for which features of high
+    complexity (p,) are taken. Then one row is added to another wherever that leaves fewer terms.
+    Entries below `zero` times their row's largest are 0.
+    """
+    first, improved = len(relations), True
+    rows = _echelon(np.vstack([relations, laws]), first, complexity, zero)
+    while improved:
+        improved = False
+        for i, j in permutations(range(len(rows)), 2):
+            shorter = _shorter_sum(rows[i], rows[j], complexity, zero) if i >= first else None
+            if shorter is not None:
+                rows[i], improved = shorter, True
+    return rows[first:]
+
+
+def _echelon(rows, relations, complexity, zero):
+    rows, free = rows.copy(), np.ones(rows.shape[1], bool)
+    for i in range(len(rows)):
+        size = np.abs(rows[i:relations if i < relations else len(rows)]) * free
+        if size.max(initial=0) == 0:
+            continue
+        # Any large enough entry is a safe pivot; of these the most complex feature goes.
+        worth = np.where(size > 0.3 * size.max(), 1 + complexity + size / size.max(), 0)
+        row, column = np.unravel_index(np.argmax(worth), size.shape)
+        rows[[i, i + row]] = rows[[i + row, i]]
+        rows[i] /= rows[i, column]
+        others = np.arange(len(rows)) != i
+        rows[others] -= np.outer(rows[others, column], rows[i])
+        rows[others, column], free[column] = 0, False
+    return _cleaned(rows, zero)
+
+
+def _cleaned(rows, zero):
+    size = np.abs(rows)
+    return np.where(size > zero * size.max(axis=-1, keepdims=True), rows, 0.0)
+
+
+def _shorter_sum(row, other, complexity, zero):
+    """Of row + a · other that with the fewest terms, or None if row has as few."""
+    shared = np.flatnonzero((row != 0) & (other != 0))
+    sums = _cleaned(row - np.outer(row[shared] / other[shared], other), zero)
+    cost = 1 + 1e-3 * complexity
+    costs = (sums != 0) @ cost
+    fewer = len(shared) > 0 and costs.min() < (row != 0) @ cost - 1e-9
+    return sums[np.argmin(costs)] if fewer else None
+
+
+def fewest_terms(sample, values, direction, limit=0.0):
+    """Indices of few features (n, p) whose lambda is below the limit, or nearly as low as of all.
+
+    The least of the terms of a direction (p,) are left out, first half of them, then fewer, then
+    each in turn.
+    """
+    inside, centred = sample.within(values), values - values.mean(axis=0)
+    w, v = inside.T @ inside / sample.freedom, centred.T @ centred / len(values)
+
+    def solved(terms):
+        return lowest(w[np.ix_(terms, terms)], v[np.ix_(terms, terms)])
+    terms = np.argsort(-np.abs(direction))
+    limit, step = max(limit, NEARLY_AS_GOOD * solved(terms)[0]), len(terms) // 2
+    while step and len(terms) > 1:
+        order = terms[np.argsort(-np.abs(solved(terms)[1]))]
+        trials = [order[:-step]]
+        trials += [np.delete(order, i) for i in range(len(order) - 1)[::-1]] if step == 1 else []
+        terms = next((trial for trial in trials if solved(trial)[0] <= limit), None)
+        step = step // 2 if terms is None else max(1, min(step, len(terms) // 2))
+        terms = order if terms is None else terms
+    return np.sort(terms)

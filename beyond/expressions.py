@@ -55,7 +55,8 @@ class Expression:
         self.inputs = tuple(normalize("NFKC", name) for name in inputs)
         try:
             self.tree = _parse(text)
-            self.name = _written(self.tree)
+            written = re.sub(r" (\*\*|[*/]) ", r"\1", ast.unparse(self.tree))
+            self.name = written.replace("**", "^")
             with np.errstate(all="ignore"):
                 self._walk(self.tree, np.ones((1, len(self.inputs))))
         except (SyntaxError, RecursionError, MemoryError, OverflowError, ValueError) as error:
@@ -80,8 +81,7 @@ class Expression:
         return value, derivative
 
     def _walk(self, node, x):
-        """Value (n, 1) and derivatives (n, d) of a node of the syntax tree: the chain rule, carried
-        forward."""
+        """Value (n, 1) and derivatives (n, d) of a node of the syntax tree, by the chain rule."""
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):
             return np.full((1, 1), float(node.value)), np.zeros((1, x.shape[1]))
         if isinstance(node, ast.Name) and node.id in self.inputs:
@@ -109,17 +109,9 @@ def _parse(text):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")                 # Python's own, as on "1or x"
         tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
-    if _depth(tree) > DEEPEST:
+    nodes = [tree]
+    for _ in range(DEEPEST):
+        nodes = [child for node in nodes for child in ast.iter_child_nodes(node)]
+    if nodes:
         raise ValueError(f"it is nested or continued more than {DEEPEST} times")
     return tree
-
-
-def _depth(tree):
-    level, nodes = 0, [tree]
-    while nodes:
-        level, nodes = level + 1, [child for node in nodes for child in ast.iter_child_nodes(node)]
-    return level
-
-
-def _written(tree):
-    return re.sub(r" (\*\*|[*/]) ", r"\1", ast.unparse(tree)).replace("**", "^")

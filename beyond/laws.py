@@ -9,7 +9,6 @@ each law is judged on classes that took no part (eigenproblem.py). Laws come as 
 """
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import product
 from math import comb
 
@@ -17,12 +16,10 @@ import numpy as np
 
 from beyond import notation
 from beyond.eigenproblem import (EXACT, FIXED, MOST_VALUES, PROMISING, Sample, eigenproblem,
-                                 principal, standard_errors)
-from beyond.elimination import fewest_terms, simplest
+                                 fewest_terms, principal, simplest, standard_errors)
 from beyond.expressions import LARGEST, Expression
-from beyond.libraries import Library, ladder
-from beyond.noise import noise_of, unbent_fit
-from beyond.outliers import without_outliers
+from beyond.libraries import factors, ladder
+from beyond.noise import noise_of, unbent_fit, without_outliers
 from support.checks import finite_array
 
 IDENTICAL = 1e-20                   # lambda of a column that is the same in all of a class
@@ -43,23 +40,19 @@ class Law:
     """A conserved quantity; of samples (n, d) it gives values (n,) and derivatives (n, d)."""
     terms: dict[str, float]             # feature: coefficient
     expression: str                     # as Expression reads it, and Python with ** for ^
-    text: str                           # as it is printed: "v_x²/2 + v_y²/2 - 1/r"
-    columns: tuple[str, ...]
+    function: Expression                # the same, to be called
     library: str
     within: float                       # lambda on classes that took no part
     within_training: float
     errors: dict[str, float]            # standard errors of the coefficients, by resampling
     numbers: tuple                      # the coefficients, Fractions where these fit
+    fractions: tuple                    # the features, see libraries.factors
     slow: float                         # mean lambda of its terms, or of a single one's factors
     verdict: str = "approximate"        # or "exact"
     function_of: tuple[int, ...] = ()   # which laws determine it, if it is not independent
 
     def __call__(self, x):
-        return self._function(x)
-
-    @cached_property
-    def _function(self):
-        return Expression(self.expression, self.columns)
+        return self.function(x)
 
     @property
     def python(self):
@@ -72,9 +65,14 @@ class Law:
         return self.python.replace("arctan(", "atan(").replace("abs(", "Abs(")
 
     @property
+    def text(self):
+        """The law as it is printed: "v_x²/2 + v_y²/2 - 1/r"."""
+        return notation.text(self.numbers, self.fractions)
+
+    @property
     def latex(self):
         """The law in LaTeX's mathematics."""
-        return notation.latex(self.numbers, self.terms)
+        return notation.latex(self.numbers, self.fractions)
 
     @property
     def cost(self):
@@ -89,7 +87,7 @@ class Law:
     @property
     def short(self):
         """Whether it has no more terms than a formula that is no mere fit."""
-        return len(self.terms) <= max(12, 3 * len(self.columns))
+        return len(self.terms) <= max(12, 3 * len(self.function.inputs))
 
 
 @dataclass
@@ -133,14 +131,16 @@ def _samples(x, classes, x_test, classes_test, names):
     if len(set(names)) < len(names):
         raise ValueError("two columns have the same name")
     samples = []
-    for name, values, labels in (("", x, classes), ("_test", x_test, classes_test)):
+    for what, name, fewest, values, labels in (
+            ("training", "", FEWEST_TRAINING, x, classes),
+            ("test", "_test", FEWEST_TEST, x_test, classes_test)):
         values = finite_array("x" + name, values, "n", len(names)).astype(float)
-        samples.append(Sample(values, finite_array("classes" + name, labels, len(values))))
-    for sample, fewest, what in zip(samples, (FEWEST_TRAINING, FEWEST_TEST), ("training", "test")):
+        sample = Sample(values, finite_array("classes" + name, labels, len(values)))
         several = np.count_nonzero(sample.sizes > 1)
         if several < fewest:
             raise ValueError(f"{fewest} {what} classes of several observations are needed, "
                              f"and there are {several}")
+        samples.append(sample)
     if np.intersect1d(classes, classes_test).size:
         raise ValueError("a class has observations in both the training and the test data")
     return samples
@@ -154,24 +154,30 @@ def _warnings(train, names):
             "looks conserved, and a longer stretch of each class would tell"] if slow else []
 
 
-@dataclass(frozen=True)
 class Features:
-    """A library's features on the data, of deviation 1, and what of them known laws leave."""
-    library: Library
-    sample: Sample                      # training classes, as many as MOST_VALUES allows
-    test: Sample
-    values: np.ndarray                  # (n, p), of the training classes
-    rest: np.ndarray                    # (n, p), these less the known laws' best polynomials
-    rest_test: np.ndarray               # (m, p), the same of the test classes
-    deviation: np.ndarray               # (p,), of the features before; infinite for a constant
+    """A library's features on the data, of deviation 1, and what of them a Search's laws leave."""
 
-    @cached_property
-    def spectrum(self):
-        """lambda (k,), directions (k, p) and relations (q, p) of what is left, and lambda on the
-        test classes."""
-        shares, directions, relations = eigenproblem(self.sample, self.rest)
-        held = self.test.share(self.rest_test @ directions[:LOWEST].T)
-        return shares, directions, relations, held
+    def __init__(self, library, search):
+        self.library = library
+        self.sample = search.train.first(MOST_VALUES // len(library.names))
+        test = search.test.first(MOST_VALUES // (4 * len(library.names)))
+        values = library.values(self.sample.x)
+        self.deviation = values.std(axis=0)             # (p,), infinite for a constant
+        self.deviation[self.deviation <= 1e-12 * np.abs(values).max(axis=0)] = np.inf
+        self.values = values / self.deviation           # (n, p)
+        basis = search.products(self.sample.x)
+        follows = np.linalg.lstsq(basis, self.values, rcond=None)[0]
+        self.rest = self.values - basis @ follows       # (n, p)
+        self.shares, self.directions, self.relations = eigenproblem(self.sample, self.rest)
+        rest_test = library.values(test.x) / self.deviation - search.products(test.x) @ follows
+        self.held = test.share(rest_test @ self.directions[:LOWEST].T)  # lambda on test classes
+
+    @property
+    def apart(self):
+        """Directions (k, p) of low lambda on the test classes too, if a gap sets them apart."""
+        gaps = self.held[1:] / np.maximum.accumulate(self.held)[:-1]
+        apart = self.held[0] < NEARLY and len(gaps) and gaps.max() > 3
+        return self.directions[:np.argmax(gaps) + 1 if apart else 0]
 
 
 class Search:
@@ -211,8 +217,6 @@ class Search:
         """How many laws, with what is fixed, are independent: the rank of their Jacobian."""
         slopes = [law(self.points)[1][:, None] * self.scale for law in laws] + [self.fixed]
         slopes = np.concatenate(slopes, axis=1)
-        if slopes.shape[1] == 0:
-            return 0
         s = np.linalg.svd(slopes / np.maximum(_sizes(slopes)[:, None], 1e-300), compute_uv=False)
         return int(np.median(np.sum(s > SAME * s[:, :1], axis=1)))
 
@@ -227,10 +231,8 @@ class Search:
             reference, slope = law(self.train.x)
             if reference.std() > FIXED * np.sqrt(np.mean((slope * self.scale)**2)):
                 columns.append((law(x)[0] - reference.mean()) / reference.std())
-        z = np.array(columns).reshape(-1, len(x)).T
-        order = 4
-        while order > 1 and comb(z.shape[1] + order, order) > len(self.train.sizes) / 5:
-            order -= 1
+        z, most = np.array(columns).reshape(-1, len(x)).T, len(self.train.sizes) / 5
+        order = max((n for n in (2, 3, 4) if comb(z.shape[1] + n, n) <= most), default=1)
         powers = product(range(order + 1), repeat=z.shape[1])
         monomials = [np.prod(z**np.array(row, int), axis=1) for row in powers if sum(row) <= order]
         return np.stack(monomials, axis=1)
@@ -261,24 +263,10 @@ class Search:
 
     # ------------------------------------------------------------ from a library to a law
 
-    def features(self, library):
-        """A library's features on the data."""
-        sample = self.train.first(MOST_VALUES // len(library.names))
-        test = self.test.first(MOST_VALUES // (4 * len(library.names)))
-        values = library.values(sample.x)
-        deviation = values.std(axis=0)
-        deviation[deviation <= 1e-12 * np.abs(values).max(axis=0)] = np.inf
-        values, values_test = values / deviation, library.values(test.x) / deviation
-        basis = self.products(sample.x)
-        follows = np.linalg.lstsq(basis, values, rcond=None)[0]
-        return Features(library, sample, test, values, values - basis @ follows,
-                        values_test - self.products(test.x) @ follows, deviation)
-
     def law(self, features, row):
         """The law with the terms of a row (p,), fitted once more to these terms alone.
 
-        Where their space holds several laws, or one and what is fixed, the row's coefficients are
-        kept.
+        Where their space holds several laws, or one and what is fixed, the row stays as it is.
         """
         terms = np.flatnonzero(row)
         terms = terms[np.argsort(features.library.complexity[terms] % 1 > 0, kind="stable")]
@@ -307,14 +295,15 @@ class Search:
         if sample.share(chosen @ simple) > 1.05 * sample.share(chosen @ fitted) + 1e-18:
             numbers = [float(c) for c in factor * fitted / deviation]
         names = [library.names[i] for i in terms]
-        law = Law(dict(zip(names, map(float, numbers))),
-                  notation.expression(numbers, [library.expressions[i] for i in terms]),
-                  notation.text(numbers, names), self.names, library.title, 1.0, 1.0,
-                  dict(zip(names, map(float, np.abs(factor) * errors / deviation))), tuple(numbers),
-                  self.slowness(library, sample, chosen, terms, fitted))
-        return replace(law, within=float(self.test.share(law(self.test.x)[0])),
-                       within_training=float(self.train.share(law(self.train.x)[0])),
-                       slow=min(law.slow, self.of_columns(law)))
+        expression = notation.expression(numbers, [library.expressions[i] for i in terms])
+        law = Expression(expression, self.names)
+        within, within_training = (float(each.share(law(each.x)[0]))
+                                   for each in (self.test, self.train))
+        slow = min(self.slowness(library, sample, chosen, terms, fitted), self.of_columns(law))
+        return Law(dict(zip(names, map(float, numbers))), expression, law, library.title,
+                   within, within_training,
+                   dict(zip(names, map(float, np.abs(factor) * errors / deviation))),
+                   tuple(numbers), tuple(factors(library.labels, row) for row in powers), slow)
 
     def of_columns(self, law):
         """Mean lambda of a law's columns, as far as each moves it; a constant is not slow."""
@@ -326,8 +315,8 @@ class Search:
         """Mean lambda of a law's terms, which a false law does not undercut by far."""
         if len(terms) > 1:
             return float(np.average(sample.share(chosen), weights=fitted**2))
-        factors = [library.variables[i] for i in np.flatnonzero(library.exponents[terms[0]])]
-        return float(np.mean([sample.share(factor(sample.x)[0]) for factor in factors]))
+        single = [library.variables[i] for i in np.flatnonzero(library.exponents[terms[0]])]
+        return float(np.mean([sample.share(variable(sample.x)[0]) for variable in single]))
 
     def shortened(self, features, direction, limit=0.0):
         """The law of few terms with nearly the lambda of a direction (p,), or below the limit."""
@@ -351,9 +340,9 @@ class Search:
 
     def exact(self, library):
         """Add the laws of a library that hold to rounding."""
-        features = self.features(library)
-        shares, directions, relations, held = features.spectrum
-        if len(relations):
+        features = Features(library, self)
+        shares, directions, held = features.shares, features.directions, features.held
+        if len(features.relations):
             self.fix(features)
         zeros, before = np.count_nonzero(np.cumprod(held < PROMISING)), len(self.known)
         if zeros == 0 or zeros < len(shares) and shares[zeros] < 30 * held[:zeros].max():
@@ -361,7 +350,7 @@ class Search:
         # What varies slowly, as a time stamp does, can be near zero too: the lowest come first.
         counts = [n for n in range(1, zeros) if held[n] > FAR_ABOVE * held[:n].max()] + [zeros]
         for count, zero in product(counts, ZEROS):
-            rows = simplest(directions[:count], relations, library.complexity, zero)
+            rows = simplest(directions[:count], features.relations, library.complexity, zero)
             rows = rows[np.argsort((rows != 0) @ (1 + library.complexity), kind="stable")]
             laws = [self.law(features, row) for row in rows if row.any()]
             laws = [law for law in laws if self.verified(law)]
@@ -405,13 +394,14 @@ class Search:
     def explained(self, libraries):
         """The laws that vary as the noise of the columns makes them, the best first."""
         laws = []
-        for features in map(self.features, libraries):
-            directions, lowest = self.lowest_directions(features), features.spectrum[-1][0]
-            richer = not laws or not self.complete(laws) or lowest < 0.9 * laws[0].within
+        for library in libraries:
+            features = Features(library, self)
+            directions = features.apart
+            richer = not self.complete(laws) or features.held[0] < 0.9 * laws[0].within
             if len(directions) and richer:
                 candidates = [self.shortened(features, directions[0])]
                 # Of laws with about the same lambda the lowest direction is any mixture.
-                rows = simplest(directions[:7], directions[:0], features.library.complexity, 0.1)
+                rows = simplest(directions[:7], directions[:0], library.complexity, 0.1)
                 candidates += [self.law(features, row) for row in rows] if 1 < len(rows) < 7 else []
                 unbent = [self.unbent(features, law) for law in candidates]
                 laws = sorted(laws + [law for law in unbent if law], key=lambda law: law.cost)
@@ -422,13 +412,6 @@ class Search:
         longest = max((len(other.terms) for other in self.result.laws), default=0)
         fast = law.slow > SLOW and law.within < NEARLY * law.slow
         return fast and (len(law.terms) <= longest or self.independent(law))
-
-    def lowest_directions(self, features):
-        """Directions (k, p) of low lambda on the test classes too, if a gap sets them apart."""
-        _, directions, _, held = features.spectrum
-        gaps = held[1:] / np.maximum.accumulate(held)[:-1]
-        apart = held[0] < NEARLY and len(gaps) and gaps.max() > 3
-        return directions[:np.argmax(gaps) + 1] if apart else directions[:0]
 
     def unbent(self, features, law):
         """The law without the pull of noise, and its needless terms; None if noise is not all."""
@@ -448,15 +431,14 @@ class Search:
     def nearly(self, libraries):
         """Add the law of about the lowest lambda, from the simplest library that has one."""
         laws = []
-        for features in map(self.features, libraries):
-            laws += [self.shortened(features, one) for one in self.lowest_directions(features)[:1]]
+        for library in libraries:
+            features = Features(library, self)
+            laws += [self.shortened(features, direction) for direction in features.apart[:1]]
         laws = [law for law in laws if law.short and law.within < APPROXIMATE * law.slow**2
                 and self.is_new(law) and self.independent(law)]
-        if not laws:
-            return False
-        best = min(law.within for law in laws)
-        law = next(law for law in laws if law.within <= 1.3 * best)
-        return self.add(law, "exact" if self.verified(law) else "approximate")
+        best = min((law.within for law in laws), default=0)
+        law = next((law for law in laws if law.within <= 1.3 * best), None)
+        return law is not None and self.add(law, "exact" if self.verified(law) else "approximate")
 
 
 def _sizes(slopes):

@@ -40,8 +40,8 @@ class Library:
     @cached_property
     def expressions(self):
         """Of each feature, as Expression reads it: "y*v_x/sqrt(x^2 + y^2)"."""
-        factors = [_factor(variable.name) for variable in self.variables]
-        return tuple(_monomial(factors, row) for row in self.exponents)
+        labels = [_factor(variable.name) for variable in self.variables]
+        return tuple(_monomial(labels, row) for row in self.exponents)
 
     @cached_property
     def complexity(self):
@@ -53,15 +53,15 @@ class Library:
         """Whether all features of samples (n, d) are finite, and below LARGEST with certainty."""
         with np.errstate(divide="ignore"):
             sizes = np.array([np.log10(np.abs(variable(x)[0])) for variable in self.variables])
-        above, below = np.maximum(sizes.max(axis=1), 0), np.minimum(sizes.min(axis=1), 0)
-        below = np.where(self.exponents.min(axis=0) < 0, -below, 0)
-        above = np.where(np.isfinite(above), above, 0)
+        above, below = np.maximum(sizes.max(axis=1), 0), np.maximum(-sizes.min(axis=1), 0)
+        below[self.exponents.min(axis=0) >= 0] = 0      # it may be infinite
         bound = np.maximum(self.exponents, 0) @ above + np.maximum(-self.exponents, 0) @ below
         return bool(bound.max() < np.log10(LARGEST))
 
     def values(self, x):
         """Features (n, p) of samples (n, d), for which the library is bounded."""
-        return self._products(self._powers([variable(x)[0] for variable in self.variables]), len(x))
+        powers = self._powers([variable(x)[0] for variable in self.variables])
+        return self._products(powers, self.exponents, len(x))
 
     def gradients(self, x):
         """Derivatives (n, p, d) at samples (n, d), by the chain rule."""
@@ -71,7 +71,7 @@ class Library:
         for i, (_, slope) in enumerate(pairs):
             lowered = self.exponents - np.eye(len(pairs), dtype=int)[i]
             used = np.flatnonzero(self.exponents[:, i])
-            by_variable = self._products(powers, len(x), lowered[used]) * self.exponents[used, i]
+            by_variable = self._products(powers, lowered[used], len(x)) * self.exponents[used, i]
             result[:, used] += by_variable[:, :, None] * slope[:, None, :]
         return result
 
@@ -81,8 +81,8 @@ class Library:
         with np.errstate(divide="ignore", over="ignore"):
             return {(i, e): z**float(e) for i, z in enumerate(variables) for e in highest[i]}
 
-    def _products(self, powers, n, exponents=None):
-        exponents = self.exponents if exponents is None else exponents
+    @staticmethod
+    def _products(powers, exponents, n):
         result = np.ones((len(exponents), n))
         for feature, row in zip(result, exponents):
             for i in np.flatnonzero(row):
@@ -97,18 +97,15 @@ def ladder(x, names, features=(), angles=None, positive=None, kinds=()):
     such columns; by default they are recognised from the data. kinds: of KINDS, to which libraries
     are restricted. Raises ValueError for an unknown name or an expression that is not allowed.
     """
-    names, x = tuple(names), np.asarray(x)
     moving, notes = _moving(x, names)
     angles = _recognised(names, angles, "angles", is_angle, x, moving)
     positive = _recognised(names, positive, "positive", is_positive, x, moving)
     typed = {Expression(text, names).name: range(5) for text in features}
-    for text in typed:
-        Expression(text, names)(x)                      # refuses what is not finite somewhere
     columns = {name: range(5) for name in moving}
     if kinds:
         plan = _restricted(columns, typed, positive if "rational" in kinds else ())
     else:
-        plan = _plan(x, names, columns, typed, angles, positive)
+        plan = _plan(moving, columns, typed, angles, positive, _distance(x, names, moving))
     libraries, left_out = _built(plan if moving else [], names)
     return libraries, notes + left_out
 
@@ -123,15 +120,14 @@ def _restricted(columns, typed, below):
         yield "quotients", columns | dict.fromkeys(below, range(-2, 5)) | typed, (2, 3, 4)
 
 
-def _plan(x, names, columns, typed, angles, positive):
+def _plan(moving, columns, typed, angles, positive, distance):
     """(title, {variable: its powers}, orders) of each kind of library, from simple to rich."""
     sine = {f"sin({name})": range(5) for name in angles}
     cosine = {f"cos({name})": range(2) for name in angles}    # cos^2 is 1 - sin^2
     straight = {name: powers for name, powers in columns.items() if name not in angles}
-    distance = _distance(x, names) if {"x", "y"} <= set(columns) else {}
     logarithms = {f"log({name})": range(3) for name in positive}
-    largest = dict(zip(names, np.abs(x).max(axis=0)))
-    exponentials = {f"exp({name})": range(-2, 3) for name in straight if largest[name] < 30}
+    exponentials = {f"exp({name})": range(-2, 3) for name in straight
+                    if np.abs(moving[name]).max() < 30}
     roots = {f"sqrt({name})": range(2) for name in positive}
     negative = {name: range(-2, 5) for name in positive}
     everything = straight | typed | sine | cosine | distance | logarithms
@@ -151,12 +147,12 @@ def _plan(x, names, columns, typed, angles, positive):
 
 
 def _moving(x, names):
-    """Names of the columns that vary and are no multiple of one before, and notes on the others."""
-    kept, notes = [], []
+    """{name: column} of those that vary and are no multiple of one before; notes on the others."""
+    kept, notes = {}, []
     for name, column in zip(names, x.T):
-        size = np.linalg.norm(column) or 1.0
-        twin = next((other for other in kept if abs(column @ x[:, names.index(other)]) > (1 - 1e-14)
-                     * size * np.linalg.norm(x[:, names.index(other)])), None)
+        least = (1 - 1e-14) * (np.linalg.norm(column) or 1.0)
+        twin = next((other for other, values in kept.items()
+                     if abs(column @ values) > least * np.linalg.norm(values)), None)
         if not name.isidentifier() or iskeyword(name):
             notes.append(f"{name} is no name that a formula can hold, and takes no part: rename it")
         elif np.ptp(column) <= 1e-12 * np.abs(column).max():
@@ -164,7 +160,7 @@ def _moving(x, names):
         elif twin is not None:
             notes.append(f"{name} is a multiple of {twin} and takes no part")
         else:
-            kept.append(name)
+            kept[name] = column
     return kept, notes
 
 
@@ -189,7 +185,7 @@ def is_positive(name, column):
 def _recognised(names, chosen, what, rule, x, moving):
     """Names of the moving columns that are chosen, or follow a rule."""
     if chosen is None:
-        return [name for name, column in zip(names, x.T) if name in moving and rule(name, column)]
+        return [name for name, column in moving.items() if rule(name, column)]
     unknown = [name for name in chosen if name not in names]
     if unknown:
         raise ValueError(f"{what} must name columns, and {unknown[0]!r} is none of "
@@ -199,10 +195,10 @@ def _recognised(names, chosen, what, rule, x, moving):
     return [name for name in chosen if name in moving]
 
 
-def _distance(x, names):
+def _distance(x, names, moving):
     """r of the positions, with its powers, unless r is a column, or 0 somewhere."""
     position = [name for name in ("x", "y", "z") if name in names]
-    if not {"x", "y"} <= set(position) or "r" in names:
+    if not {"x", "y"} <= set(moving) or "r" in names:
         return {}
     r = np.linalg.norm(x[:, [names.index(name) for name in position]], axis=1)
     return {DISTANCES[len(position) - 2]: range(-3, 2)} if r.min() > 1e-9 * r.max() else {}
@@ -249,10 +245,14 @@ def _factor(text):
     return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
 
 
-def _monomial(factors, row):
-    above, below = [
-        "*".join(factor + f"^{e}" * int(e > 1) for factor, e in zip(factors, sign * row) if e > 0)
-        for sign in (1, -1)]
+def factors(labels, row):
+    """Factors, such as "x^2", of the numerator and of the denominator of a monomial."""
+    return [[label + f"^{e}" * int(e > 1) for label, e in zip(labels, sign * row) if e > 0]
+            for sign in (1, -1)]
+
+
+def _monomial(labels, row):
+    above, below = map("*".join, factors(labels, row))
     if not below:
         return above
     return f"{above or 1}/({below})" if "*" in below else f"{above or 1}/{below}"

@@ -11,8 +11,7 @@ ROUNDING = 1e-6                         # of a coefficient, relative to it
 
 
 def simple_numbers(coefficients, errors, squares):
-    """The coefficients (m,) on the scale on which they are simplest, Fractions where they fit, else
-    floats.
+    """The coefficients (m,) on their simplest scale, as Fractions where they fit, else floats.
 
     errors (m,): three of them are allowed. squares (m,): which features are squares of columns.
     Laws of equal magnitudes have 1; otherwise one of the squares has 1/2, as in an energy, or a
@@ -61,20 +60,20 @@ def expression(numbers, features):
     return _sum(parts)
 
 
-def text(numbers, names):
-    """A sum as it is printed: "v_x²/2 + v_y²/2 - 1/r"."""
-    pairs = zip(numbers, names)
-    return _sum((number, _term(abs(number), *_raised(name))) for number, name in pairs)
-
-
-def latex(numbers, names):
-    """A sum in LaTeX's mathematics."""
+def text(numbers, fractions):
+    """A sum as it is printed: "v_x²/2 + v_y²/2 - 1/r"; fractions: see `libraries.factors`."""
     parts = []
-    for number, name in zip(numbers, names):
-        above, below = (_latex_factors(part) for part in _split(name))
-        above, below = _with_number(abs(number), above, below)
-        parts.append((number, rf"\frac{{{above}}}{{{below}}}" if below else above))
+    for number, above, below in _terms(numbers, fractions, _product):
+        below = f"({below})" if " " in below else below
+        parts.append((number, f"{above}/{below}" if below else above))
     return _sum(parts)
+
+
+def latex(numbers, fractions):
+    """A sum in LaTeX's mathematics."""
+    terms = _terms(numbers, fractions, _latex_product)
+    return _sum((number, rf"\frac{{{above}}}{{{below}}}" if below else above)
+                for number, above, below in terms)
 
 
 def _sum(parts):
@@ -82,55 +81,27 @@ def _sum(parts):
     return joined[2:] if joined.startswith("+") else "-" + joined[2:]
 
 
-def _split(name):
-    """Numerator and denominator of a monomial's name; a slash in brackets is none of ours."""
-    depth = 0
-    for i, character in enumerate(name):
-        depth += (character == "(") - (character == ")")
-        if character == "/" and depth == 0:
-            below = name[i + 1:]
-            return name[:i], below[1:-1] if "*" in below and below[0] == "(" else below
-    return name, "1"
+def _terms(numbers, fractions, product):
+    """Each number, and its size times a fraction: numerator and denominator, empty if that is 1."""
+    for number, factors in zip(numbers, fractions):
+        size = abs(number)
+        exact = isinstance(size, Fraction)
+        sizes = (size.numerator, size.denominator) if exact else (f"{size:.6g}", 1)
+        above, below = [
+            " ".join(part for part in (str(one), product(others)) if part not in ("", "1"))
+            for one, others in zip(sizes, factors)]
+        yield number, above or "1", below
 
 
-def _raised(name):
-    return [_factors(part) for part in _split(name)]
-
-
-def _factors(name):
-    name = re.sub(r"\^([2-9])(?!\d)", lambda power: "²³⁴⁵⁶⁷⁸⁹"[int(power[1]) - 2], name)
-    factors = _outer_factors(name)
+def _product(factors):
+    factors = [re.sub(r"\^([2-9])(?!\d)", lambda power: "²³⁴⁵⁶⁷⁸⁹"[int(power[1]) - 2], factor)
+               for factor in factors]
     letters = all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in factors)
     return ("" if letters else " ").join(factors)
 
 
-def _outer_factors(name):
-    """A product's factors; a product in brackets, or in a function's argument, is one factor."""
-    factors, depth = [""], 0
-    for character in name:
-        depth += (character == "(") - (character == ")")
-        if character == "*" and depth == 0:
-            factors.append("")
-        else:
-            factors[-1] += character
-    return factors
-
-
-def _term(size, above, below):
-    above, below = _with_number(size, above, below)
-    return above if not below else f"{above}/({below})" if " " in below else f"{above}/{below}"
-
-
-def _with_number(size, above, below):
-    """Numerator and denominator of a number's size times a fraction; empty if the latter is 1."""
-    exact = isinstance(size, Fraction)
-    over, under = (str(size.numerator), str(size.denominator)) if exact else (f"{size:.6g}", "1")
-    above = " ".join(part for part in (over, above) if part != "1") or "1"
-    return above, " ".join(part for part in (under, below) if part != "1")
-
-
-def _latex_factors(name):
-    name = re.sub(r"\b(sqrt)\(", r"\\operatorname{sqrt}(", name)
+def _latex_product(factors):
+    name = re.sub(r"\bsqrt\(", r"\\operatorname{sqrt}(", "*".join(factors))
     name = re.sub(r"\b(sin|cos|tan|arctan|tanh|exp|log)\(", r"\\\1(", name)
     name = re.sub(rf"\b({GREEK})(?=\b|_)", r"\\\1", name)
     name = re.sub(r"_(\w+)", r"_{\1}", name)

@@ -116,7 +116,6 @@ def load_system(path, group=None, known=(), drop=(), seed=0):
     path = Path(path)
     try:
         read = datafiles.read(path, group, drop)
-        known = known_invariants(known, read)
         return system_of(path, read, known, np.random.default_rng([seed, 1]))
     except OSError as error:
         raise UserError(f"cannot read --data {datafiles.shown(path)}: {error.strerror}") from error
@@ -124,23 +123,19 @@ def load_system(path, group=None, known=(), drop=(), seed=0):
         raise UserError(f"cannot use --data: {error}") from error
 
 
-def known_invariants(texts, read):
-    """{name: Expression} of the texts; ValueError where one is not finite on the observations."""
-    known = {}
-    for text in texts:
-        expression = Expression(text, read.names)
-        expression(read.values)
-        known[expression.name] = expression
-    return known
-
-
 def system_of(path, read, known, rng):
-    """The OwnData of observations that were read, its classes split at random."""
+    """The OwnData of observations that were read, its classes split at random.
+
+    Raises ValueError where a text of the `known` is no expression, or not finite on them.
+    """
     x, classes = read.values, read.classes
-    tested = np.isin(classes, test_classes(classes.max() + 1, rng))
+    count = classes.max() + 1
+    size = max(round(TEST_SHARE * count), min(TEST_CLASSES, count // 4), 2)
+    tested = np.isin(classes, rng.permutation(count)[:size])
     draw, draw_test = PairsOf(x[~tested], classes[~tested]), PairsOf(x[tested], classes[tested])
     centre, scale = x.mean(axis=0), x.std(axis=0)
-    fixed = tuple(name for name, expression in known.items() if is_fixed(*expression(x), scale))
+    known = {each.name: each for each in (Expression(text, read.names) for text in known)}
+    fixed = tuple(name for name, each in known.items() if is_fixed(*each(x), scale))
     values = {name: lambda x, each=each: each(x)[0] for name, each in known.items()}
     name = datafiles.shown(path.name)               # which a folder, a page and a screen can show
     return OwnData(name, name, tuple(read.names), None, values, fixed=fixed,
@@ -149,12 +144,6 @@ def system_of(path, read, known, rng):
                    draw=draw, draw_test=draw_test, centre=centre, scale=scale,
                    fingerprint=digest(path.read_bytes()),
                    notes=(*read.said, *notes(read.names, centre, scale, draw.count)))
-
-
-def test_classes(count, rng):
-    """Numbers of the classes to test on, of `count` in all, at least two."""
-    size = max(round(TEST_SHARE * count), min(TEST_CLASSES, count // 4), 2)
-    return rng.permutation(count)[:size]
 
 
 def is_fixed(values, gradients, scale):

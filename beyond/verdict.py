@@ -16,9 +16,10 @@ import regression
 CHANCE = 0.55               # accuracy that noise in the test set can reach by itself
 LEARNED = 0.7               # accuracy from which f is worth a verdict
 CONSERVED, NEARLY, VARIES = 0.02, 0.06, 0.3     # shares of f's variance within classes, see above
-# f varies less than its columns by this factor at least. Over the kinds of benchmarks/suite.py it
-# is 0.001 to 0.02 with an invariant, and 0.25 to 1.3 where columns are slow.
-BESIDE_COLUMNS = 0.1
+# What is conserved varies less than its columns by this factor at least. Over the kinds of
+# benchmarks/suite.py it is 0.004 at most with an invariant, and 0.017 or more in short windows of
+# chaos, where the state at the start is a function of the state, though not for long.
+BESIDE_COLUMNS = 0.01
 SLOW = 0.15                 # share of a column's variance within classes below which it is slow
 MOVES = (0.02, 0.98)        # share of pairs in which a sensor moves that is off in some classes
 FEWEST_CLASSES = 8          # test classes below which an accuracy says nothing
@@ -40,12 +41,9 @@ class Verdict:
 
     @property
     def weak(self):
-        """Whether something was learned, too little to tell what: more pairs and epochs may.
-
-        Not where so much of the variance of f lies within classes that it is something else.
-        """
+        """Whether something was learned, too little to tell what: more pairs and epochs may."""
         return (self.train_accuracy > CHANCE and self.test_classes >= FEWEST_CLASSES
-                and min(self.train_accuracy, self.test_accuracy) < LEARNED and self.within < VARIES)
+                and min(self.train_accuracy, self.test_accuracy) < LEARNED)
 
 
 def judge(network, train, test, losses, known=()):
@@ -74,9 +72,9 @@ def _classes(pairs):
 
 
 def _moving(pairs):
-    """The Pairs in which no column stands still, unless that is none: a sensor that is off in some
-    classes says which class it is, and so does f, though nothing is conserved.
+    """The Pairs in which no column stands still, unless that is none.
 
+    A sensor that is off in some classes tells these apart, and so does f: nothing is conserved.
     A column of few values, or that never varies within a class, is none of these.
     """
     still = pairs.x == pairs.x_prime
@@ -108,7 +106,7 @@ def shares(pairs):
     """The share (d,) of each column's variance that lies within classes; 1 for a constant."""
     variance = np.var(np.concatenate([pairs.x, pairs.x_prime]), axis=0)
     within = np.mean((pairs.x - pairs.x_prime)**2, axis=0) / 2
-    return np.where(variance > 0, within / np.where(variance > 0, variance, 1), 1.0)
+    return np.divide(within, variance, np.ones_like(within), where=variance > 0)
 
 
 def share_of_columns(gradient, pairs):
@@ -157,15 +155,18 @@ def _in_words(train, test, interval, within, largest, columns, classes, in_all, 
     if min(train, test) < LEARNED and interval[0] <= CHANCE:
         return "nothing", f"chance; {seen}"
     if within > VARIES:
-        return "nothing", f"pairs differ in something that is not conserved; {seen}"
+        return "nothing", ("pairs differ in something that is not conserved, or the training was "
+                           f"too short; {seen}")
     if min(train, test) < LEARNED:
         return "undecided", ("something tells pairs apart, but weakly: more orbits, or less noise, "
                              f"would show whether it is conserved; {seen}")
     if within > BESIDE_COLUMNS * columns and columns < SLOW:
         return "undecided", (f"f is made of columns that hardly vary within classes, {columns:.1%}"
                              f": a longer stretch of each would tell; {seen}")
-    if largest <= CONSERVED:                            # the upper end of 95 %, by drawn classes
+    # `largest` is the upper end of 95 %, by drawn classes.
+    if largest <= CONSERVED and within <= BESIDE_COLUMNS * columns:
         return "conserved", seen
     if within <= NEARLY:
         return "approximately conserved", seen
-    return "undecided", f"informative, but not conserved; {seen}"
+    return "undecided", ("informative, but f varies too much within classes to be called "
+                         f"conserved; {seen}")

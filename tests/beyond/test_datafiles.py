@@ -196,3 +196,29 @@ def test_only_regular_files_of_bounded_size_are_read(tmp_path):
     for name in ("cut.npz", "cut.csv.gz"):
         (tmp_path / name).write_bytes(gzip.compress(b"id,x,y\n" + os.urandom(500))[:300])
         refused("damaged", datafiles.read, tmp_path / name)
+
+
+# ---------------------------------------------------------------------------------------- for --apply
+
+@pytest.mark.parametrize("head", ["id,µ,x₁ (m)", "trial,µ,x₁"])
+def test_a_law_is_applied_to_columns_by_the_names_that_reading_gave_them(tmp_path, head):
+    rows = "".join(f"{i // 6},{37 * i % 120 / 8},{91 * i % 120 / 16}\n" for i in range(120))
+    read = table(tmp_path, f"{head}\n{rows}")
+    assert [*read.names] == ["μ", "x1"]
+    assert ("took for units what stands in brackets: x₁ (m)" in read.said) == ("(m)" in head)
+    values, lines = datafiles.read_columns(tmp_path / "mine.csv", read.names)
+    assert values[:2].tolist() == [[0, 0], [4.625, 5.6875]] and lines[:2] == [2, 3]
+
+
+@pytest.mark.parametrize("content, words", [
+    (gzip.compress(HEAD.encode() + ROWS.encode())[:500], "damaged"), (HEAD.encode(), "damaged"),
+    (gzip.compress(b"x;y;v_x;v_y\n1,5;2;3;4\n1.234;2;3;4\n"), "a comma and with a point"),
+    (gzip.compress(b"x,y,v_x,v_y\nm,m,m/s,m/s\nm,m,m/s,m/s\n1,2,3,4\n"), "line 3 has m in column x"),
+    (gzip.compress(b"x,y,v_x,v_y\n1,2,,4\n"), "line 2 has no number"),
+    (gzip.compress(b"x,y,v_x,v_y\n"), "no observations")])
+def test_a_table_to_apply_laws_to_is_refused_in_one_sentence_as_data_are(tmp_path, content, words):
+    path = tmp_path / "new.csv.gz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=words) as refusal:
+        datafiles.read_columns(path, NAMES)
+    assert "new.csv.gz: " in str(refusal.value) and "\n" not in str(refusal.value)

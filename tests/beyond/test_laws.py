@@ -149,3 +149,34 @@ def test_libraries_can_be_restricted_to_polynomials_and_quotients():
     assert of_orbits(angle, ("theta", "c")).independent == 1
     polynomials = of_orbits(angle, ("theta", "c"), kinds=["polynomial"]).laws
     assert not any(law.verdict == "exact" for law in polynomials)
+
+
+def test_sentinels_in_single_cells_are_left_out():
+    orbits = trajectories(150, 12)
+    cells = np.random.default_rng(2).choice(orbits.size, 20, replace=False)
+    orbits.ravel()[cells] = -999
+    found = of_orbits(orbits)
+    assert found.independent == 3 and all(law.within < 1e-9 for law in found.laws)
+    assert any("left out 20 of the observations" in note for note in found.notes)
+
+
+def test_angles_and_positive_columns_can_be_named():
+    rng = np.random.default_rng(4)
+    s, c = rng.uniform(-1, 1, (100, 8)), rng.uniform(1, 2, (100, 1))            # too short an arc to be told
+    orbits = np.stack([s, 2 * c + np.sin(s)], axis=2)
+    law, = of_orbits(orbits, ("s", "p"), angles=["s"]).laws
+    assert law.verdict == "exact" and same_up_to_a_factor(law.terms, {"p": 1, "sin(s)": -1})
+    positive = rng.uniform(1, 3, (100, 8))
+    orbits = np.stack([positive, c * positive**0.4], axis=2)
+    law, = of_orbits(orbits, ("V", "T"), angles=[], positive=["V", "T"]).laws
+    assert law.verdict == "exact" and same_up_to_a_factor(law.terms, {"log(V)": -0.4, "log(T)": 1})
+    with pytest.raises(ValueError, match="positive"):
+        of_orbits(orbits - 2, ("V", "T"), positive=["V"])
+
+
+def test_columns_that_take_no_part_are_named_with_the_reason():
+    orbits = trajectories(60, 8)
+    x = np.concatenate([orbits, 2 * orbits[..., :1], np.ones((60, 8, 1))], axis=2)
+    notes = of_orbits(x, ("x", "y", "v_x", "v_y", "twice", "one")).notes
+    assert "twice is a multiple of x and takes no part" in notes
+    assert "one has one value on all data and takes no part" in notes
