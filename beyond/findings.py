@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from functools import partial
+from textwrap import shorten
 
 import numpy as np
 
@@ -149,8 +150,9 @@ def draw(system, networks, test, laws):
     """
     import figures                                      # here, since Matplotlib imports slowly
     from beyond import pictures
-    values = {f"{law['text']}  (λ {law['within']:.0e})": _value(law, system.inputs)
-              for law in laws[:MOST_PANELS]}
+    texts = [shorten(law["text"], 60, placeholder=" ...") for law in laws[:MOST_PANELS]]
+    values = {f"{text}  (λ {law['within']:.0e})": _value(law, system.inputs)
+              for text, law in zip(texts, laws)}
     outputs = {name.removesuffix(".npz"): each.f for name, each in networks.items()}
     drawn = {}
     if "f" in networks:
