@@ -16,7 +16,6 @@ if __name__ == "__main__":              # before all that takes long to import
     from support import process
     process.prepare()
 
-import platform
 import time
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
@@ -30,14 +29,14 @@ from beyond import comparison, datafiles, findings, owndata, search, verdict
 from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLearningRateOnPlateau,
                      Schedule, SiameseNetwork, accuracy, cross_entropy)
 from support import jobs, options as command, report, runs
-from support.blas import kernels, one_thread, threads
+from support.blas import one_thread, touch_buffer
 from support.checkpoints import carry_on
 from support.checks import UserError, on_host
 from support.device import array_module
-from support.files import writable_folder, write
+from support.files import writable_folder
 from support.page import markdown
 from support.process import printable
-from support.results import Result, load_results
+from support.results import Result, load_results, versions
 
 HIDDEN = {"quick": (200, 32), "paper": (200, 200)}      # layers; the paper's text names no sizes
 MORE, LONGER = 3, 100                   # times as many pairs for a network that learned too little,
@@ -89,8 +88,7 @@ class Plan:
 
 def run(plan, folder):
     """Sample, train, read off, and write it all into the folder."""
-    import figures                                      # what can fail, fails before the training
-    from beyond import pictures
+    import beyond.pictures  # noqa: F401, what can fail, fails before the training
     began = time.perf_counter()
     sizes = "-".join(map(str, plan.layer_sizes))
     print(f"{plan.system.title}: {plan.train_pairs:,} pairs of each label, network {sizes}, "
@@ -100,9 +98,9 @@ def run(plan, folder):
     result = Result(plan.system.name, plan.seed, plan.schedule_name, plan.settings, versions(),
                     [*plan.notes, *found.findings.pop("notes")], seconds=round(seconds, 1),
                     **found.findings)
-    pictures = found.pictures | draw_schemes(plan.layer_sizes, plan.activation)
-    runs.keep(folder, result, shown(result, [f"{name}.png" for name in pictures], plan.words),
-              screen(result), found.networks, found.history, files_of(pictures, plan.pdf))
+    drawn = found.pictures | draw_schemes(plan.layer_sizes, plan.activation)
+    runs.keep(folder, result, shown(result, [f"{name}.png" for name in drawn], plan.words),
+              screen(result), found.networks, found.history, files_of(drawn, plan.pdf))
 
 
 @dataclass
@@ -127,7 +125,7 @@ def find_one(plan, folder):
     if not weak or plan.schedule_name != "quick":
         return found
     plan = replace(plan, schedule=plan.schedule.longer, train_pairs=more_pairs(plan))
-    again = learned(plan, step_folder(folder, 1 + LONGER))
+    again = learned(plan, runs.step_folder(folder, 1 + LONGER))
     again.findings["notes"].append(
         f"The network was trained once more, with {plan.train_pairs:,} pairs of each label and up "
         f"to {plan.schedule.epochs} epochs, since it had learned too little to tell what.")
@@ -173,15 +171,6 @@ def prepared(plan):
 def more_pairs(plan):
     """So many pairs for a network that is trained longer."""
     return max(plan.train_pairs, min(MORE * plan.train_pairs, plan.system.train_pairs))
-
-
-def step_folder(folder, number):
-    """The folder of the checkpoint of a training that is one of several."""
-    place = folder / f"step-{number}"
-    place.mkdir(exist_ok=True)
-    if place.is_symlink():
-        raise UserError(f"{place} is a link; remove it")
-    return place
 
 
 def read_off(system, network, train, test):
@@ -260,7 +249,7 @@ def find_all(plan, folder):
         pairs = (search.LookAlikes(network, train, known) if known else
                  exchanged_pairs(network, train))
         training = Training(network, pairs, test, schedule, batches[number])
-        place = step_folder(folder, number + 1 + LONGER * longer)
+        place = runs.step_folder(folder, number + 1 + LONGER * longer)
         before.append(carry_on(training, place, plan.identity, versions()))
         step = [number + 1] * len(training.history["epoch"])
         for name, column in {"step": step, **training.history}.items():
@@ -276,14 +265,6 @@ def find_all(plan, folder):
     networks = {f"f_{number}.npz": step.network for number, step in enumerate(steps, 1)}
     pictures = findings.draw(plan.system, networks, test, found["laws"])
     return Found(found, networks, pictures, history, sum(before))
-
-
-def versions():
-    """Versions of Python and the packages, the kernels of matrix products, and their threads."""
-    from importlib.metadata import version              # here, since --help does not need it
-    packages = "numpy", "scipy", "matplotlib"
-    return {"python": platform.python_version(), **{name: version(name) for name in packages},
-            "kernels": kernels(), "threads": threads()}
 
 
 # -------------------------------------------------------------------------- training by Appendix B
@@ -376,7 +357,7 @@ class Training:
         self.best = network.parameters.copy()           # those of the lowest training loss
         self.history = {name: [] for name in ("epoch", "loss", "accuracy", "test_loss",
                                               "test_accuracy", "learning_rate", "seconds")}
-        _touch_blas_buffer()
+        touch_buffer()
 
     @property
     def finished(self):
@@ -468,17 +449,6 @@ def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None
     return training.history
 
 
-def _touch_blas_buffer():
-    """One larger product, 10 ms, before the first step.
-
-    OpenBLAS copies operands into a buffer of its own, and its kernels prefetch beyond what was
-    copied. Where pages there were never written, products of 200 columns can take three times as
-    long as they do once a larger product has touched them (seen on an AMD EPYC).
-    """
-    square = np.ones((512, 512), np.float32)
-    square @ square
-
-
 # ------------------------------------------------------------------------------------- the command
 
 PARSER = command.parser({name: system.title for name, system in physics.SYSTEMS.items()},
@@ -499,7 +469,8 @@ def carry_out(options):
     elif options.system == "all" or options.seeds:
         return run_many(options)
     elif options.apply:
-        print(printable(apply(options)))
+        plan = plan_of(options, system_of(options), options.seed)
+        print(findings.write_applied(plan, run_folder(options, plan), options.apply))
     elif options.model:
         print(markdown(read_model(options)))
     else:
@@ -507,7 +478,8 @@ def carry_out(options):
         folder = run_folder(options, plan)
         runs.carry_out(run, plan, folder, screen, options.fresh)
         if options.movie:
-            print(write_movie(plan, folder))
+            training, _, test = prepared(plan)
+            print(findings.write_movie(plan, folder, training, test.x))
     return 0
 
 
@@ -584,39 +556,6 @@ def read_model(options):
     train, test = physics.sample_sets(system, data, plan.train_pairs)
     return shown(Result(system.name, options.seed, f"of {options.model}", notes=plan.notes,
                         **read_off(system, network, train, test)))
-
-
-def apply(options):
-    """Write laws and f of a finished run for each row of new data; return a sentence on it."""
-    system = system_of(options)
-    plan = plan_of(options, system, options.seed)
-    folder = run_folder(options, plan)
-    result = runs.finished(folder, plan)
-    try:
-        x, lines = datafiles.read_columns(options.apply, system.inputs)
-        networks = {path.stem.replace("model", "f"): plan.network_class.load(path)
-                    for path in sorted(folder.glob("*.npz")) if path.name in result.files}
-        columns = {"line": lines, **findings.applied(result, system.inputs, networks, x)}
-    except OSError as error:
-        raise UserError(f"cannot read --apply {options.apply}: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"cannot use --apply: {error}") from error
-    path = folder / f"applied-{options.apply.stem}.csv"
-    write(path, lambda file: runs.write_history(file, columns))
-    return f"{len(x)} rows, {', '.join(columns)}: {path}"
-
-
-def write_movie(plan, folder):
-    """Write movie.gif of a finished run: f over its first law, or a known invariant; its path."""
-    from beyond import pictures
-    quantities = findings.quantities(runs.finished(folder, plan), plan.system)
-    if not quantities:
-        raise UserError("--movie shows f over a law or a --known invariant, and there is none")
-    training, _, test = prepared(plan)
-    label, quantity = next(iter(quantities.items()))
-    content, path = pictures.movie(training, label, quantity, test.x), folder / "movie.gif"
-    write(path, lambda file: file.write(content), binary=True)
-    return printable(f"The moving picture is {path}.")
 
 
 def shown(result, pictures=(), words=()):

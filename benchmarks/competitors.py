@@ -12,6 +12,7 @@ import numpy as np
 
 import siamese
 import train
+from support.blas import touch_buffer
 
 RHO, EPSILON = 0.95, 1e-7
 OURS, PRODUCTS = "this code", "bare matrix products"
@@ -22,7 +23,7 @@ def this_code(network, x, x_prime, y=None):
     pairs = (train.FixedPairs(network, x, x_prime, y) if y is not None
              else train.ExchangedPairs(network, x, x_prime))
     optimizer = siamese.Adadelta(network.parameters.size, 1.0, RHO, EPSILON)
-    train._touch_blas_buffer()
+    touch_buffer()
 
     def run(batches, rate):
         optimizer.learning_rate = rate

@@ -6,11 +6,14 @@ from textwrap import shorten
 
 import numpy as np
 
-from beyond import comparison, laws, search, verdict
+from beyond import comparison, datafiles, laws, search, verdict
 from beyond.expressions import Expression
 from beyond.libraries import KINDS
 from beyond.owndata import OwnData
+from support import runs
 from support.checks import UserError
+from support.files import write
+from support.process import printable
 
 MOST_PANELS = 6                         # of laws in one picture
 EXPLAINED = 0.8                         # R^2 from which f is what approximate laws say
@@ -148,8 +151,7 @@ def draw(system, networks, test, laws):
     How F of the network "f" decides; f of a search's networks over laws; and for a user's data,
     laws and networks along a few classes.
     """
-    import figures                                      # here, since Matplotlib imports slowly
-    from beyond import pictures
+    from beyond import pictures                         # here, since Matplotlib imports slowly
     texts = [shorten(law["text"], 60, placeholder=" ...") for law in laws[:MOST_PANELS]]
     values = {f"{text}  (λ {law['within']:.0e})": _value(law, system.inputs)
               for text, law in zip(texts, laws)}
@@ -189,6 +191,41 @@ def applied(result, inputs, networks, x):
     """
     return {**{law["text"]: _value(law, inputs)(x) for law in result.laws},
             **{name: network.f(x) for name, network in networks.items()}}
+
+
+def write_applied(plan, folder, table):
+    """Write laws and f of a finished run for each row of a table, beside its report; a sentence.
+
+    Raises UserError if the run or the table cannot be used.
+    """
+    result, inputs = runs.finished(folder, plan), plan.system.inputs
+    try:
+        x, lines = datafiles.read_columns(table, inputs)
+        networks = {path.stem.replace("model", "f"): plan.network_class.load(path)
+                    for path in sorted(folder.glob("*.npz")) if path.name in result.files}
+        columns = {"line": lines, **applied(result, inputs, networks, x)}
+    except OSError as error:
+        raise UserError(f"cannot read --apply {table}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"cannot use --apply: {error}") from error
+    path = folder / f"applied-{table.stem}.csv"
+    write(path, lambda file: runs.write_history(file, columns))
+    return printable(f"{len(x)} rows, {', '.join(columns)}: {path}")
+
+
+def write_movie(plan, folder, training, x):
+    """Write movie.gif of a finished run: f over its first law, or a known invariant; a sentence.
+
+    training: a train.Training before its first epoch; x: the observations (n, d) that are shown.
+    """
+    from beyond import pictures
+    conserved = quantities(runs.finished(folder, plan), plan.system)
+    if not conserved:
+        raise UserError("--movie shows f over a law or a --known invariant, and there is none")
+    label, quantity = next(iter(conserved.items()))
+    content, path = pictures.movie(training, label, quantity, x), folder / "movie.gif"
+    write(path, lambda file: file.write(content), binary=True)
+    return printable(f"The moving picture is {path}.")
 
 
 def _step(step):

@@ -54,3 +54,15 @@ def one_thread():
         yield
     finally:
         set_threads(before)
+
+
+def touch_buffer():
+    """One larger product, 10 ms, before the first step.
+
+    OpenBLAS copies operands into a buffer of its own, and its kernels prefetch beyond what was
+    copied. Where pages there were never written, products of 200 columns can take three times as
+    long as they do once a larger product has touched them (seen on an AMD EPYC).
+    """
+    import numpy as np
+    square = np.ones((512, 512), np.float32)
+    square @ square

@@ -1,10 +1,12 @@
 """What a run found, as a record with named fields: result.json, written and read back."""
 
 import json
+import platform
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from support.blas import kernels, threads
 from support.files import check_seal, regular, sealed, write
 
 LEARNED = 0.7                           # test accuracy from which earlier versions said so
@@ -44,6 +46,14 @@ class Result:
     steps: tuple | None = None          # of a search: networks that looked for more, a dict each
     files: dict = field(default_factory=dict)               # digests of the files beside it
     sha256: str = ""
+
+
+def versions():
+    """Versions of Python and the packages, the kernels of matrix products, and their threads."""
+    from importlib.metadata import version              # here, since --help does not need it
+    packages = "numpy", "scipy", "matplotlib"
+    return {"python": platform.python_version(), **{name: version(name) for name in packages},
+            "kernels": kernels(), "threads": threads()}
 
 
 def save_result(result, folder, beside):

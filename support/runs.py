@@ -58,6 +58,15 @@ def steps(folder):
     return [place for place in places if place.is_dir() and not place.is_symlink()]
 
 
+def step_folder(folder, number):
+    """The folder of the checkpoint of a training that is one of several."""
+    place = folder / f"step-{number}"
+    place.mkdir(exist_ok=True)
+    if place.is_symlink():
+        raise UserError(f"{place} is a link; remove it")
+    return place
+
+
 def states(folder):
     """The checkpoints of a run and of the steps of a search."""
     return named(STATE, folder, *steps(folder))

@@ -119,3 +119,6 @@ def test_a_search_that_asked_a_network_leaves_a_picture_of_its_f_over_the_laws(t
     assert train.main(words) == 0
     folder = tmp_path / "sr-discover" / "seed-0"
     assert (folder / "over-laws.png").read_bytes().startswith(b"\x89PNG") and not (folder / "new-result").exists()
+    head, *rows = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
+    assert head[:2] == ["step", "epoch"]
+    assert [row[:2] for row in rows] == [["1", "1"], ["1", "2"]]
