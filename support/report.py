@@ -25,7 +25,8 @@ CAPTIONS = {
 ON_INVARIANTS = (
     "How much of f is explained by the known invariants that vary. Near 1 at order 1: f is this "
     "invariant, or the mixture of those in the row, up to scale and offset. Near 1 at order 3 "
-    "only: f is a curved function of them. Below 0: worse than a constant.")
+    "only: f is a curved function of them. Below 0: worse than a constant. The correlation with f² "
+    "depends on the offset of f, which eq. (1) leaves free.")
 OWN_DATA = SimpleNamespace(accuracy=(), r2={}, equation="")     # of which the paper says nothing
 
 
@@ -316,8 +317,9 @@ def summary(results, systems):
         Heading(f"The paper and this code, schedule {results[0].schedule}"),
         Text("Ours are means over the seeds, with standard deviation and lowest value where there "
              "are several; seeds that learned nothing, where others did, count for the lowest "
-             f"alone. \"Agrees\" means within {CLOSE} of the paper."),
-        Table((("experiment", "seeds", "test accuracy", "paper", "R² of order 2", "paper",
+             f"alone. \"Agrees\" means that the mean of two or more is within {CLOSE} of the "
+             "paper; \"within the spread\", within a standard deviation of it."),
+        Table((("experiment", "seeds that count", "test accuracy", "paper", "R² of order 2", "paper",
                 "f (first seed that learned)"), *rows)),
         *sections]
 
@@ -327,10 +329,11 @@ def overview(group, counted, paper):
 
     counted: the results of the group that learned something, or all of them if none did.
     """
-    f = formula_of(counted[0])
+    f, seeds = formula_of(counted[0]), len(group)
     if len(counted) < len(group):
         f = f"{f}, in {len(counted)} of {len(group)} seeds"
-    return (len(group), cell(mean(result.test_accuracy for result in counted), 3),
+        seeds = f"{len(counted)} of {len(group)}"
+    return (seeds, cell(mean(result.test_accuracy for result in counted), 3),
             cell(paper.accuracy[1] if paper.accuracy else None, 2),
             cell(mean(result.r2["2"][1] for result in counted)),
             cell(paper.r2[2][1] if paper.r2 else None), f)
@@ -351,6 +354,8 @@ def section(group, counted, paper):
                    f"{len(spreads)} of {len(counted)} runs that have such a formula.")
     for known in counted[0].correlations:
         values = [abs(result.correlations[known]) for result in counted]
+        if not any(values):                             # it is fixed
+            continue
         yield Text(f"|Correlation| of f with {readable(known)}: mean {mean(values):.4f}, "
                    f"from {min(values):.4f} to {max(values):.4f}.")
     yield from agreement(group)
@@ -376,9 +381,10 @@ def compared(group, counted, paper):
         values = [numbers_of(result)[name] for result in counted]
         lowest = min(numbers_of(result)[name] for result in group)
         verdict = ""
-        if name in theirs:
+        if name in theirs and len(values) > 1:          # one seed says too little
             difference = mean(values) - theirs[name]
             verdict = ("agrees" if abs(difference) <= CLOSE else
+                       "within the spread" if abs(difference) <= stdev(values) else
                        "higher" if difference > 0 else "lower")
         yield (name, cell(theirs.get(name), 2 if name.startswith("accuracy") else 4),
                cell(mean(values)), cell(stdev(values) if len(values) > 1 else None),
