@@ -47,8 +47,17 @@ def test_figure_2_shows_one_event_in_two_frames_and_one_orbit_at_two_times():
     states = [text.get_text().split("(")[1].strip(")") for text in figure.legends[0].get_texts()]
     first, second = [np.array([[float(number) for number in state.split(",")]]) for state in states]
     assert not np.allclose(first, second, atol=0.1)
-    angular_momenta = [physics.angular_momentum(state) for state in (first, second)]
-    assert angular_momenta[0] == pytest.approx(angular_momenta[1], abs=0.03)        # of two decimals
+    for state in (first, second):                               # of two decimals; semi-major axis 1, eccentricity 1/2
+        assert physics.energy(state) == pytest.approx(-0.5, abs=0.02)
+        assert physics.angular_momentum(state) == pytest.approx(np.sqrt(0.75), abs=0.02)
+        assert physics.laplace_runge_lenz(state)[0] == pytest.approx([0.5, 0], abs=0.04)
+    event, orbit = figure.axes
+    places = {text.get_text(): text.get_position() for text in event.texts}
+    fast, slow = 2 * 1.1547, 1.1547                             # axes of length 2: γ and β γ, as Λ's inverse has them
+    assert places["t"] == pytest.approx((0, 2)) and places["x"] == pytest.approx((2, 0))
+    assert places["t′"] == pytest.approx((slow, fast), abs=1e-3) and places["x′"] == pytest.approx((fast, slow), abs=1e-3)
+    ellipse = orbit.lines[0].get_xydata()
+    assert ellipse[0] == pytest.approx(ellipse[-1]) and np.hypot(*ellipse.T).max() == pytest.approx(1.5)
 
 
 def test_figure_9_shows_loss_and_accuracy_of_both_sets_at_every_epoch():

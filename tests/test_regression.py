@@ -214,6 +214,13 @@ def test_a_reading_has_the_polynomial_and_the_formula_of_the_optimal_order():
     assert factor == pytest.approx(-5, rel=0.01) and signs == {"y": 1, "x^3": -1}
 
 
+def test_a_reading_puts_the_formulas_terms_of_all_orders_side_by_side():
+    reading = regression.read_off(*samples(lambda x: 5 * x[:, 0]**2 - 5 * x[:, 1] + 1, 2), ("x", "y"))
+    assert set(reading.dominant) == {1, 2, 3, 4} and set(reading.dominant[1]) == {"y"}
+    for order in (2, 3, 4):
+        assert reading.dominant[order] == pytest.approx({"x^2": 5, "y": -5}, rel=0.02)   # ridge shrinks
+
+
 def test_a_reading_without_an_order_shows_the_quadratic_and_no_formula():
     reading = regression.read_off(*samples(lambda x: np.sign(np.sin(40 * x[:, 0])), 2), ("x", "y"))
     assert reading.optimal_order is None and reading.formula is None

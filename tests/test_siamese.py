@@ -43,6 +43,9 @@ def test_f_is_the_bottleneck_of_one_neuron_as_double_precision_vector():
     x = np.random.default_rng(0).standard_normal((20, 4))
     assert network.f(x).shape == (20,) and network.f(x).dtype == np.float64
     assert np.array_equal(network.f(x), network.bottleneck(x)[:, 0])
+    for function in (siamese.SiameseNetwork((4, 9, 2)).f, siamese.SiameseNetwork((4, 9, 2)).gradient):
+        with pytest.raises(ValueError, match="2"):
+            function(x)
 
 
 @pytest.mark.parametrize("activation", siamese.ACTIVATIONS)
