@@ -355,8 +355,8 @@ def _seen_twice(x, rng):
     return states[:len(x)], states[len(x):]
 
 
-# The sampling that the paper probably had (docs/audit.md): a box of initial states, two times, and
-# no lower limit on r. `python train.py --sampling box` takes it.
+# A sampling that gives Table III (docs/audit.md): a box of initial states, two times, and no lower
+# limit on r. `python train.py --sampling box` takes it.
 
 LATEST, L_IN_BOX = 3.0, 0.65            # last time; fixed angular momentum
 FASTEST = 3.0                           # v_y that this may ask for, unbounded where x is small

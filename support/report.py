@@ -319,7 +319,7 @@ def summary(results, systems):
              "are several; seeds that learned nothing, where others did, count for the lowest "
              f"alone. \"Agrees\" means that the mean of two or more is within {CLOSE} of the "
              "paper; \"within the spread\", within a standard deviation of it."),
-        Table((("experiment", "seeds that count", "test accuracy", "paper", "R² of order 2", "paper",
+        Table((("experiment", "seeds counted", "test accuracy", "paper", "R² of order 2", "paper",
                 "f (first seed that learned)"), *rows)),
         *sections]
 

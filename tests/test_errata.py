@@ -28,11 +28,11 @@ SEEDS = (0, 1)
 
 # ------------------------------------------------------------------------------------------------------ tools
 
-def learn(system, seed, schedule=SHORT, outputs=1, pairs=10_000):
+def learn(system, seed, schedule=SHORT, outputs=1, pairs=10_000, hidden=(100, 32)):
     """A small network trained on a system: network, training and test pairs, history."""
     data = np.random.default_rng(seed)
     sets = system.pairs(pairs, data), system.pairs(5000, data)
-    network = siamese.SiameseNetwork((len(system.inputs), 100, 32, outputs), seed)
+    network = siamese.SiameseNetwork((len(system.inputs), *hidden, outputs), seed)
     return network, *sets, train.fit(network, sets[0].labelled(), sets[1], schedule, seed)
 
 
@@ -187,6 +187,7 @@ def test_networks_on_one_sided_orbits_follow_A_x_and_A_y_though_their_f_goes_wit
         # In parts of the variance that are left over, E leaves four times as much as one component, or more.
         assert 1 - by["E"] > 3 * (1 - by["component"])
         assert 0.9 < abs(correlation(f_test, E(x_test))) < 0.98                # what the paper saw, and read as energy
+        assert 0.25 < correlation((f_test - f_test.mean())**2, E(x_test)) < 0.75
 
 
 def test_networks_on_symmetric_orbits_follow_one_component_of_A_whose_square_goes_with_E():
@@ -196,8 +197,23 @@ def test_networks_on_symmetric_orbits_follow_one_component_of_A_whose_square_goe
         assert score(A(training.x), f, A(test.x), f_test, 1) > 0.995
         assert score(E(training.x), f, energy, f_test, 3) < 0.02
         assert abs(correlation(f_test, energy)) < 0.05
-        centred = f_test - f_test.mean()                                       # the offset of f means nothing
-        assert 0.3 < correlation(centred**2, energy) < 0.6
+        squares = [correlation((f_test - f_test.mean() + c * f_test.std())**2, energy) for c in (0, 1, 3)]
+        assert 0.4 < squares[0] < 0.6                       # and the offset of f, which (1) leaves free, decides it
+        assert squares[0] > squares[1] + 0.15 and abs(squares[2]) < 0.2
+
+
+def test_table_I_table_II_table_IV_have_less_in_order_1_than_the_data_of_the_published_generator():
+    # Its events, fields and orbits start on one side of 0, so that each invariant has a linear part.
+    def of_order_1(draw, function):
+        x, x_test = draw(), draw()
+        return score(x, function(x), x_test, function(x_test), 1)
+    rng, n = np.random.default_rng(48), 20_000
+    assert of_order_1(lambda: rng.random((n, 4)), physics.interval) == pytest.approx(0.94, abs=0.01)
+    assert of_order_1(lambda: 2 * rng.random((n, 6)), physics.e_dot_b) == pytest.approx(6 / 7, abs=0.01)
+    orbits = of_order_1(lambda: physics.after_time(rng.random((n, 4)), 3 * rng.random(n)), physics.angular_momentum)
+    assert 0.02 < orbits < 0.05
+    for name in ("sr", "cp", "em"):
+        assert max(physics.SYSTEMS[name].published.r2[1]) <= 0.0013
 
 
 def test_every_kept_run_at_fixed_L_that_learned_follows_A_and_not_E():
@@ -247,6 +263,19 @@ def test_under_appendix_A_as_printed_f_is_a_function_of_t_and_not_of_s2_which_ta
         assert score(training.x, f, test.x, f_test, 1) > 0.6 > 100 * printed
 
 
+def test_eq_11_under_appendix_A_as_printed_networks_find_the_other_invariant_and_neither_E_dot_B_nor_its_magnitude():
+    def sample(n, rng):
+        x = rng.uniform(-1, 1, (n, 6))
+        return x, physics.transform_fields(x, printed_transformations(n, rng))
+    for seed in SEEDS:
+        network, training, test, _ = learn(replace(physics.SYSTEMS["em"], sample=sample), seed)
+        assert network.evaluate(*test.labelled())[1] > 0.75                    # so it has learned something
+        other, product, magnitude = [
+            score(q(training.x), network.f(training.x), q(test.x), network.f(test.x), 3)
+            for q in (physics.b_squared_minus_e_squared, physics.e_dot_b, lambda x: np.abs(physics.e_dot_b(x)))]
+        assert other > 0.9 and max(product, magnitude) < 0.01
+
+
 def test_eq_05_the_term_in_t_is_one_of_f_and_gives_the_order_1_score_of_table_I():
     text = physics.SYSTEMS["sr"].published.polynomial.replace(" ", "")
     terms = {name: float(size) for size, name in re.findall(r"([-+]?\d+\.\d+)([a-z²]*)", text)}
@@ -260,7 +289,7 @@ def test_eq_05_the_term_in_t_is_one_of_f_and_gives_the_order_1_score_of_table_I(
     assert test < expected < training
     # A term that is only noise of the fit: what order 2 leaves over, on 50 000 events.
     noise = math.sqrt((1 - 0.9894) * sum(variance.values()) / (50_000 / 3))
-    assert noise < 0.05 and terms["t"] > 50 * noise
+    assert noise == pytest.approx(0.042, abs=0.001) and terms["t"] > 50 * noise
 
 
 def test_table_I_order_1_near_zero_says_that_t_had_both_signs():
@@ -317,7 +346,7 @@ def test_null_experiment_networks_stay_below_that_best_classifier_and_their_f_is
 def test_appendix_B_first_gradients_are_small_with_our_bottleneck_and_ten_times_larger_with_a_plain_one(name):
     threshold = math.sqrt(1e-7 / (1 - 0.95))                                   # 0.0014, see erratum 18
     system = physics.SYSTEMS[name]
-    for seed in range(3):
+    for seed in range(5):
         x, x_prime, y = physics.labelled_pairs(system, 128, np.random.default_rng(seed))
         most = []
         for factor in (1, 10):                                                 # ours is 0.1 times Glorot's
@@ -326,8 +355,8 @@ def test_appendix_B_first_gradients_are_small_with_our_bottleneck_and_ten_times_
             network.loss_and_gradients(x, x_prime, y)
             most.append(np.abs(network.gradients[:-2].astype(float)).max())    # of weights and biases
         ours, plain = most
-        assert ours < 0.4 * threshold
-        assert 0.5 * threshold < plain < 5 * threshold and plain > 6 * ours
+        assert 0.00007 < ours < 0.00045 < threshold / 3
+        assert threshold / 2 < 0.00072 < plain < 0.0063 < 5 * threshold and plain > 6 * ours
 
 
 def test_appendix_B_a_rate_of_a_tenth_starts_with_a_plain_bottleneck_and_not_with_ours():
@@ -342,11 +371,33 @@ def test_appendix_B_a_rate_of_a_tenth_starts_with_a_plain_bottleneck_and_not_wit
         last.append((losses[-1], network.evaluate(*test.labelled())[1]))
     (ours, _), (plain, accuracy), (_, at_rate_1) = last
     assert ours > 0.6930                                                       # ln 2 = 0.6931: chance
-    assert plain < 0.689 and accuracy > 0.6
-    assert at_rate_1 > 0.78
+    assert plain < 0.689 and accuracy == pytest.approx(0.63, abs=0.03)
+    assert at_rate_1 > 0.8
 
 
 # --------------------------------------------------------------------------- other statements of the paper
+
+def test_section_II_the_cross_entropy_is_low_for_an_invariant_and_stays_at_ln_2_for_other_functions_of_an_event():
+    x, x_prime, y = physics.labelled_pairs(physics.SYSTEMS["sr"], 2000, np.random.default_rng(47))
+
+    def least(function):                                                       # over w and b, w not negative
+        apart = (function(x) - function(x_prime))**2
+        logits = [w * apart / apart.mean() + b for w in (0, *np.logspace(-1, 5, 20)) for b in (-8, -4, -2, -1, -0.5, 0)]
+        return min(np.mean(np.logaddexp(0, z) - y * z) for z in logits)
+    assert least(physics.interval) < 0.02
+    assert least(lambda x: physics.interval(x)**3) < 0.1                       # s⁶ is one as well
+    for other in (lambda x: x[:, 0], lambda x: np.abs(x[:, 0]), lambda x: x[:, 1], lambda x: np.sum(x**2, axis=1)):
+        assert 0.68 < least(other) <= math.log(2) + 1e-12                      # t, |t|, x, and s² with a wrong sign
+
+
+def test_table_V_and_the_others_have_training_scores_within_0002_of_the_test_scores_but_for_order_4_of_table_II():
+    far = {(name, order) for name, system in physics.SYSTEMS.items()
+           for order, (training, test) in system.published.r2.items() if abs(training - test) > 0.002}
+    assert far == {("cp", 4)}
+    for name in physics.SYSTEMS:
+        for run in kept(name, "quick"):
+            assert all(abs(training - test) < 0.02 for training, test in run["r2"].values())
+
 
 @pytest.mark.parametrize("name, clear", [("sr", 4), ("cp", 2), ("em", 3), ("em-fixed", 6)])
 def test_dominant_features_stay_when_the_order_rises_to_3_and_4(name, clear):
@@ -371,7 +422,7 @@ def test_ratios_of_the_dominant_coefficients_are_the_same_over_the_seeds_of_the_
         terms = run["polynomial"]["terms"]
         ratios = {term: c / terms[first] * expected[first] for term, c in terms.items()}
         for term, ratio in ratios.items():
-            assert ratio == pytest.approx(expected.get(term, 0), abs=0.05 if term in expected else 0.07)
+            assert ratio == pytest.approx(expected.get(term, 0), abs=0.042 if term in expected else 0.027)
 
 
 def test_f_over_s2_is_curved_and_monotone_the_rank_correlation_is_above_pearsons():
@@ -445,6 +496,9 @@ def test_eq_11_squares_of_one_field_share_sign_and_size_in_our_networks_too():
         for field in ((0, 1, 2), (3, 4, 5)):
             squares = np.array([coefficients[i, i] for i in field])
             assert np.abs(squares).max() < 0.15 and np.ptp(squares) < 0.05     # in units of the largest coefficient
+    of_kept = [run["polynomial"]["terms"] for run in kept("em")]
+    equal = [sum(terms[f"E_{i}^2"] for i in "xyz") * sum(terms[f"B_{i}^2"] for i in "xyz") > 0 for terms in of_kept]
+    assert 0 < sum(equal) < len(equal)                      # so they are not the other invariant alone
 
 
 def test_E_dot_B_labels_every_sampled_pair_rightly_and_93_percent_within_a_tolerance_of_015():

@@ -218,7 +218,7 @@ def test_a_reading_puts_the_formulas_terms_of_all_orders_side_by_side():
     reading = regression.read_off(*samples(lambda x: 5 * x[:, 0]**2 - 5 * x[:, 1] + 1, 2), ("x", "y"))
     assert set(reading.dominant) == {1, 2, 3, 4} and set(reading.dominant[1]) == {"y"}
     for order in (2, 3, 4):
-        assert reading.dominant[order] == pytest.approx({"x^2": 5, "y": -5}, rel=0.02)   # ridge shrinks
+        assert reading.dominant[order] == pytest.approx({"x^2": 5, "y": -5}, rel=0.05)   # ridge shrinks
 
 
 def test_a_reading_without_an_order_shows_the_quadratic_and_no_formula():
