@@ -54,6 +54,18 @@ def test_what_owes_its_constancy_to_a_slow_column_is_undecided(share):
     assert verdict.shares(test) == pytest.approx([share, 1], rel=0.3)
 
 
+@pytest.mark.parametrize("rest, word", [(0.05, "conserved"), (0.25, "approximately conserved")])
+def test_what_is_conserved_varies_by_a_hundredth_of_its_columns_at_most(rest, word):
+    def drifting(seed):                                 # c + u and c - u: u drops out of their sum, but for a rest
+        rng = np.random.default_rng(seed)
+        c, *u = rng.normal(size=(3, 4000))
+        x, x_prime = [np.column_stack([c + each / 2, c - (1 - rest) * each / 2]) for each in u]
+        return Pairs(x, x_prime, derangement(4000, rng), None)
+    found = verdict.judge(Known(2, lambda x: x.sum(axis=1), w=30), drifting(0), drifting(1), GOOD_LOSSES)
+    assert found.word == word and found.columns == pytest.approx(0.2, abs=0.04)
+    assert found.within == pytest.approx(rest**2 / 16, rel=0.1) and found.within < verdict.CONSERVED
+
+
 def test_a_sensor_that_is_off_in_some_classes_is_nothing_conserved():
     def with_sensor(seed):
         sample = pairs(3000, seed=seed)
