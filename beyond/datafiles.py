@@ -205,6 +205,9 @@ def read_table(file, group, drop):
     kept.remove(at)
     names, groups = names_of([heads[i] for i in kept]), Groups()
     said = [f"took for units what stands in brackets: {listed(units)}"] * bool(units)
+    degrees = [unit for unit in units if re.search(r"[(\[](deg|degrees?|°)[])]$", unit.lower())]
+    said += [f"{unit} stays in degrees, of which no sine is taken rightly; give radians"
+             for unit in degrees]
     values, members, places = array("d"), array("q"), array("q")
     for line, row, numbers in numbered(rows, heads, kept, said):
         member = groups[row[at]]

@@ -22,7 +22,7 @@ from itertools import permutations
 import numpy as np
 
 FIXED = 1e-5                # singular value, beside the largest, of what is one on all data
-EXACT = 1e-9                # lambda of a law that holds to rounding or to a solver's error
+EXACT = 1e-11               # lambda of a law that holds to rounding or to a solver's error
 PROMISING = 1e-7            # lambda of what may be one, once fitted to its own terms alone
 MOST_VALUES = 2_000_000     # features times observations, of one library
 DRAWS = 100                 # of blocks of classes, of which there are as many, for standard errors

@@ -43,7 +43,7 @@ def _derivative_of_power(u, du, v, dv):
 
 
 class Expression:
-    """A typed function of the inputs: numbers, names, + - * / ^ (or **), brackets and FUNCTIONS.
+    """A typed function of inputs: numbers, pi, names, + - * / ^ (or **), brackets and FUNCTIONS.
 
     Called with samples (n, d), it gives values (n,) and derivatives (n, d). `name` is the text as
     it is written here, however it was spaced. Raises ValueError on anything else, and, when called,
@@ -87,6 +87,8 @@ class Expression:
         if isinstance(node, ast.Name) and node.id in self.inputs:
             i = self.inputs.index(node.id)
             return x[:, [i]], np.eye(x.shape[1])[[i]]
+        if isinstance(node, ast.Name) and node.id == "pi":
+            return np.full((1, 1), np.pi), np.zeros((1, x.shape[1]))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
             sign = -1 if isinstance(node.op, ast.USub) else 1
             return tuple(sign * part for part in self._walk(node.operand, x))

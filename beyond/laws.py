@@ -22,6 +22,7 @@ from beyond.libraries import factors, ladder
 from beyond.noise import noise_of, unbent_fit, without_outliers
 from support.checks import finite_array
 
+ABOUT = 3                           # times the lowest lambda: as good, if from a simpler library
 IDENTICAL = 1e-20                   # lambda of a column that is the same in all of a class
 NEARLY, APPROXIMATE = 0.1, 0.04     # lambda of what noise may explain, of an approximate law
 FAR_ABOVE = 1e4                     # lambda of what is not zero, beside that of what is
@@ -149,7 +150,7 @@ def _samples(x, classes, x_test, classes_test, names):
 def _warnings(train, names):
     """A sentence on columns that hardly vary within classes."""
     shares = zip(names, train.share(train.x))
-    slow = [f"{name} ({share:.1%})" for name, share in shares if share < SLOW]
+    slow = [f"{name} ({share:.1%})" for name, share in shares if IDENTICAL < share < SLOW]
     return [f"little of the variance lies within classes for {', '.join(slow)}: what varies slowly "
             "looks conserved, and a longer stretch of each class would tell"] if slow else []
 
@@ -437,7 +438,7 @@ class Search:
         laws = [law for law in laws if law.short and law.within < APPROXIMATE * law.slow**2
                 and self.is_new(law) and self.independent(law)]
         best = min((law.within for law in laws), default=0)
-        law = next((law for law in laws if law.within <= 1.3 * best), None)
+        law = next((law for law in laws if law.within <= ABOUT * best), None)
         return law is not None and self.add(law, "exact" if self.verified(law) else "approximate")
 
 

@@ -7,7 +7,8 @@ Rows are left out only if the laws of all others are then exact, on the test cla
 Independent noise of deviation sigma_i in column i moves a law g by its derivatives: the squared
 deviation of g is the sum of (sigma_i dg/dx_i)^2, with the sigma_i the only unknowns. A formula that
 is only nearly right is off in a way that depends on where one is; so this sum must agree with what
-is measured in each part of the data.
+is measured in each part of the data. Nor does noise follow the order of the rows: what falls along
+an orbit, as the energy of a damped one does, is not noise.
 
 Noise also bends the fit. With J the derivatives of the features it adds N = <J Sigma J^T> to W, and
 for the true law W holds nothing else, (W - N) c = 0. So the lowest c W c / c N c finds it, where
@@ -108,9 +109,33 @@ def noise_of(law, *samples):
     if np.any(np.sqrt(variance) > NOISIEST * places[:, :-1].std(axis=0)):
         return None
     z = deviation / np.sqrt(expected)
+    sizes = np.concatenate([sample.first(MOST).sizes for sample in samples])
+    if in_order(z, sizes[sizes > 1]):
+        return None
     parts = [part for column in [*places.T, expected]
              for part in np.array_split(np.argsort(column, kind="stable"), PARTS)]
     return np.sqrt(variance) if all(_agrees(z[part], z) for part in parts) else None
+
+
+def in_order(deviation, sizes):
+    """Whether deviations (n,) from class means follow the order of the rows, class by class: along
+    a line, or each its neighbour; sizes: of the classes. Independent noise does neither.
+    """
+    n, classes = len(deviation), len(sizes)
+    by_chance = classes / (n - classes)                 # what lines explain of noise
+    line = trend(deviation, sizes) - by_chance > max(0.02, 6 * np.sqrt(2 * classes) / n)
+    pairs = deviation[:-1] * deviation[1:]
+    pairs[np.cumsum(sizes)[:-1] - 1] = 0                # of two classes
+    return bool(line or pairs.sum() / np.sum(deviation**2) > 0.1 + 5 / np.sqrt(n))
+
+
+def trend(deviation, sizes):
+    """The share of deviations (n,) from class means that a straight line in each class explains."""
+    starts = np.cumsum(sizes) - sizes
+    place = np.arange(len(deviation)) - np.repeat(starts + (sizes - 1) / 2, sizes)
+    slopes = np.add.reduceat(deviation * place, starts)
+    explained = slopes**2 / np.add.reduceat(place**2, starts)
+    return float(explained.sum() / max(np.sum(deviation**2), 1e-300))
 
 
 def _deviations(law, sample):

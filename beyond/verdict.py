@@ -145,7 +145,7 @@ def _in_words(train, test, interval, within, largest, columns, classes, in_all, 
     seen = (f"test accuracy {test:.3f} ({interval[0]:.3f} to {interval[1]:.3f}, "
             f"{classes} test classes), {within:.1%} of f's variance within them")
     if classes < FEWEST_CLASSES:
-        return "undecided", f"too few orbits to tell: {in_all}, of which {classes} tested; {seen}"
+        return "undecided", f"too few groups to tell: {in_all}, of which {classes} tested; {seen}"
     if losses[-1] > 0.99 * np.log(2) and train < CHANCE:
         return "nothing", ("the loss did not fall: nothing tells pairs apart, or the training did "
                            f"not start; {seen}")
@@ -158,7 +158,7 @@ def _in_words(train, test, interval, within, largest, columns, classes, in_all, 
         return "nothing", ("pairs differ in something that is not conserved, or the training was "
                            f"too short; {seen}")
     if min(train, test) < LEARNED:
-        return "undecided", ("something tells pairs apart, but weakly: more orbits, or less noise, "
+        return "undecided", ("something tells pairs apart, but weakly: more groups, or less noise, "
                              f"would show whether it is conserved; {seen}")
     if within > BESIDE_COLUMNS * columns and columns < SLOW:
         return "undecided", (f"f is made of columns that hardly vary within classes, {columns:.1%}"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from support.page import Code, Formula, Heading, Picture, Table, Text
 
-EXACT = 1e-9                # λ up to which a law holds to rounding
+EXACT = 1e-11               # λ up to which a law holds to rounding
 GOOD = 0.9                  # R² from which a polynomial is called a formula
 CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
 CAPTIONS = {
@@ -80,8 +80,9 @@ def finding(result):
     found, search = independent(result), result.steps is not None
     named = "; ".join(law["text"] for law in found)
     if search and result.count:
-        plural = "s" * (result.count > 1)
-        return f"{result.count} invariant{plural} found" + (f": {named}" if named else "")
+        plural, some = "s" * (result.count > 1), result.named and result.named < result.count
+        return (f"{result.count} invariant{plural} found" + f", {result.named} named" * bool(some)
+                + (f": {named}" if named else ""))
     if named:
         worst = max(law["within"] for law in found)
         how = "exactly" if worst < EXACT else "as far as the noise of the columns lets one see"
@@ -90,12 +91,14 @@ def finding(result):
     word = result.verdict.get("word")
     if result.formula and word in (None, "conserved") and score_of(result) >= GOOD:
         return f"{result.formula} (R² {score_of(result):.4f} on the test set)"
+    nearly = [f"{law['text']} ({100 * law['within']:.2g} % of its variance lies within classes "
+              "that took no part)" for law in independent(result, "approximate")[:1]]
     if word in ("conserved", "approximately conserved"):
-        return (f"Something is {word}, with {result.verdict['within']:.1%} of the variance of f "
-                "within classes, and no library names it")
-    for law in independent(result, "approximate"):
-        return (f"Approximately conserved: {law['text']} ({law['within']:.1%} of the variance "
-                "lies within classes that took no part)")
+        named = f"nearly {nearly[0]}" if nearly else "and no library names it"
+        return (f"Something is {word}, with {100 * result.verdict['within']:.2g} % of the variance "
+                f"of f within classes, {named}")
+    if nearly:
+        return f"Approximately conserved: {nearly[0]}"
     why = "no network was asked" if search else f"test accuracy {result.test_accuracy:.3f}"
     last = result.verdict or [{"word": "nothing", "sentence": why}, *(result.steps or ())][-1]
     start = "No invariant was found" if last["word"] == "nothing" else last["word"].capitalize()
@@ -255,12 +258,12 @@ def completeness(result, system):
     last = result.steps[-1] if result.steps else {"found": True}
     if last["found"]:
         return f"{said}."
-    nothing = last["word"] == "nothing"
-    if not nothing and last["independence"] >= 0.1:
-        return f"{said}. Open: whether there is more. {last['sentence']}."
-    why = ("it finds nothing more in pairs that agree in all of these" if nothing else
-           "what it finds depends on these")
-    return f"{said}. Complete, as far as a network can tell: {why}."
+    if last["word"] == "nothing":
+        return (f"{said}. Complete, as far as a network can tell: it finds nothing more in pairs "
+                "that agree in all of these.")
+    if last["independence"] < 0.1:
+        return f"{said}. Open: the last network found again what is known, and so says no more."
+    return f"{said}. Open: whether there is more. {last['sentence']}."
 
 
 def steps(result):
@@ -361,7 +364,7 @@ def section(group, counted, paper):
     yield from agreement(group)
     failed, learned = sum(not result.learned for result in group), counted[0].learned
     if failed:
-        yield Text(f"No invariant was found in {failed} of {len(group)} runs: the network tells "
+        yield Text(f"In {failed} of {len(group)} runs the network found no invariant: it tells "
                    "equivalent pairs from others hardly better than chance."
                    + (" They count for the lowest values alone." if learned else ""))
     yield from equations(counted[0], paper)
@@ -424,9 +427,10 @@ def agreement(group):
 def answer(result):
     """What a run found, in two words; "" if its verdict was not kept. Laws may have several forms.
     """
-    laws = len(independent(result))
+    laws, nearly = len(independent(result)), len(independent(result, "approximate"))
     if result.steps is not None:
-        return f"{result.count} invariant{'s' * (result.count != 1)}"
+        also = f" and {nearly} nearly" if nearly and not result.count else ""
+        return f"{result.count} invariant{'s' * (result.count != 1)}{also}"
     word = result.verdict.get("word", "").replace("nothing", "no invariant")
     return f"{laws} law{'s' * (laws > 1)}" if laws else word
 
@@ -449,12 +453,13 @@ def laws_over_seeds(group):
     for result in group:
         for law in result.laws:
             if law["verdict"] == "exact":
-                found.setdefault(law["text"], []).append(law["within"])
+                found.setdefault(frozenset(law["terms"]), []).append(law)
     if found:
-        yield Text("Laws that the pairs give exactly:")
+        yield Text("Laws that the pairs give exactly, with the numbers of the first seed:")
         yield Table((("law", "seeds", "largest λ"),
-                     *((text, f"{len(shares)} of {len(group)}", f"{max(shares):.0e}")
-                       for text, shares in found.items())))
+                     *((laws[0]["text"], f"{len(laws)} of {len(group)}",
+                        f"{max(law['within'] for law in laws):.0e}")
+                       for laws in found.values())))
 
 
 def on_invariants_over_seeds(learned):

@@ -206,6 +206,8 @@ def test_a_law_is_applied_to_columns_by_the_names_that_reading_gave_them(tmp_pat
     read = table(tmp_path, f"{head}\n{rows}")
     assert [*read.names] == ["μ", "x1"]
     assert ("took for units what stands in brackets: x₁ (m)" in read.said) == ("(m)" in head)
+    angles = table(tmp_path, f"id,phi [deg],psi (rad)\n{rows}", "angles.csv").said
+    assert sum("stays in degrees" in said for said in angles) == 1 and "phi [deg] stays" in " ".join(angles)
     values, lines = datafiles.read_columns(tmp_path / "mine.csv", read.names)
     assert values[:2].tolist() == [[0, 0], [4.625, 5.6875]] and lines[:2] == [2, 3]
 

@@ -18,7 +18,7 @@ def agrees_with_central_differences(expression, x):
 
 @pytest.mark.parametrize("text", [
     "sin(x)/sqrt(x^2 + y^2)", "x^y - -2*abs(v_x)", "2**x", "exp(-v_x**2) * log(y)", "tanh(x) + arctan(y)*tan(v_y)",
-    "cos(3)", "+x/y", "x"])
+    "cos(3)", "+x/y", "x", "sin(pi*x/180)"])
 def test_derivatives_of_an_expression_equal_central_differences(text):
     x = np.random.default_rng(0).uniform(0.5, 1.5, (20, 4))
     agrees_with_central_differences(Expression(text, STATE), x)

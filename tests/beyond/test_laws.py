@@ -6,6 +6,7 @@ import pytest
 import physics
 from beyond import laws
 from beyond.expressions import Expression
+from beyond.noise import in_order, trend
 from helpers import trajectories
 
 B2_MINUS_E2 = {f"{field}_{axis}^2": sign for field, sign in (("E", -1), ("B", 1)) for axis in "xyz"}
@@ -39,9 +40,9 @@ def of_orbits(orbits, names=("x", "y", "v_x", "v_y"), **options):
     return laws.find(x[:first], classes[:first], x[first:], classes[first:], names, **options)
 
 
-def same_up_to_a_factor(terms, expected):
+def same_up_to_a_factor(terms, expected, rel=1e-6):
     factors = [terms[name] / expected[name] for name in expected] if terms.keys() == expected.keys() else []
-    return bool(factors) and factors == pytest.approx([factors[0]] * len(factors), rel=1e-6)
+    return bool(factors) and factors == pytest.approx([factors[0]] * len(factors), rel=rel)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -181,3 +182,35 @@ def test_columns_that_take_no_part_are_named_with_the_reason():
     notes = of_orbits(x, ("x", "y", "v_x", "v_y", "twice", "one")).notes
     assert "twice is a multiple of x and takes no part" in notes
     assert "one has one value on all data and takes no part" in notes
+
+
+# ------------------------------------------------------------------------------------ friction and noise
+
+def damped(friction, noise, seed=0):
+    """Oscillations in the order of time, 200 of 30 rows, of which friction takes a share in all."""
+    rng = np.random.default_rng(seed)
+    amplitude, phase, t = rng.uniform(0.5, 2, (200, 1)), rng.uniform(0, 6, (200, 1)), np.linspace(0, 20, 30)
+    size = amplitude * np.exp(-friction * t / 40)
+    x = np.stack([size * np.cos(t + phase), size * np.sin(t + phase)], axis=2)
+    return x + noise * rng.standard_normal(x.shape)
+
+
+def test_what_falls_along_the_rows_is_no_law_up_to_noise():
+    for friction, noise, verdict in ((0.0, 0.02, "exact"), (0.1, 0.02, "approximate"), (0.05, 0, "approximate")):
+        law = of_orbits(damped(friction, noise), ("q", "p")).laws[0]
+        assert law.verdict == verdict and same_up_to_a_factor(law.terms, {"q^2": 1, "p^2": 1}, 0.02)
+
+
+def test_noise_follows_no_order_and_friction_and_slow_errors_do():
+    rng = np.random.default_rng(1)
+    sizes = rng.integers(2, 40, 200)
+    white, place = rng.standard_normal(sizes.sum()), np.concatenate([np.linspace(-1, 1, n) for n in sizes])
+
+    def centred(values):
+        means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
+        return values - np.repeat(means, sizes)
+    sign = np.repeat(rng.choice([-1, 1], 200), sizes)
+    assert not in_order(centred(white), sizes) and trend(centred(white), sizes) < 0.08
+    assert in_order(centred(white + 0.5 * sign * place), sizes)                     # whether it rises or falls
+    assert in_order(centred(white + 2 * np.sin(6 * place)), sizes)                 # no line, but not noise
+    assert trend(centred(sign * place), sizes) == pytest.approx(1)

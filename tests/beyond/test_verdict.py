@@ -81,7 +81,7 @@ def test_a_sensor_that_is_off_in_some_classes_is_nothing_conserved():
 def test_of_too_few_test_classes_nothing_is_decided():
     found = judged(lambda x: x[:, 0], pairs(500, groups=50), pairs(100, groups=4, seed=1))
     assert found.word == "undecided" and found.test_classes == 4
-    assert "too few orbits to tell: 54, of which 4 tested" in found.sentence
+    assert "too few groups to tell: 54, of which 4 tested" in found.sentence
 
 
 def test_a_network_that_knows_only_the_training_pairs_has_memorised():

@@ -57,7 +57,7 @@ def test_the_report_shows_how_much_the_known_invariants_explain():
 
 def test_a_search_that_fails_is_said_in_words():
     failed = canned("sr-fixed", accuracy=0.58, formula=None)
-    assert "No invariant was found in 1 of 1 runs" in summary(failed)
+    assert "In 1 of 1 runs the network found no invariant" in summary(failed)
     assert "No invariant was found" in reported(failed)
 
 
@@ -102,17 +102,18 @@ def test_the_page_says_which_seeds_learned_nothing_and_shows_the_equation_of_one
     rows = table_rows(text)
     # Of the seed that learned, and the lowest of all.
     assert ["accuracy, test", "0.92", "0.9500", "-", "0.5000", ""] in rows      # one seed is no verdict
-    assert "No invariant was found in 1 of 2 runs" in text
+    assert "In 1 of 2 runs the network found no invariant" in text
     assert "They count for the lowest values alone." in text
     assert rows[2][-1].endswith(", in 1 of 2 seeds") and "Eq. (5), seed 1:" in text
     assert ["0", "0.5000", "0.9960", "no invariant"] in rows and ["1", "0.9500", "0.9960", "f ≈ 1 t²"] in rows
-    assert summary(lost).count("no invariant") == 2
+    assert summary(lost).count("no invariant") == 3
 
 
 def said(seed, *laws, word="conserved"):
     """A canned result on own data with these laws."""
     verdict = {"word": word, "sentence": "seen", "within": 0.01}
-    kept = [{"text": law, "verdict": "exact", "within": 1e-20, "function_of": []} for law in laws]
+    kept = [{"text": law, "verdict": "exact", "within": 1e-20, "function_of": [], "terms": {law: 1}}
+            for law in laws]
     return replace(canned(seed=seed, laws=kept, verdict=verdict, formula=None), system="mine.csv")
 
 
@@ -144,3 +145,19 @@ def test_searches_for_all_invariants_have_a_report_and_a_page_of_their_own():
     assert "1 invariant" in text
     page = summary(searched(0, [0.95, 0.6]), searched(1, [0.96, 0.9, 0.5]))
     assert [row[2] for row in table_rows(page) if row[0] == "sr"] == ["1", "2"]          # found
+
+
+def test_a_network_that_found_again_what_is_known_does_not_make_a_search_complete():
+    nothing, again = searched(0, [0.95, 0.6]), searched(0, [0.95, 0.95])
+    assert "Complete, as far as a network can tell" in reported(nothing)
+    last = {**again.steps[1], "found": False, "independence": 0.01}
+    again = replace(again, steps=(again.steps[0], last), count=1)
+    assert "Complete" not in reported(again) and "Open: the last network found again" in reported(again)
+
+
+def test_an_approximate_law_is_named_with_what_the_network_says():
+    law = {"text": "x + y", "verdict": "approximate", "within": 0.001, "function_of": [], "terms": {}, "errors": {},
+           "python": "", "latex": "", "sympy": ""}
+    text = markdown(report.report(replace(said(0, word="approximately conserved"), laws=[law])))
+    assert "Something is approximately conserved, with 1 % of the variance of f within classes" in text
+    assert "nearly x + y (0.1 % of its variance lies within classes" in text
