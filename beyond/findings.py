@@ -128,7 +128,9 @@ def of_all(system, train, test, learn, libraries, more=None):
         if imitated:
             judged = replace(step.verdict, word="approximately conserved")
             step = replace(step, found=False, verdict=judged)
-        print(f"Network {len(steps) + 1}: {step.verdict.word}; {step.verdict.sentence}", flush=True)
+        again = judged.word == "conserved" and step.independence < search.INDEPENDENT
+        print(f"Network {len(steps) + 1}: {step.verdict.word}; {step.verdict.sentence}"
+              + "; a function of what is known, and not counted" * again, flush=True)
         steps.append(step)
         if not step.found:
             break

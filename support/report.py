@@ -263,7 +263,7 @@ def completeness(result, system):
                 "that agree in all of these.")
     if last["independence"] < 0.1:
         return f"{said}. Open: the last network found again what is known, and so says no more."
-    return f"{said}. Open: whether there is more. {last['sentence']}."
+    return f"{said}. Open: whether there is more; the last network: {last['sentence']}."
 
 
 def steps(result):
