@@ -8,12 +8,13 @@ import csv
 import io
 import os
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 
 from support import checkpoints
 from support.checks import UserError
 from support.files import (IN_USE, OWN_FOLDER, PART, RESULT, STATE, sole_user, writable_folder,
                            write)
-from support.page import Picture, as_html, markdown
+from support.page import Heading, Picture, as_html, markdown
 from support.process import printable
 from support.results import load_result, save_result
 
@@ -171,9 +172,10 @@ def keep(folder, result, parts, brief, networks, history, figures):
 
 
 def keep_page(folder, parts, figures):
-    """Write the page on many runs, with its figures, and print it."""
+    """Write the page on many runs, with its figures, and print its first part."""
     write_page(folder, parts, figures)
-    print(printable(f"\n{markdown(parts)}\nThe page is {folder / 'report.html'}."))
+    first = takewhile(lambda part: not isinstance(part, Heading) or part.level == 1, parts)
+    print(printable(f"\n{markdown(first)}\nThe page is {folder / 'report.html'}."))
 
 
 def write_page(folder, parts, figures):
