@@ -128,7 +128,8 @@ def find_one(plan, folder):
     again = learned(plan, runs.step_folder(folder, 1 + LONGER))
     again.findings["notes"].append(
         f"The network was trained once more, with {plan.train_pairs:,} pairs of each label and up "
-        f"to {plan.schedule.epochs} epochs, since it had learned too little to tell what.")
+        f"to {plan.schedule.epochs} epochs, since it had learned too little to tell what. All that "
+        "is said of it is of this second training.")
     again.seconds_before += found.seconds_before
     return again
 

@@ -199,15 +199,12 @@ def is_glued(name, others):
 def read_table(file, group, drop):
     """The Rows of a table."""
     whole, rows, comments = head_and_rows(file)
-    heads, units = [*map(bare, whole)], [head for head in whole if bare(head) != head]
+    heads = [*map(bare, whole)]
     above, kept = len(comments), kept_columns(heads, drop)
     at = group_column(heads, kept, group)
     kept.remove(at)
     names, groups = names_of([heads[i] for i in kept]), Groups()
-    said = [f"took for units what stands in brackets: {listed(units)}"] * bool(units)
-    degrees = [unit for unit in units if re.search(r"[(\[](deg|degrees?|°)[])]$", unit.lower())]
-    said += [f"{unit} stays in degrees, of which no sine is taken rightly; give radians"
-             for unit in degrees]
+    said = units_in([whole[i] for i in kept])
     values, members, places = array("d"), array("q"), array("q")
     for line, row, numbers in numbered(rows, heads, kept, said):
         member = groups[row[at]]
@@ -223,8 +220,17 @@ def read_table(file, group, drop):
                 lambda i: f"line {places[i]}", names, said)
 
 
+def units_in(heads):
+    """Sentences on units in brackets, which are left out of the names."""
+    units = [head for head in heads if bare(head) != head]
+    degrees = [unit for unit in units if re.search(r"[(\[](deg|degrees?|°)[])]$", unit.lower())]
+    return [f"took for units what stands in brackets: {listed(units)}"] * bool(units) + [
+        f"{unit} stays in degrees, of which no sine is taken rightly; give radians"
+        for unit in degrees]
+
+
 def read_columns(path, names):
-    """Observations (N, d) in the columns of these names of a table, and the lines they stand in.
+    """Observations (N, d) in the columns of these names of a table, their lines, what to say of it.
 
     Raises ValueError with one sentence if a row has no number in one of them, OSError if the table
     cannot be read.
@@ -236,9 +242,12 @@ def read_columns(path, names):
             heads = [*map(bare, whole)]
             found = [*map(as_name, heads)]
             missing = [name for name in names if name not in found]
-            refuse_if(missing, f"it has no column {listed(missing)}, but {listed(heads)}")
+            refuse_if(missing, f"it has no column {listed(missing)}, but {listed(heads) or 'none'}")
+            twice = [name for name in names if found.count(name) > 1]
+            refuse_if(twice, f"it has more than one column {listed(twice)}; rename the others")
             kept = [found.index(name) for name in names]
-            for line, _, numbers in numbered(rows, heads, kept, []):
+            said = units_in([whole[i] for i in kept])
+            for line, _, numbers in numbered(rows, heads, kept, said):
                 refuse_if(not np.isfinite(numbers).all(),
                           f"line {line} has no number in one of the columns {listed(names)}")
                 values.append(numbers)
@@ -246,7 +255,7 @@ def read_columns(path, names):
         refuse_if(not values, "it holds no observations")
     except Refused as error:
         raise ValueError(f"{shown(path, 4096)}: {error}") from None
-    return np.array(values), places
+    return np.array(values), places, said
 
 
 def head_and_rows(file):

@@ -150,8 +150,9 @@ def unless_it_falls(system, network, judged):
     if judged.word != "conserved" or not isinstance(system, OwnData):
         return judged
     data = Sample(system.draw_test.observations, system.draw_test.classes)
-    share = trend(data.within(network.f(data.x)), data.sizes)
-    if share < FALLS or data.sizes.min() < 5:           # of few rows a line explains much
+    data = data.part(np.repeat(data.sizes >= 5, data.sizes))    # of few rows a line explains much
+    share = trend(data.within(network.f(data.x)), data.sizes) if len(data.x) else 0.0
+    if share < FALLS:
         return judged
     return replace(judged, word="approximately conserved", sentence=f"{judged.sentence}, and "
                    f"{share:.0%} of that is a steady rise or fall along the rows of a class")
@@ -222,7 +223,7 @@ def write_applied(plan, folder, table):
     """
     result, inputs = runs.finished(folder, plan), plan.system.inputs
     try:
-        x, lines = datafiles.read_columns(table, inputs)
+        x, lines, said = datafiles.read_columns(table, inputs)
         networks = {path.stem.replace("model", "f"): plan.network_class.load(path)
                     for path in sorted(folder.glob("*.npz")) if path.name in result.files}
         columns = {"line": lines, **applied(result, inputs, networks, x)}
@@ -232,7 +233,7 @@ def write_applied(plan, folder, table):
         raise UserError(f"cannot use --apply: {error}") from error
     path = folder / f"applied-{table.stem}.csv"
     write(path, lambda file: runs.write_history(file, columns))
-    return printable(f"{len(x)} rows, {', '.join(columns)}: {path}")
+    return printable("; ".join([f"{len(x)} rows, {', '.join(columns)}: {path}", *said]))
 
 
 def write_movie(plan, folder, training, x):
@@ -245,7 +246,11 @@ def write_movie(plan, folder, training, x):
     if not conserved:
         raise UserError("--movie shows f over a law or a --known invariant, and there is none")
     label, quantity = next(iter(conserved.items()))
-    content, path = pictures.movie(training, label, quantity, x), folder / "movie.gif"
+    path = folder / "movie.gif"
+    try:
+        content = pictures.movie(training, label, quantity, x)
+    except FloatingPointError as error:
+        raise UserError(f"--movie goes through {pictures.EPOCHS} epochs, and {error}") from error
     write(path, lambda file: file.write(content), binary=True)
     return printable(f"The moving picture is {path}.")
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import shorten
 
 import numpy as np
 
@@ -117,11 +118,14 @@ def movie(training, label, quantity, x):
     with rc_context(STYLE), TemporaryDirectory() as folder:
         figure = Picture(figsize=(6, 4.5), layout="constrained")
         axes, writer, path = figure.subplots(), PillowWriter(fps=6), Path(folder) / "movie.gif"
-        with writer.saving(figure, path, dpi=80):
-            for epoch in range(EPOCHS + 1):
-                axes.clear()
-                axes.plot(quantity(x), training.network.f(x), ".", markersize=3, color=BLUE)
-                axes.set(xlabel=label, ylabel=OUTPUT, title=f"epoch {epoch}")
-                writer.grab_frame()
+        writer.setup(figure, path, dpi=80)
+        for epoch in range(EPOCHS + 1):
+            axes.clear()
+            axes.plot(quantity(x), training.network.f(x), ".", markersize=3, color=BLUE)
+            axes.set(xlabel=shorten(label, 60, placeholder=" ..."), ylabel=OUTPUT,
+                     title=f"epoch {epoch}")
+            writer.grab_frame()
+            if epoch < EPOCHS:
                 training.epoch()
+        writer.finish()
         return path.read_bytes()

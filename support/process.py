@@ -20,8 +20,17 @@ def prepare():
     for number in signals():
         if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
             signal.signal(number, end)                      # but nohup has SIGHUP ignored
+    sys.unraisablehook = unraised
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")                # a terminal that has no ² shows ?
+
+
+def unraised(lost):
+    """Where Python must drop the end that a signal asked for, listen to the next signal again."""
+    if not isinstance(lost.exc_value, SystemExit):
+        return sys.__unraisablehook__(lost)
+    for number in signals():
+        signal.signal(number, end)
 
 
 def signals():

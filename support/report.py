@@ -432,19 +432,22 @@ def answer(result):
         also = f" and {nearly} nearly" if nearly and not result.count else ""
         return f"{result.count} invariant{'s' * (result.count != 1)}{also}"
     word = result.verdict.get("word", "").replace("nothing", "no invariant")
+    word += f", {nearly} nearly a law" if word and nearly else ""
     return f"{laws} law{'s' * (laws > 1)}" if laws else word
 
 
 def summary_of_own_data(results):
     """The parts of the page on runs on a user's data: what each seed says, and with what score."""
-    yield Heading(f"{results[0].system}, seeds {', '.join(str(each.seed) for each in results)}")
-    yield from agreement(results)
-    yield Table((("seed", "finding", "accuracy, training", "test"),
-                 *((each.seed, finding(each), cell(each.train_accuracy, 3),
-                    cell(each.test_accuracy, 3)) for each in results)))
-    yield from laws_over_seeds(results)
-    if results[0].on_invariants:
-        yield from on_invariants_over_seeds(results)
+    for name in dict.fromkeys(result.system for result in results):
+        group = [result for result in results if result.system == name]
+        yield Heading(f"{name}, seeds {', '.join(str(each.seed) for each in group)}")
+        yield from agreement(group)
+        yield Table((("seed", "finding", "accuracy, training", "test"),
+                     *((each.seed, finding(each), cell(each.train_accuracy, 3),
+                        cell(each.test_accuracy, 3)) for each in group)))
+        yield from laws_over_seeds(group)
+        if group[0].on_invariants:
+            yield from on_invariants_over_seeds(group)
 
 
 def laws_over_seeds(group):

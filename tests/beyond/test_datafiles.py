@@ -208,7 +208,8 @@ def test_a_law_is_applied_to_columns_by_the_names_that_reading_gave_them(tmp_pat
     assert ("took for units what stands in brackets: x₁ (m)" in read.said) == ("(m)" in head)
     angles = table(tmp_path, f"id,phi [deg],psi (rad)\n{rows}", "angles.csv").said
     assert sum("stays in degrees" in said for said in angles) == 1 and "phi [deg] stays" in " ".join(angles)
-    values, lines = datafiles.read_columns(tmp_path / "mine.csv", read.names)
+    values, lines, said = datafiles.read_columns(tmp_path / "mine.csv", read.names)
+    assert said == [sentence for sentence in read.said if "units" in sentence]
     assert values[:2].tolist() == [[0, 0], [4.625, 5.6875]] and lines[:2] == [2, 3]
 
 
@@ -217,7 +218,8 @@ def test_a_law_is_applied_to_columns_by_the_names_that_reading_gave_them(tmp_pat
     (gzip.compress(b"x;y;v_x;v_y\n1,5;2;3;4\n1.234;2;3;4\n"), "a comma and with a point"),
     (gzip.compress(b"x,y,v_x,v_y\nm,m,m/s,m/s\nm,m,m/s,m/s\n1,2,3,4\n"), "line 3 has m in column x"),
     (gzip.compress(b"x,y,v_x,v_y\n1,2,,4\n"), "line 2 has no number"),
-    (gzip.compress(b"x,y,v_x,v_y\n"), "no observations")])
+    (gzip.compress(b"x,y,v_x,v_y\n"), "no observations"), (gzip.compress(b""), "but none"),
+    (gzip.compress(b"x,y,v_x,v_y,x (cm)\n1,2,3,4,5\n"), "more than one column x")])
 def test_a_table_to_apply_laws_to_is_refused_in_one_sentence_as_data_are(tmp_path, content, words):
     path = tmp_path / "new.csv.gz"
     path.write_bytes(content)

@@ -9,8 +9,10 @@ import pytest
 import physics
 import siamese
 import train
+from beyond import findings
 from beyond.owndata import ScaledNetwork, apart, load_system
-from helpers import NAMES, central_differences, npz, rows_of, table, table_rows, trajectories
+from beyond.verdict import Verdict
+from helpers import NAMES, Known, central_differences, npz, rows_of, table, table_rows, trajectories
 from support.checks import UserError
 
 GOOD = trajectories()
@@ -222,3 +224,18 @@ def test_a_network_that_learned_too_little_is_trained_once_more_and_that_is_said
         assert result["epochs"] == len((folder / "history.csv").read_text().splitlines()) - 1 == done
         assert any("trained once more, with 3,000 pairs" in note for note in result["notes"]) == (done > 1)
         assert not [*folder.glob("step-*"), *folder.glob("checkpoint*")]
+
+
+def test_friction_is_seen_in_f_where_rows_are_in_the_order_of_time_also_beside_short_groups(tmp_path):
+    rng = np.random.default_rng(1)
+    phase, t = rng.uniform(0, 6, (60, 1)), np.linspace(0, 12, 30)
+    size = rng.uniform(0.5, 2, (60, 1)) * np.exp(-0.01 * t)
+    orbits = np.stack([size * np.cos(t + phase), size * np.sin(t + phase)], axis=2)
+    groups = [(i, *row) for i, orbit in enumerate(orbits) for row in orbit[:4 if i % 6 == 0 else None]]
+    system = load_system(table(tmp_path, ["orbit", "q", "p"], groups))
+    network = Known(2, lambda x: np.sum(x**2, axis=1))
+    verdict = Verdict("conserved", "seen", 0.9, 0.9, (0.9, 0.9), 20, 40, 0.01)
+    found = findings.unless_it_falls(system, network, verdict)
+    assert found.word == "approximately conserved" and "steady rise or fall" in found.sentence
+    angle = Known(2, lambda x: np.sin(3 * np.arctan2(*x.T)))                    # varies, and does not fall
+    assert findings.unless_it_falls(system, angle, verdict) is verdict

@@ -20,6 +20,10 @@ def test_lines_of_f_cover_those_of_the_law_where_f_is_a_function_of_it():
         assert np.ptp(s2) < 0.01 and abs(s2[0] - (of_law.vertices[0] @ [[1, 0], [0, -1]] @ of_law.vertices[0])) < 0.01
 
 
+def diverges(_):
+    raise FloatingPointError("the loss became nan")
+
+
 def test_a_movie_is_a_gif_of_the_first_epochs(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(pictures, "EPOCHS", 2)
     small = ["--pairs", "300", "--epochs", "1", "--hidden", "8", "--out", str(tmp_path)]
@@ -28,6 +32,10 @@ def test_a_movie_is_a_gif_of_the_first_epochs(tmp_path, capsys, monkeypatch):
     assert content.startswith(b"GIF89a") and content.count(b"\x21\xf9\x04") == 3        # the start, and two epochs
     assert "movie.gif" in capsys.readouterr().out
     assert train.main([*small, "--movie", "--discover"]) == 2
+    capsys.readouterr()
+    monkeypatch.setattr(train.Training, "epoch", diverges)
+    assert train.main([*small, "--movie"]) == 2
+    assert "--movie goes through 2 epochs, and the loss became nan" in capsys.readouterr().err
 
 
 def test_a_movie_shows_f_as_the_run_had_it():

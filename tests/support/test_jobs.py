@@ -123,7 +123,7 @@ def test_several_systems_run_as_jobs_and_end_in_one_page(tmp_path, every_epoch, 
     shown = capsys.readouterr().out
     folder = tmp_path / "all-seeds-0"
     page = (folder / "report.md").read_text("utf-8")
-    assert page.split("\n## ")[0] in shown and "## " not in shown.split("# The paper")[1]      # the rest is in the report
+    assert page.split("\n## ")[0] in shown and "## " not in shown.split("# The paper")[1]    # the rest is in the page
     assert {path.name for path in folder.iterdir()} >= {"report.md", "figure_1.png", "figure_2.png", "figure_8.png"}
     for name, system in physics.SYSTEMS.items():
         assert f"{name} seed 0: finished" in shown and f"## {system.title} (`{name}`)" in page

@@ -124,6 +124,12 @@ def test_a_disagreement_over_seeds_is_said_as_a_verdict():
     assert "**Undecided, since the seeds disagree: 1 law in 2 of 3, undecided in 1 of 3.**" in apart
     rows = table_rows(apart)
     assert [row[0] for row in rows[2:5]] == ["0", "1", "2"] and "Conserved: x + y" in rows[2][1]
+    other = replace(said(0, "a"), system="other.csv")
+    both = summary(said(0, "x + y"), said(1, "x + y"), other)
+    assert "# mine.csv, seeds 0, 1\n" in both and "# other.csv, seeds 0\n" in both and "disagree" not in both
+    nearly = {"text": "x", "verdict": "approximate", "within": 0.01, "function_of": [], "terms": {}}
+    almost = [replace(said(seed, word="undecided"), laws=[nearly]) for seed in (0, 1)]
+    assert "All 2 seeds say the same: undecided, 1 nearly a law." in summary(*almost)
     searches = [canned(seed=seed, steps=(), count=count, named=0) for seed, count in enumerate((1, 2))]
     assert "Undecided, since the seeds disagree: 1 invariant in 1 of 2, 2 invariants in 1 of 2." in summary(*searches)
 
