@@ -144,6 +144,14 @@ def test_a_plan_takes_the_schedules_settings_unless_told():
         assert (plan.train_pairs, plan.schedule.epochs, plan.schedule.learning_rate) == (pairs, epochs, rate)
 
 
+def test_another_sampling_is_that_of_the_system_and_refused_where_it_has_none(capsys):
+    box = planned("--system", "cp", "--sampling", "box")
+    assert box.system.sample is physics.sample_orbits_in_box and box.settings["sampling"] == "box"
+    assert planned("--system", "cp").system.sample is physics.sample_orbits
+    assert train.main(["--system", "sr", "--sampling", "box"]) == 2
+    assert "sr has no such; these have: cp, cp-fixed" in capsys.readouterr().err
+
+
 def test_the_paper_schedule_takes_the_papers_pairs_and_layers():
     for name, pairs in (("sr", 50_000), ("em", 200_000)):
         plan = planned("--system", name, "--schedule", "paper")
