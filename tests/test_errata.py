@@ -4,6 +4,7 @@ A claim about networks is one about those trained here, and the test says how ma
 best classifier are computed here by other means than in the code under test.
 """
 
+import csv
 import functools
 import json
 import math
@@ -19,7 +20,7 @@ from scipy.stats import spearmanr
 import physics
 import siamese
 import train
-from helpers import ROOT, planned
+from helpers import ROOT, kept_results, planned
 
 AUDIT = (ROOT / "docs" / "audit.md").read_text("utf-8")
 SHORT = replace(siamese.SCHEDULES["quick"], epochs=30, decay=0.9)
@@ -544,3 +545,20 @@ def test_prose_of_the_audit_is_wrapped_and_no_formula_runs_over_two_lines():
         short = len(re.sub(r"\$[^$]*\$", "", line)) <= 112
         assert short or line.lstrip().startswith(("|", "`test_", "- **Tests**")), line
     assert not re.search(r"\\[,;{} ]", AUDIT)                                     # which GitHub's Markdown would eat
+
+
+def test_appendix_B_no_kept_run_at_rate_100_started_dead_and_six_of_23_end_at_the_papers_numbers():
+    started, near = [], []
+    for path, run in kept_results():
+        folder = path.relative_to(ROOT).parts[1]
+        if folder not in ("paper", "box") or run.system == "sr-fixed":
+            continue
+        with open(path.with_name("history.csv"), newline="") as file:
+            accuracies = [float(row["test_accuracy"]) for row in csv.DictReader(file)]
+        started.append(next((epoch for epoch, each in enumerate(accuracies, 1) if each > 0.8), None))
+        paper = physics.SYSTEMS[run.system].published
+        if run.test_accuracy > paper.accuracy[1] - 0.01 and run.r2["2"][1] > paper.r2[2][1] - 0.01:
+            near.append((folder, run.system))
+    assert len(started) == 23 and None not in started
+    assert max(started) == 59 and sum(epoch <= 5 for epoch in started) == 22
+    assert sorted(near) == [("box", "cp-fixed")] * 2 + [("paper", name) for name in ("em", "em-fixed", "sr", "sr")]
