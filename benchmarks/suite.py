@@ -263,6 +263,20 @@ def drifting_parameter(rng):
     return orbits(lambda s: np.stack([s[1], -s[2] * s[0], 0.03 * s[2]]), start, 60, rng)[..., :2]
 
 
+@kind(0, "q p")
+def slow_friction(rng, lost=0.1, noise=0.0):
+    """Oscillators, row by row in the order of time, that lose a tenth of their energy in all."""
+    t, phase = np.linspace(0, 20, 30), rng.uniform(0, 2 * np.pi, (300, 1))
+    size = rng.uniform(0.5, 2, (300, 1)) * (1 - lost)**(t / 40)
+    x = np.stack([size * np.cos(t + phase), size * np.sin(t + phase)], 2)
+    return x + noise * rng.normal(size=x.shape)
+
+
+@kind(0, "q p")
+def slow_friction_and_noise(rng):
+    return slow_friction(rng, 0.2, 0.02)
+
+
 @kind(0, "a b c d e")
 def discrete(rng):
     return np.concatenate([rng.integers(0, 3, (200, 20, 4)), rng.normal(size=(200, 20, 1))], 2)

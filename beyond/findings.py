@@ -89,6 +89,7 @@ def of_one(system, network, train, test, losses, libraries):
     exact = independent(found)
     named = {law.text: lambda x, law=law: law(x)[0] for law in exact}
     judged = unless_it_falls(system, network, verdict.judge(network, train, test, losses))
+    judged = unless_it_imitates(found, network, train, test, judged)
     f, f_test = network.f(train.x), network.f(test.x)
     notes = [*found.notes, *of_columns(system, test)]
     if exact and judged.word != "conserved":
@@ -123,11 +124,8 @@ def of_all(system, train, test, learn, libraries, more=None):
     most = len(system.inputs) - 1
     for step in search.search(train, test, learn, known, most, fixed, more):
         judged = unless_it_falls(system, step.network, step.verdict)
+        judged = unless_it_imitates(found, step.network, train, test, judged)
         step = replace(step, verdict=judged, found=step.found and judged.word == "conserved")
-        imitated = step.found and by_approximate(found, step.network, train, test) > EXPLAINED
-        if imitated:
-            judged = replace(step.verdict, word="approximately conserved")
-            step = replace(step, found=False, verdict=judged)
         again = judged.word == "conserved" and step.independence < search.INDEPENDENT
         print(f"Network {len(steps) + 1}: {step.verdict.word}; {step.verdict.sentence}"
               + "; a function of what is known, and not counted" * again, flush=True)
@@ -158,14 +156,17 @@ def unless_it_falls(system, network, judged):
                    f"{share:.0%} of that is a steady rise or fall along the rows of a class")
 
 
-def by_approximate(found, network, train, test):
-    """Test R^2 of f as a cubic in all laws, if some are approximate, else 0."""
+def unless_it_imitates(found, network, train, test, judged):
+    """The Verdict; "conserved" is not said of an f that follows from laws of which some only nearly
+    hold, and varies as much as these: its test R^2 as a cubic in all of them is above EXPLAINED.
+    """
     laws = {law.text: lambda x, law=law: law(x)[0] for law in found.laws if not law.function_of}
-    if len(laws) == len(independent(found)):
-        return 0.0
-    f, f_test = network.f(train.x), network.f(test.x)
-    return max(score["r2_cubic"] for score in
-               comparison.explained(laws, train.x, f, test.x, f_test).values())
+    nearly = [law.within for law in found.laws if law.verdict != "exact" and not law.function_of]
+    if judged.word != "conserved" or judged.within < min(nearly, default=np.inf):
+        return judged
+    scores = comparison.explained(laws, train.x, network.f(train.x), test.x, network.f(test.x))
+    follows = max(score["r2_cubic"] for score in scores.values()) > EXPLAINED
+    return replace(judged, word="approximately conserved") if follows else judged
 
 
 def draw(system, networks, test, laws):

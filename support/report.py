@@ -94,7 +94,8 @@ def finding(result):
     nearly = [f"{law['text']} ({100 * law['within']:.2g} % of its variance lies within classes "
               "that took no part)" for law in independent(result, "approximate")[:1]]
     if word in ("conserved", "approximately conserved"):
-        named = f"nearly {nearly[0]}" if nearly else "and no library names it"
+        named = (f"nearly {nearly[0]}" if nearly and word != "conserved" else
+                 "and no library names it")
         return (f"Something is {word}, with {100 * result.verdict['within']:.2g} % of the variance "
                 f"of f within classes, {named}")
     if nearly:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -239,3 +240,20 @@ def test_friction_is_seen_in_f_where_rows_are_in_the_order_of_time_also_beside_s
     assert found.word == "approximately conserved" and "steady rise or fall" in found.sentence
     angle = Known(2, lambda x: np.sin(3 * np.arctan2(*x.T)))                    # varies, and does not fall
     assert findings.unless_it_falls(system, angle, verdict) is verdict
+
+
+def test_an_f_that_follows_an_approximate_law_and_varies_as_much_is_not_conserved():
+    class Law:
+        text, verdict, function_of, within = "x1² + x2²", "approximate", (), 0.005
+
+        def __call__(self, x):
+            return np.sum(x[:, :2]**2, axis=1), None
+    found, (train_pairs, test) = SimpleNamespace(laws=[Law()]), [physics.SYSTEMS["sr"].pairs(
+        500, np.random.default_rng(seed)) for seed in (0, 1)]
+    follows, other = Known(4, lambda x: np.sum(x[:, :2]**2, axis=1) + 1), Known(4, lambda x: x[:, 2])
+
+    def word(network, within):
+        verdict = Verdict("conserved", "seen", 0.9, 0.9, (0.9, 0.9), 20, 40, within)
+        return findings.unless_it_imitates(found, network, train_pairs, test, verdict).word
+    assert word(follows, 0.01) == "approximately conserved"
+    assert word(follows, 0.001) == word(other, 0.01) == "conserved"                 # better than the law; another
