@@ -149,6 +149,7 @@ def searched(seed, accuracies):
 def test_searches_for_all_invariants_have_a_report_and_a_page_of_their_own():
     text = reported(searched(4, [0.95, 0.6]))
     assert "1 invariant" in text
+    assert [(row[0], row[1]) for row in table_rows(text)[-2:]] == [("1", "0.950"), ("2", "0.600")]
     page = summary(searched(0, [0.95, 0.6]), searched(1, [0.96, 0.9, 0.5]))
     assert [row[2] for row in table_rows(page) if row[0] == "sr"] == ["1", "2"]          # found
 
@@ -167,3 +168,13 @@ def test_an_approximate_law_is_named_with_what_the_network_says():
     text = markdown(report.report(replace(said(0, word="approximately conserved"), laws=[law])))
     assert "Something is approximately conserved, with 1 % of the variance of f within classes" in text
     assert "nearly x + y (0.1 % of its variance lies within classes" in text
+
+
+def test_a_law_says_whether_it_holds_exactly_within_noise_or_nearly():
+    law = {"text": "x", "function_of": [], "terms": {"x": 2.0}, "errors": {"x": 0.1}, "python": "", "latex": "",
+           "sympy": ""}
+    kinds = [("exact", 1e-20), ("exact", 1e-3), ("approximate", 1e-3)]
+    laws = [{**law, "verdict": verdict, "within": within} for verdict, within in kinds]
+    rows = table_rows(markdown(report.report(replace(said(0), laws=laws))))
+    assert [row[2:5] for row in rows if row[1] == "x"] == [
+        ["exact", "1.0e-20", "5e-02"], ["exact within noise", "1.0e-03", "5e-02"], ["approximate", "1.0e-03", "5e-02"]]
