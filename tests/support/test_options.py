@@ -15,7 +15,8 @@ from support.checks import UserError
 @pytest.mark.parametrize("arguments, words", [
     (["--system", "mars"], "--system: invalid choice: 'mars'"),
     (["--schedule", "slow"], "--schedule: invalid choice: 'slow'"),
-    (["--movie", "--discover"], "argument --movie: is of one network"), (["--epo", "3"], "unrecognized arguments: --epo"),
+    (["--movie", "--discover"], "argument --movie: is of one network"),
+    (["--epo", "3"], "unrecognized arguments: --epo"),
     (["--epochs", "1000001"], "from 1 to 1000000"), (["--seed", "1000000001"], "from 0 to 1000000000"),
     (["--speed", "3"], "unrecognized arguments: --speed"), (["sr"], "unrecognized arguments: sr"),
     (["--seed", "-1"], "--seed"), (["--seed", "1.5"], "--seed: must be a whole number"), (["--seed", "x"], "--seed"),
