@@ -56,6 +56,8 @@ def search(train, test, learn, known, most, fixed=(), more=None):
         promising = not known or step.verdict.within < verdict.VARIES
         if more and step.verdict.weak and promising and step.independence >= INDEPENDENT:
             step = asked(number, *more(), learn, known, fixed, longer=True)
+            sentence = f"{step.verdict.sentence}; trained once more, for longer"
+            step = replace(step, verdict=replace(step.verdict, sentence=sentence))
         yield step
         if not step.found:
             return

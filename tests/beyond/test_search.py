@@ -95,6 +95,7 @@ def test_a_network_that_learned_too_little_is_trained_once_more_with_more_pairs(
         return Known(3, lambda x: x[:, 0]), [0.1]
     step, = search.search(pairs(400), pairs(200, 1), learn, [], 1, more=lambda: (pairs(800), pairs(200, 1)))
     assert step.found and asked == [(400, False), (800, True)]
+    assert step.verdict.sentence.endswith("trained once more, for longer")
 
 
 @pytest.mark.parametrize("conserved", [0, 2])
