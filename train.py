@@ -124,7 +124,7 @@ def find_one(plan, folder):
     weak = "data" in plan.about and not found.findings["named"] and found.weak
     if not weak or plan.schedule_name != "quick":
         return found
-    plan = replace(plan, schedule=plan.schedule.longer, train_pairs=more_pairs(plan))
+    plan = longer(plan)
     again = learned(plan, runs.step_folder(folder, 1 + LONGER))
     again.findings["notes"].append(
         f"The network was trained once more, with {plan.train_pairs:,} pairs of each label and up "
@@ -167,6 +167,11 @@ def prepared(plan):
     pairs = (exchanged_pairs(network, train) if plan.schedule.exchange else
              FixedPairs(network, *train.labelled()))
     return Training(network, pairs, test, plan.schedule, batches), train, test
+
+
+def longer(plan):
+    """The plan of a network that is trained once more, for longer and with more pairs."""
+    return replace(plan, schedule=plan.schedule.longer, train_pairs=more_pairs(plan))
 
 
 def more_pairs(plan):
@@ -479,7 +484,8 @@ def carry_out(options):
         folder = run_folder(options, plan)
         runs.carry_out(run, plan, folder, screen, options.fresh)
         if options.movie:
-            training, _, test = prepared(plan)
+            again = runs.finished(folder, plan).epochs > plan.schedule.epochs
+            training, _, test = prepared(longer(plan) if again else plan)
             print(findings.write_movie(plan, folder, training, test.x))
     return 0
 

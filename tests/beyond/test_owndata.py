@@ -10,7 +10,7 @@ import pytest
 import physics
 import siamese
 import train
-from beyond import findings
+from beyond import findings, pictures
 from beyond.owndata import ScaledNetwork, apart, load_system
 from beyond.verdict import Verdict
 from helpers import NAMES, Known, central_differences, npz, rows_of, table, table_rows, trajectories
@@ -210,7 +210,9 @@ def test_a_network_of_other_columns_is_refused(tmp_path, capsys):
     assert "train.py: " in capsys.readouterr().err
 
 
-def test_a_network_that_learned_too_little_is_trained_once_more_and_that_is_said(tmp_path):
+def test_a_network_that_learned_too_little_is_trained_once_more_and_that_is_said(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(pictures, "movie", lambda training, *_: shown.append(training) or b"GIF89a")
     rng = np.random.default_rng(0)
     energy = rng.uniform(0.2, 2, (300, 1))                      # p²/2 + |q|, which no polynomial is
     q = energy * rng.uniform(-1, 1, (300, 30))
@@ -225,6 +227,8 @@ def test_a_network_that_learned_too_little_is_trained_once_more_and_that_is_said
         assert result["epochs"] == len((folder / "history.csv").read_text().splitlines()) - 1 == done
         assert any("trained once more, with 3,000 pairs" in note for note in result["notes"]) == (done > 1)
         assert not [*folder.glob("step-*"), *folder.glob("checkpoint*")]
+        assert train.main([*words, "--epochs", epochs, "--known", "x2^2/2 + abs(x1)", "--fresh", "--movie"]) == 0
+        assert len(shown.pop().train.y) == 1000 * (3 if done > 1 else 1)            # the movie is of that training
 
 
 def test_friction_is_seen_in_f_where_rows_are_in_the_order_of_time_also_beside_short_groups(tmp_path):
