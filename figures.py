@@ -62,8 +62,9 @@ class Picture(Figure):
 
 
 def titled(figure, title):
-    """The figure with a title above all of its panels."""
-    figure.suptitle(title, fontsize=STYLE["font.size"])
+    """The figure with a title above all of its panels, as large as fits its width."""
+    points = 72 * figure.get_figwidth() / (0.6 * max(len(title), 1))
+    figure.suptitle(title, fontsize=min(STYLE["font.size"], points))
     return figure
 
 
@@ -177,7 +178,7 @@ def figure_4(x, f, invariants):
 
 
 def figure_5(x, f, invariants):
-    """Fig. 5: f² over the energy, as in the paper, and f over the component of A that fits best."""
+    """Fig. 5: f² over the energy, as in the paper, and f over the best component of A."""
     components = np.column_stack([invariants["A_x"](x), invariants["A_y"](x)])
     direction, _ = ridge(components, f, alpha=0)
     direction = direction / (np.linalg.norm(direction) or 1)
@@ -189,7 +190,7 @@ def figure_5(x, f, invariants):
 
 
 def figure_6(x, f, invariants):
-    """Fig. 6: f (n,) over the two invariants (a) E·B and (b) |B|² − |E|² of the fields x (n, 6)."""
+    """Fig. 6: f (n,) over the invariants (a) E·B and (b) |B|² − |E|² of the fields x (n, 6)."""
     return _panels([
         ("E·B", invariants["E·B"](x), OUTPUT, f),
         ("|B|² − |E|²", invariants["|B|^2 - |E|^2"](x), OUTPUT, f),

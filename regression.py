@@ -353,8 +353,13 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1):
 
 def readable(name):
     """A monomial's name as in print: t², xy, x v_y, x v_y/r."""
-    name = re.sub(r"\^([2-9])(?!\d)", lambda power: "²³⁴⁵⁶⁷⁸⁹"[int(power[1]) - 2], name)
-    factors = name.split("*")
+    return printed(name.split("*"))
+
+
+def printed(factors):
+    """A product of factors, such as "t^2" and "x", as in print: t²x."""
+    raised = {f"^{power}": sign for power, sign in enumerate("²³⁴⁵⁶⁷⁸⁹", 2)}
+    factors = [re.sub(r"\^[2-9](?!\d)", lambda power: raised[power[0]], each) for each in factors]
     single = all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in factors)
     return ("" if single else " ").join(factors)
 

@@ -5,6 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from regression import printed
+
 LARGEST_DENOMINATOR = 12
 GREEK = "alpha|beta|gamma|delta|theta|lambda|mu|rho|sigma|phi|psi|omega"
 ROUNDING = 1e-6                         # of a coefficient, relative to it
@@ -63,7 +65,7 @@ def expression(numbers, features):
 def text(numbers, fractions):
     """A sum as it is printed: "v_x²/2 + v_y²/2 - 1/r"; fractions: see `libraries.factors`."""
     parts = []
-    for number, above, below in _terms(numbers, fractions, _product):
+    for number, above, below in _terms(numbers, fractions, printed):
         below = f"({below})" if " " in below else below
         parts.append((number, f"{above}/{below}" if below else above))
     return _sum(parts)
@@ -91,13 +93,6 @@ def _terms(numbers, fractions, product):
             " ".join(part for part in (str(one), product(others)) if part not in ("", "1"))
             for one, others in zip(sizes, factors)]
         yield number, above or "1", below
-
-
-def _product(factors):
-    factors = [re.sub(r"\^([2-9])(?!\d)", lambda power: "²³⁴⁵⁶⁷⁸⁹"[int(power[1]) - 2], factor)
-               for factor in factors]
-    letters = all(len(factor.rstrip("²³⁴⁵⁶⁷⁸⁹")) == 1 for factor in factors)
-    return ("" if letters else " ").join(factors)
 
 
 def _latex_product(factors):

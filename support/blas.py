@@ -63,6 +63,5 @@ def touch_buffer():
     copied. Where pages there were never written, products of 200 columns can take three times as
     long as they do once a larger product has touched them (seen on an AMD EPYC).
     """
-    import numpy as np
-    square = np.ones((512, 512), np.float32)
+    square = numpy.ones((512, 512), numpy.float32)
     square @ square

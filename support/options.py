@@ -44,8 +44,8 @@ def parser(systems, schedules, activations, libraries, group_columns):
                            "trajectories; or .csv with a column of groups")
     add("--group", metavar="COLUMN", help="the .csv column that tells which observations belong "
         f"together (default: the one named {', '.join(group_columns)})")
-    add("--sampling", choices=("box",), help="another sampling of orbits, that the paper probably "
-        "had: initial states in a box, two times in [0, 3] (cp, cp-fixed)")
+    add("--sampling", choices=("box",), help="another sampling of orbits, which gives Table III: "
+        "initial states in a box, two times in [0, 3] (cp, cp-fixed)")
     add("--drop", **many, metavar="COLUMN", help="with --data: columns to leave out")
     add("--known", **many, metavar="EXPRESSION", help="with --data: invariants to compare with, "
         'e.g. "x*v_y - y*v_x", a space before a leading minus')

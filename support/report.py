@@ -8,7 +8,7 @@ from support.page import Code, Formula, Heading, Picture, Table, Text
 
 EXACT = 1e-11               # λ up to which a law holds to rounding
 GOOD = 0.9                  # R² from which a polynomial is called a formula
-CLOSE = 0.005               # difference from the paper, in accuracy or R², that counts as agreement
+CLOSE = 0.005               # difference from the paper, in accuracy or R², that is agreement
 CAPTIONS = {
     "figure_1.png": "Fig. 1: the siamese network", "figure_2.png": "Fig. 2: the task",
     "figure_3.png": "Fig. 3: bottleneck output f over the spacetime interval",
@@ -25,8 +25,8 @@ CAPTIONS = {
 ON_INVARIANTS = (
     "How much of f is explained by the known invariants that vary. Near 1 at order 1: f is this "
     "invariant, or the mixture of those in the row, up to scale and offset. Near 1 at order 3 "
-    "only: f is a curved function of them. Below 0: worse than a constant. The correlation with f² "
-    "depends on the offset of f, which eq. (1) leaves free.")
+    "only: f is a curved function of them. Below 0: worse than a constant. The correlation with "
+    "f² depends on the offset of f, which eq. (1) leaves free.")
 OWN_DATA = SimpleNamespace(accuracy=(), r2={}, equation="")     # of which the paper says nothing
 
 
