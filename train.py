@@ -25,7 +25,7 @@ import numpy as np
 
 import physics
 import regression
-from beyond import comparison, datafiles, findings, owndata, search, verdict
+from discover import comparison, datafiles, findings, owndata, search, verdict
 from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLearningRateOnPlateau,
                      Schedule, SiameseNetwork, accuracy, cross_entropy)
 from support import jobs, options as command, report, runs
@@ -88,7 +88,7 @@ class Plan:
 
 def run(plan, folder):
     """Sample, train, read off, and write it all into the folder."""
-    import beyond.pictures  # noqa: F401, what can fail, fails before the training
+    import discover.pictures  # noqa: F401, what can fail, fails before the training
     began = time.perf_counter()
     sizes = "-".join(map(str, plan.layer_sizes))
     print(f"{plan.system.title}: {plan.train_pairs:,} pairs of each label, network {sizes}, "

@@ -22,7 +22,7 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
 import physics
 import regression
-from beyond.search import LookAlikes, search
+from discover.search import LookAlikes, search
 from kept import Kept, from_to, parse
 from siamese import SCHEDULES, SiameseNetwork
 from support.files import write

@@ -24,8 +24,8 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
 import physics
 import train
-from beyond import findings
-from beyond.expressions import Expression
+from discover import findings
+from discover.expressions import Expression
 from kept import Kept, parse
 from support.files import write
 from support.page import table

@@ -38,7 +38,7 @@ class Result:
     rank_correlations: dict = field(default_factory=dict)
     correlations: dict = field(default_factory=dict)        # {known invariant: of f with it}
     on_invariants: dict = field(default_factory=dict)       # {known invariants: R^2 of f on them}
-    verdict: dict = field(default_factory=dict)             # on f, beyond.verdict.Verdict
+    verdict: dict = field(default_factory=dict)             # on f, discover.verdict.Verdict
     laws: tuple = ()                                        # in order of simplicity, a dict each
     on_laws: dict = field(default_factory=dict)             # {laws: R^2 of f on them}
     count: int | None = None            # independent invariants found in all

@@ -30,7 +30,7 @@ EQUATIONS = (*range(1, 13), "A1", "A2", "A3", "A4", "B1")
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([a-zA-Z_]\w*(?:\.\w+)+)`", DOCUMENTS))))
 def test_code_named_in_the_documents_exists(name):
-    """Modules with their packages, as `beyond.laws.find`; of files .py, others are those of a run; numpy as np."""
+    """Modules with their packages, as `discover.laws.find`; of files .py, others are those of a run; numpy as np."""
     stem, _, suffix = name.rpartition(".")
     if suffix == "py":
         assert [path for path in ROOT.rglob(name) if "runs" not in path.parts]

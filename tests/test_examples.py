@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import physics
-from beyond import owndata
+from discover import owndata
 from helpers import ROOT, parsed
 
 

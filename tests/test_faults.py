@@ -20,7 +20,7 @@ import pytest
 import physics
 import siamese
 import train
-from beyond import search
+from discover import search
 from helpers import ROOT, TINY, checkpoint_every_epoch, outcome
 from support import checkpoints, files, results, runs
 

@@ -11,7 +11,7 @@ from helpers import ROOT
 
 TOP = {"siamese", "physics", "regression", "train", "figures"}
 CORE = TOP - {"train"}
-CODE = [path for room in ("", "beyond", "support") for path in sorted((ROOT / room).glob("*.py"))]
+CODE = [path for room in ("", "discover", "support") for path in sorted((ROOT / room).glob("*.py"))]
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in CODE if path.stem != "__init__"}
 OTHERS = {"numpy", "scipy", "matplotlib", *sys.stdlib_module_names}
 
@@ -35,12 +35,12 @@ def test_the_top_level_holds_the_five_modules_of_the_card():
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_import_only_what_stands_below_them(name):
     room = name.split(".")[0]
-    of_room = {each: {module for module in MODULES if module.startswith(each + ".")} for each in ("support", "beyond")}
+    of_room = {each: {module for module in MODULES if module.startswith(each + ".")} for each in ("support", "discover")}
     allowed = OTHERS | of_room["support"] | ({"cupy"} if room == "support" else set())
     if room in CORE:
         allowed |= CORE
-    if room == "beyond":
-        allowed |= CORE | of_room["beyond"]
+    if room == "discover":
+        allowed |= CORE | of_room["discover"]
     if room == "train":
         allowed |= set(MODULES)
     assert not imports(MODULES[name]) - allowed
@@ -51,7 +51,7 @@ def test_no_module_imports_itself_by_a_detour():
 
 
 @pytest.mark.parametrize("patterns, most", [
-    (["*.py", "beyond/*.py", "support/*.py", "benchmarks/*.py", "examples/*.py"], 100), (["tests/**/*.py"], 120)])
+    (["*.py", "discover/*.py", "support/*.py", "benchmarks/*.py", "examples/*.py"], 100), (["tests/**/*.py"], 120)])
 def test_no_line_is_longer_than_its_room_allows(patterns, most):
     paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
     offenders = [f"{path.relative_to(ROOT)}:{number} has {len(line)}" for path in paths

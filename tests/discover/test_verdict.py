@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beyond import verdict
+from discover import verdict
 from helpers import Known
 from physics import Pairs, derangement
 

@@ -5,7 +5,7 @@ import pytest
 
 import siamese
 import train
-from beyond import search
+from discover import search
 from helpers import Known
 from physics import Pairs, derangement
 

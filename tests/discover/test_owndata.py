@@ -10,9 +10,9 @@ import pytest
 import physics
 import siamese
 import train
-from beyond import findings, pictures
-from beyond.owndata import ScaledNetwork, apart, load_system
-from beyond.verdict import Verdict
+from discover import findings, pictures
+from discover.owndata import ScaledNetwork, apart, load_system
+from discover.verdict import Verdict
 from helpers import NAMES, Known, central_differences, npz, rows_of, table, table_rows, trajectories
 from support.checks import UserError
 

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from beyond import datafiles
+from discover import datafiles
 from helpers import NAMES, npz, trajectories
 
 ORBITS = trajectories()

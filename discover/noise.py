@@ -17,7 +17,7 @@ the lowest c W c / c V c leans to features that noise moves less.
 
 import numpy as np
 
-from beyond.eigenproblem import (EXACT, MOST_VALUES, PROMISING, eigenproblem, lowest,
+from discover.eigenproblem import (EXACT, MOST_VALUES, PROMISING, eigenproblem, lowest,
                                  standard_errors)
 
 FAR = 30                            # interquartile ranges off the median: no measurement, perhaps

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from beyond import datafiles
-from beyond.expressions import Expression
+from discover import datafiles
+from discover.expressions import Expression
 from physics import Pairs, System, derangement
 from siamese import SiameseNetwork
 from support.checks import UserError, finite_array

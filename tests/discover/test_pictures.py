@@ -4,7 +4,7 @@ import numpy as np
 
 import physics
 import train
-from beyond import pictures
+from discover import pictures
 from helpers import planned
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import physics
-from beyond import comparison
+from discover import comparison
 
 CP = physics.SYSTEMS["cp"]
 L, A = physics.angular_momentum, physics.laplace_runge_lenz

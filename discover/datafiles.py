@@ -28,7 +28,7 @@ from unicodedata import decomposition, normalize
 
 import numpy as np
 
-from beyond.expressions import FUNCTIONS
+from discover.expressions import FUNCTIONS
 
 TABLES = (".csv", ".tsv", ".txt", ".dat")
 GROUP_COLUMNS = ("event", "orbit", "experiment", "group", "trajectory", "trial", "id", "run")

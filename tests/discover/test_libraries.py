@@ -5,8 +5,8 @@ from math import comb
 import numpy as np
 import pytest
 
-from beyond.expressions import Expression
-from beyond.libraries import ladder
+from discover.expressions import Expression
+from discover.libraries import ladder
 from helpers import central_differences
 
 STATE = ("x", "y", "v_x", "v_y")

@@ -6,12 +6,12 @@ from textwrap import shorten
 
 import numpy as np
 
-from beyond import comparison, datafiles, laws, search, verdict
-from beyond.eigenproblem import Sample
-from beyond.expressions import Expression
-from beyond.libraries import KINDS
-from beyond.noise import trend
-from beyond.owndata import OwnData
+from discover import comparison, datafiles, laws, search, verdict
+from discover.eigenproblem import Sample
+from discover.expressions import Expression
+from discover.libraries import KINDS
+from discover.noise import trend
+from discover.owndata import OwnData
 from support import runs
 from support.checks import UserError
 from support.files import write
@@ -175,7 +175,7 @@ def draw(system, networks, test, laws):
     How F of the network "f" decides; f of a search's networks over laws; and for a user's data,
     laws and networks along a few classes.
     """
-    from beyond import pictures                         # here, since Matplotlib imports slowly
+    from discover import pictures                         # here, since Matplotlib imports slowly
     texts = [shorten(law["text"], 60, placeholder=" ...") for law in laws[:MOST_PANELS]]
     values = {f"{text}  (λ {law['within']:.0e})": _value(law, system.inputs)
               for text, law in zip(texts, laws)}
@@ -242,7 +242,7 @@ def write_movie(plan, folder, training, x):
 
     training: a train.Training before its first epoch; x: the observations (n, d) that are shown.
     """
-    from beyond import pictures
+    from discover import pictures
     conserved = quantities(runs.finished(folder, plan), plan.system)
     if not conserved:
         raise UserError("--movie shows f over a law or a --known invariant, and there is none")

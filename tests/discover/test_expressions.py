@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from beyond.expressions import FUNCTIONS, Expression
+from discover.expressions import FUNCTIONS, Expression
 from helpers import central_differences
 
 STATE = ("x", "y", "v_x", "v_y")

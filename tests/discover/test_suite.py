@@ -3,7 +3,7 @@
 import pytest
 
 import train
-from beyond import findings
+from discover import findings
 from helpers import benchmark
 
 suite = benchmark("suite")

@@ -14,7 +14,7 @@ from typing import Callable
 
 import numpy as np
 
-from beyond import verdict
+from discover import verdict
 
 PAIRS = 20_000                          # of each label at most, on schedule quick
 INDEPENDENT = 0.1                       # least independence of an f from what is known

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import physics
-from beyond import laws
-from beyond.expressions import Expression
-from beyond.noise import in_order, trend
+from discover import laws
+from discover.expressions import Expression
+from discover.noise import in_order, trend
 from helpers import trajectories
 
 B2_MINUS_E2 = {f"{field}_{axis}^2": sign for field, sign in (("E", -1), ("B", 1)) for axis in "xyz"}

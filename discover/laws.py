@@ -14,12 +14,12 @@ from math import comb
 
 import numpy as np
 
-from beyond import notation
-from beyond.eigenproblem import (EXACT, FIXED, MOST_VALUES, PROMISING, Sample, eigenproblem,
+from discover import notation
+from discover.eigenproblem import (EXACT, FIXED, MOST_VALUES, PROMISING, Sample, eigenproblem,
                                  fewest_terms, principal, simplest, standard_errors)
-from beyond.expressions import LARGEST, Expression
-from beyond.libraries import factors, ladder
-from beyond.noise import noise_of, unbent_fit, without_outliers
+from discover.expressions import LARGEST, Expression
+from discover.libraries import factors, ladder
+from discover.noise import noise_of, unbent_fit, without_outliers
 from support.checks import finite_array
 
 ABOUT = 3                           # times the lowest lambda: as good, if from a simpler library

@@ -16,7 +16,7 @@ from keyword import iskeyword
 
 import numpy as np
 
-from beyond.expressions import LARGEST, Expression
+from discover.expressions import LARGEST, Expression
 
 KINDS = ("polynomial", "rational")
 MOST_FEATURES = 300
