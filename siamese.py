@@ -37,7 +37,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from support.checks import finite_array, on_host
+from support.checks import finite_array, to_numpy
 from support.files import load_arrays, save_arrays
 
 
@@ -150,7 +150,7 @@ class SiameseNetwork:
             delta[:] = 1
             for l in range(len(self.layers) - 1, 0, -1):
                 delta = self._below(delta, l)
-            gradient[start:start + BLOCK] = on_host(delta @ self.layers[0][:-1].T)
+            gradient[start:start + BLOCK] = to_numpy(delta @ self.layers[0][:-1].T)
         return gradient
 
     def _one_neuron(self):
@@ -160,7 +160,7 @@ class SiameseNetwork:
 
     def bottleneck(self, x):
         """Output of all k neurons of the bottleneck at observations x (n, d), as (n, k)."""
-        return on_host(self._outputs(self.rows(x)))
+        return to_numpy(self._outputs(self.rows(x)))
 
     def logits(self, x, x_prime):
         """Argument z of the sigmoid in eq. (1) for pairs x, x_prime (n, d), as (n,)."""
@@ -182,14 +182,14 @@ class SiameseNetwork:
     def logits_of(self, rows, first, second):
         """Logits z (n,) of pairs of rows (r, d + 1): pair p compares first[p] with second[p]."""
         first, second = self.xp.asarray(first), self.xp.asarray(second)
-        return on_host(self._compare(self._outputs(rows), first, second)[0])
+        return to_numpy(self._compare(self._outputs(rows), first, second)[0])
 
     def loss_and_gradients(self, x, x_prime, y):
         """Loss (B1) and accuracy on a batch of pairs (n, d), labels y (n,); fills `gradients`."""
         x, x_prime, y = self.checked_pairs(x, x_prime, y)
         first, second = self.xp.asarray(np.arange(2 * len(y)).reshape(2, -1))
         rows = self.rows(np.concatenate([x, x_prime]))
-        z = on_host(self.step(rows, first, second, self.xp.asarray(y)))
+        z = to_numpy(self.step(rows, first, second, self.xp.asarray(y)))
         return cross_entropy(z, y), accuracy(z, y)
 
     def checked_pairs(self, x, x_prime, y, name=""):
@@ -306,7 +306,7 @@ class SiameseNetwork:
     def state(self):
         """What makes the network anew, by name: what a file or a copy keeps."""
         return {"layer_sizes": self.layer_sizes, "activation": self.activation,
-                "label": self.label, "parameters": on_host(self.parameters)}
+                "label": self.label, "parameters": to_numpy(self.parameters)}
 
     @classmethod
     def load(cls, path):

@@ -31,7 +31,7 @@ from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLear
 from support import jobs, options as command, report, runs
 from support.blas import one_thread, touch_buffer
 from support.checkpoints import carry_on
-from support.checks import UserError, on_host
+from support.checks import UserError, to_numpy
 from support.device import array_module
 from support.files import writable_folder
 from support.page import markdown
@@ -148,7 +148,7 @@ def learned(plan, folder):
     networks = {"model.npz": network}
     if plan.schedule.read_best:
         best = copy(network)
-        best.parameters = on_host(training.best)
+        best.parameters = to_numpy(training.best)
         epoch = int(np.argmin(history["loss"])) + 1
         found["best"] = {"epoch": epoch, **read_off(plan.system, best, train, test)}
         networks["best.npz"] = best
@@ -388,7 +388,7 @@ class Training:
             # alike", which cannot describe these labels; f then collapses to a constant for good.
             # Learning rates near 100 can carry w through zero, and this brings it back.
             np.abs(network.w, out=network.w)
-        z, y = on_host(xp.concatenate(logits)), on_host(xp.concatenate(labels))
+        z, y = to_numpy(xp.concatenate(logits)), to_numpy(xp.concatenate(labels))
         self._end_epoch(cross_entropy(z, y), accuracy(z, y), began)
 
     def _end_epoch(self, loss, train_accuracy, began):

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from support.checks import UserError, on_host
+from support.checks import UserError, to_numpy
 from support.files import load_arrays, save_arrays
 from support.jobs import Progress
 from support.process import orphaned
@@ -112,7 +112,7 @@ def state_of(training):
     """All that the coming epochs depend on, as a dict of arrays; no later epoch changes them."""
     rest = {"learning_rate": training.optimizer.learning_rate, "reduce": vars(training.reduce),
             "stop": vars(training.stop), "generator": training.rng.bit_generator.state}
-    arrays = {name: on_host(array.copy()) for name, array in arrays_of(training).items()}
+    arrays = {name: to_numpy(array.copy()) for name, array in arrays_of(training).items()}
     return {**arrays, "history": np.array(list(training.history.values()), dtype=float),
             "rest": np.array(json.dumps(rest))}
 

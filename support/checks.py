@@ -25,6 +25,6 @@ def finite_array(name, array, *shape):
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
-def on_host(array):
+def to_numpy(array):
     """The array as NumPy's, brought over from the GPU if it is there."""
     return array if isinstance(array, np.ndarray) else array.get()
