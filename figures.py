@@ -269,3 +269,7 @@ def _arrow(axes, start, end):
 
 def _pointer(axes, start, end, color, width=2):
     axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": color, "lw": width})
+
+
+def figures_of_run(system, network, test, history, title=""):
+    return {"figure_9": ("Fig. 9: losses and accuracies", lambda: figure_9(history))}
