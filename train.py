@@ -87,12 +87,13 @@ class Config:
 def run(config):
     """Sample, train, interpret, and write the report into the folder of the config."""
     import figures                      # slow to import; what can fail, fails before the training
+    xp = array_module(config.device)
     print(config, flush=True)
     started, system, schedule = time.perf_counter(), config.system, config.schedule
     data, initial, batches = physics.seed_streams(config.seed)
     train, test = physics.sample_sets(system, data, config.train_pairs)
     network = SiameseNetwork(config.layer_sizes, initial, config.activation, label=system.name,
-                             xp=array_module(config.device))
+                             xp=xp)
     training = Training(network, train, test, schedule, batches)
     seconds_before = train_with_checkpoints(training, config.folder, config.identity)
     history, networks = training.history, {"model.npz": network}
@@ -193,7 +194,7 @@ def split(order, size):
 class Training:
     """Trains a network by Appendix B, epoch by epoch, in place.
 
-    train, test: physics.Pairs, or labelled pairs x, x_prime (n, d), y (n,).
+    train, test: physics.Pairs, or labelled pairs x, x_prime (n, d), y (n,); else ValueError.
     seed: anything that numpy.random.default_rng takes; orders the batches.
     batches: (pairs, size, rng) -> batches of an epoch, as the two functions above.
     history: {quantity: list over epochs}. As in Keras, training loss and accuracy are averages over
@@ -202,9 +203,12 @@ class Training:
 
     def __init__(self, network, train, test, schedule, seed=0, batches=None):
         self.network, self.schedule = network, schedule
-        self.train, self.test = as_pairs(network, train), as_pairs(network, test).labelled()
+        self.train = as_pairs(network, train, "train ")
+        self.test = as_pairs(network, test, "test ").labelled()
         if schedule.in_batch_negatives and isinstance(self.train, physics.LabelledPairs):
             self.train = self.train.equivalent()
+            if len(self.train.x) == 0:
+                raise ValueError("train y must hold a 0: all batches are made of equivalent pairs")
         self.batches = batches or (
             in_batch_negatives if schedule.in_batch_negatives else labelled_batches)
         self.augmented = network.augment(np.concatenate([self.train.x, self.train.x_prime]))
@@ -259,11 +263,13 @@ class Training:
             column.append(value)
 
 
-def as_pairs(network, pairs):
+def as_pairs(network, pairs, name):
     """The pairs; labelled pairs x, x_prime, y, checked, become physics.LabelledPairs."""
-    if isinstance(pairs, (tuple, list)):
-        return physics.LabelledPairs(*network.checked_pairs(*pairs))
-    return pairs
+    if hasattr(pairs, "pair_indices"):
+        return pairs
+    if not isinstance(pairs, (tuple, list)) or len(pairs) != 3:
+        raise ValueError(f"{name}pairs must be physics.Pairs, or the three arrays x, x_prime, y")
+    return physics.LabelledPairs(*network.checked_pairs(*pairs, name))
 
 
 def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None):

@@ -40,8 +40,9 @@ def listen():
 
 def end(number, _):
     """End without a traceback; what is saved now is not disturbed by a second signal."""
-    for again in ENDINGS:               # SIG_IGN: Python complains of a signal that is on its way
-        signal.signal(again, lambda *_: None)
+    for again in ENDINGS:
+        if signal.getsignal(again) is end:              # with SIG_IGN Python would complain of a
+            signal.signal(again, lambda *_: None)       # signal that is on its way
     sys.exit(128 + number)
 
 
