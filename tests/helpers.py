@@ -24,9 +24,10 @@ SMALL = ["--pairs", "10000", "--hidden", "64", "64", "--epochs", "20", "--learni
 
 
 def mostly_slow(values, quick):
-    """Values of a parameter, of which all but the first `quick` are marked slow."""
-    values = list(values)
-    return values[:quick] + [pytest.param(each, marks=pytest.mark.slow) for each in values[quick:]]
+    """Values of parameters, of which all but the first `quick` are marked slow."""
+    rows = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*row, marks=[pytest.mark.slow] * (i >= quick))
+            for i, row in enumerate(rows)]
 
 
 # ------------------------------------------------------------------------------ pairs and networks
