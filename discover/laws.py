@@ -18,7 +18,7 @@ from discover import notation
 from discover.eigenproblem import (EXACT, FIXED, MOST_VALUES, PROMISING, Sample, eigenproblem,
                                  fewest_terms, principal, simplest, standard_errors)
 from discover.expressions import LARGEST, Expression
-from discover.libraries import factors, ladder
+from discover.libraries import KINDS, factors, ladder
 from discover.noise import noise_of, unbent_fit, without_outliers
 from support.checks import finite_array
 
@@ -54,6 +54,11 @@ class Law:
 
     def __call__(self, x):
         return self.function(x)
+
+    def gradient(self, x):
+        return self.function(x)[1]
+
+    evidence = "temporary"
 
     @property
     def python(self):

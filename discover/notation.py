@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from discover.expressions import parse
-from regression import printed
+from regression import format_product
 
 MAX_NUMBER = 12                         # numerator or denominator of a fraction
 MAX_CHANCE = 0.1                        # see _simplify
@@ -155,7 +155,7 @@ def _product(factors, tex):
         space = r"\," if re.search(r"\\(mathrm|text)\{", "".join(names)) else " "
         number, product = r" \cdot ".join(numbers), space.join(names)
     else:
-        number, product = "·".join(numbers), printed(names)
+        number, product = "·".join(numbers), format_product(names)
         space = "·" if re.match(r"[eE](\d|\b)", product) else " "
     return space.join(filter(None, (number, product)))
 
