@@ -63,11 +63,11 @@ class Pairs:
 
     def labelled(self):
         """All pairs x, x_prime (2n, inputs) with labels y (2n,): first n with y = 0, then y = 1."""
-        first, second, y = self.compared()
+        first, second, y = self.pair_indices()
         observations = np.concatenate([self.x, self.x_prime])
         return observations[first], observations[second], y
 
-    def compared(self):
+    def pair_indices(self):
         """The same pairs as row numbers of x with x_prime below it: first, second and y, (2n,)."""
         n = len(self.x)
         own = np.arange(n)

@@ -146,7 +146,7 @@ def learned(plan, folder):
     if "data" in plan.about:                            # no such formula in units of any kind
         found.update(formula=None, polynomial={}, dominant={})
     networks = {"model.npz": network}
-    if plan.schedule.read_best:
+    if plan.schedule.keep_best:
         best = copy(network)
         best.parameters = to_numpy(training.best)
         epoch = int(np.argmin(history["loss"])) + 1
@@ -164,14 +164,14 @@ def prepared(plan):
     data, initial, batches = physics.seed_streams(plan.seed)
     train, test = physics.sample_sets(plan.system, data, plan.train_pairs)
     network = plan.network(initial)
-    pairs = (exchanged_pairs(network, train) if plan.schedule.exchange else
+    pairs = (exchanged_pairs(network, train) if plan.schedule.in_batch_negatives else
              FixedPairs(network, *train.labelled()))
     return Training(network, pairs, test, plan.schedule, batches), train, test
 
 
 def longer(plan):
     """The plan of a network that is trained once more, for longer and with more pairs."""
-    return replace(plan, schedule=plan.schedule.longer, train_pairs=more_pairs(plan))
+    return replace(plan, schedule=plan.schedule, train_pairs=more_pairs(plan))
 
 
 def more_pairs(plan):
@@ -185,7 +185,7 @@ def read_off(system, network, train, test):
     The regression is done on the first observation of every equivalent pair, training and test.
     """
     f, f_test = network.f(train.x), network.f(test.x)
-    reading = regression.read_off(network.inputs(train.x), f, network.inputs(test.x), f_test,
+    reading = regression.interpret(network.standardise(train.x), f, network.standardise(test.x), f_test,
                                   system.inputs)
     train_accuracy, test_accuracy = [evaluated(network, *test_set(network, pairs))[1]
                                      for pairs in (train, test)]
@@ -250,7 +250,7 @@ def find_all(plan, folder):
     train, test = physics.sample_sets(plan.system, data[0], plan.train_pairs)
 
     def learn(number, train, test, known, longer=False):
-        schedule = plan.schedule.longer if longer else plan.schedule
+        schedule = plan.schedule if longer else plan.schedule
         network = plan.network(initial[number])
         pairs = (search.LookAlikes(network, train, known) if known else
                  exchanged_pairs(network, train))
@@ -285,7 +285,7 @@ class FixedPairs:
     def __init__(self, network, x, x_prime, y):
         x, x_prime, y = network.checked_pairs(x, x_prime, y, name="train ")
         self.xp = network.xp
-        self.rows = self.xp.stack([network.rows(x), network.rows(x_prime)])
+        self.rows = self.xp.stack([network.augment(x), network.augment(x_prime)])
         self.y = y
 
     def order(self, rng):
@@ -343,7 +343,7 @@ class Training:
 
     network: a SiameseNetwork, trained in place.
     train: labelled pairs x, x_prime (n, d), y (n,), of which only the equivalent ones are used with
-        `schedule.exchange`; or a training set as FixedPairs.
+        `schedule.in_batch_negatives`; or a training set as FixedPairs.
     test: labelled pairs, or physics.Pairs.
     seed: anything that numpy.random.default_rng takes; orders the batches.
 
@@ -368,7 +368,7 @@ class Training:
     @property
     def finished(self):
         epochs = len(self.history["epoch"])
-        return epochs >= self.schedule.epochs or self.stop.waited >= self.stop.patience
+        return epochs >= self.schedule.epochs or self.stop.wait >= self.stop.patience
 
     @np.errstate(over="ignore", invalid="ignore")       # said once, by a loss that is not finite
     def epoch(self):
@@ -420,7 +420,7 @@ def training_set(network, train, schedule):
     """The training set of labelled pairs: FixedPairs, or ExchangedPairs of the equivalent ones."""
     if not isinstance(train, (tuple, list)):
         return train
-    if not schedule.exchange:
+    if not schedule.in_batch_negatives:
         return FixedPairs(network, *train)
     x, x_prime, y = network.checked_pairs(*train, name="train ")
     return ExchangedPairs(network, x[y == 0], x_prime[y == 0])
@@ -429,10 +429,10 @@ def training_set(network, train, schedule):
 def test_set(network, test):
     """Rows of a test set, first and second row of each pair, and labels."""
     if isinstance(test, physics.Pairs):
-        return network.rows(np.concatenate([test.x, test.x_prime])), *test.compared()
+        return network.augment(np.concatenate([test.x, test.x_prime])), *test.pair_indices()
     x, x_prime, y = network.checked_pairs(*test, name="test ")
     first, second = np.arange(2 * len(y)).reshape(2, -1)
-    return network.rows(np.concatenate([x, x_prime])), first, second, y
+    return network.augment(np.concatenate([x, x_prime])), first, second, y
 
 
 def evaluated(network, rows, first, second, y):
