@@ -28,7 +28,7 @@ import regression
 from discover import comparison, datafiles, findings, owndata, search, verdict
 from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLearningRateOnPlateau,
                      Schedule, SiameseNetwork, accuracy, cross_entropy)
-from support import jobs, options as command, report, runs
+from support import jobs, kepler, options as command, report, runs
 from support.blas import one_thread, touch_buffer
 from support.checkpoints import carry_on
 from support.checks import UserError, to_numpy
@@ -505,10 +505,10 @@ def sampled(system, sampling):
     """The system with another sampling; UserError if it has none of this name."""
     if not sampling:
         return system
-    if sampling not in system.samplings:
-        having = ", ".join(name for name, each in physics.SYSTEMS.items() if each.samplings)
+    if system.name not in kepler.SAMPLINGS[sampling]:
+        having = ", ".join(kepler.SAMPLINGS[sampling])
         raise UserError(f"--sampling {sampling}: {system.name} has no such; these have: {having}")
-    return replace(system, sample=system.samplings[sampling])
+    return replace(system, sample=kepler.SAMPLINGS[sampling][system.name])
 
 
 def plan_of(options, system, seed):
