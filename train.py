@@ -154,7 +154,7 @@ def learned(plan, folder):
         networks["best.npz"] = best
     score = found["r2"][str(found["optimal_order"] or 2)][1]
     title = f"{found['formula']}  (R² {score:.4f})" if found["formula"] else ""
-    pictures = (draw(plan.system, network, test.x, history, title)
+    pictures = (draw(plan.system, network, test, history, title)
                 | findings.draw(plan.system, {"f": network}, test, found["laws"]))
     return Found(found, networks, pictures, history, seconds_before, judged.weak)
 
@@ -213,23 +213,18 @@ def read_off(system, network, train, test):
     }
 
 
-def draw(system, network, x, history, title=""):
-    """What makes the run's figures, by name, with f at observations x (n, d)."""
+def draw(system, network, test, history, title=""):
+    """What makes the run's figures, by name."""
     import figures                                      # here, since Matplotlib imports slowly
-    drawn = {}
-    if system.name in figures.OF_SYSTEM:
-        number, figure = figures.OF_SYSTEM[system.name]
-        drawn[f"figure_{number}"] = lambda: figures.titled(
-            figure(x, network.f(x), system.invariants), title)
-    return {**drawn, "figure_9": partial(figures.figure_9, history)}
+    return {name: make for name, (_, make) in
+            figures.figures_of_run(system, network, test, history, title).items()}
 
 
 def draw_schemes(layer_sizes, activation):
     """What makes those of Figs. 1 to 9 that show no result, by name."""
     import figures
-    return {"figure_1": partial(figures.figure_1, layer_sizes, activation),
-            "figure_2": figures.figure_2,
-            "figure_8": partial(figures.figure_8, layer_sizes, activation)}
+    return {name: make for name, (_, make) in
+            figures.figures_of_network(layer_sizes, activation).items()}
 
 
 def files_of(pictures, pdf=False):
