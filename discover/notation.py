@@ -94,7 +94,7 @@ def text(numbers, fractions, errors=None, tex=False):
         sizes = (size.numerator, size.denominator) if exact else (f"{size:.6g}", 1)
         above, below = ("*".join(each for each in (str(one), *factors) if each != "1")
                         for one, factors in zip(sizes, fraction))
-        term = f"{above or 1}/({below})" if below else above or "1"
+        term = (above or "1") + (f"/({below})" if below else "")
         parts.append((number, _write(parse(term), tex, least=1)))
     return _sum(parts)
 
@@ -162,7 +162,7 @@ def _product(factors, tex):
 
 def _symbol(name):
     """A name in LaTeX: what follows _, and digits at its end, stand below the line."""
-    head, *tail = re.fullmatch(r"(.+?)(\d*)(?:_(.*?))?_?", name).groups()
+    head, *tail = re.fullmatch(r"(.+?)(\d*)(?:_(.*))?", name).groups()
     below = ",".join(_letters(part) for part in tail if part)
     return _letters(head) + (f"_{{{below}}}" if below else "")
 

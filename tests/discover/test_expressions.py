@@ -50,6 +50,8 @@ def test_values_are_new_arrays_of_float64_and_need_no_finite_derivatives():
     assert Expression("sqrt(x)", ("x",)).value(x).tolist() == [0, 2]
     with pytest.raises(ValueError, match="derivative.*not finite.*x = 0"):
         Expression("sqrt(x)", ("x",))(x)
+    x = np.array([[0.1]], np.float32)
+    assert Expression("x*x", ("x",)).value(x).tolist() == [float(x[0, 0])**2]
     x = np.ones((3, 1))
     value, derivative = Expression("x", ("x",))(x)
     value += 1
@@ -83,7 +85,8 @@ def test_names_are_read_as_python_reads_them():
     "__import__('os').system('true')", "x.real", "x if y else x", "lambda: 1", "[x]", "x y", "",
     "open(x)", "z", "x = 1", "1e", "'x'", "sin(x, y)", "sin()", "sin", "sin(x=1)", "sin(x, y=1)",
     "sin(*x)", "x(y)", "(" * 5000 + "x" + ")" * 5000, "x+" * 20000 + "x", "x+" * 300 + "x",
-    "-" * 300 + "x", "True", "1j", "x @ y", "x // y", "x < y", "x and y", "not x", "~x", "x\0",
+    "-" * 300 + "x", "-" * 9000 + "x", "x" + " " * 10_000 + "+ y", "True", "1j",
+    "x @ y", "x // y", "x < y", "x and y", "not x", "~x", "x\0",
     "1or x", "x # y", "x\ny", "(x\n+y)", "1" + "0" * 400, None, "x·y", "x²", "x := 1"])
 def test_what_is_not_arithmetic_is_refused_and_never_evaluated(text, recwarn):
     with pytest.raises(ValueError, match="is not allowed.*use numbers, x, y"):

@@ -21,6 +21,10 @@ def one_term(*above, number=F(1), below=()):
 
 @pytest.mark.parametrize("coefficients, squares, numbers", [
     ([3, 3, -6], [1, 1, 0], [F(1, 2), F(1, 2), -1]),            # an energy
+    ([-3, -3, 6, 6, 6], [1, 1, 0, 0, 0], [F(1, 2), F(1, 2), -1, -1, -1]),
+    ([1.3137, 0.7, 0.9191], [1, 1, 0], [1.3137 / 1.4, F(1, 2), 0.9191 / 1.4]),
+    ([2, 2, -2], [1, 1, 0], [1, 1, -1]),
+    ([-2, 6, 200], [0, 0, 0], [-1, 3, 100]),                    # most signs are positive
     ([-2, -2, 2], [1, 1, 1], [1, 1, -1]),                       # equal magnitudes
     ([-2, -4], [1, 1], [1, 2]),                                 # squares and no potential
     ([0.2, 0.3], [0, 0], [1, F(3, 2)]),
@@ -57,6 +61,17 @@ def test_random_numbers_are_rarely_called_fractions(error):
     assert np.mean(called) < 0.05
 
 
+@pytest.mark.parametrize("coefficients, errors, squares, numbers", [
+    ([1, 1.002, -1.001], [0.002] * 3, [1, 1, 0], [1, 1, -1]),
+    ([1, 1.004], [0.002, 0], [0, 0], [1, 1]),
+    ([1, 7.3137], [0.2, 0.2], [0, 0], [1, 7.3137]),             # the scale has no error
+    ([1, 0.001], [0, 0.001], [0, 0], [1, 0.001])])              # nor is a term none
+def test_errors_of_both_the_number_and_the_scale_count(coefficients, errors, squares, numbers):
+    found = notation.simple_numbers(
+        np.array(coefficients), np.array(errors), np.array(squares, bool))
+    assert found == numbers and isinstance(found[0], F)
+
+
 def test_terms_that_agree_with_the_half_of_an_energy_within_their_errors_are_halves():
     numbers = notation.simple_numbers(np.array([1, 1.01, -2.02]), np.full(3, 0.006),
                                       np.array([True, True, False]))
@@ -83,6 +98,9 @@ def test_a_law_is_written_as_a_person_writes_it():
         "4.27e-05 exp(x)² sqrt(V)/(xy)",
         r"\frac{4.27 \times 10^{-5} \exp(x)^{2} \sqrt{V}}{x y}"]
     assert notation.text([F(-1), F(1)], [(["(x - y)"], []), (["x^10"], [])]) == "-(x - y) + x¹⁰"
+    assert one_term("(2*3*x^-1)") == ["2·3 x⁻¹", r"2 \cdot 3 x^{-1}"]
+    assert one_term("x", number=1e30) == ["1e+30 x", r"1 \times 10^{30} x"]
+    assert one_term("(x/y*z)")[0] == "(x/y) z"
 
 
 @pytest.mark.parametrize("names, text", [
@@ -119,7 +137,8 @@ def test_a_typed_feature_is_written_like_the_libraries_own():
 TYPED = [
     "ab - (cd - ef)", "(ab + cd)^2/ef", "ab/(cd*ef)", "ab/cd/ef", "ab/(cd/ef)", "ab*(cd + ef)*3",
     "(-ab)^2", "-(ab + cd)*ef", "(ab^cd)^2", "2^ab", "ab^-2", "ab*2*cd*3", "2*3*ab", "ab^2.5",
-    "ab/cd*ef", "ab - -cd", "sqrt(ab^2 + cd^2)", "log(abs(ab - 2))^2*exp(-cd)", "ab^(cd/ef)",
+    "ab/cd*ef", "ab - -cd", "(ab - cd)/ef", "sqrt(ab^2 + cd^2)",
+    "log(abs(ab - 2))^2*exp(-cd)", "ab^(cd/ef)",
     "1e-5*ab^3", "+ab^10/pi", "(ab^cd)^ef"]
 
 
@@ -169,6 +188,7 @@ def test_an_expression_computes_the_sum_to_12_digits():
     for number, feature, value in zip(numbers, features, values):
         term = Expression(notation.expression([number], [feature]), ("x", "y"))
         assert term.value(x) == pytest.approx(float(number) * value, rel=1e-14)
+    assert notation.expression([F(11)], ["x"]) == "11*x"
     assert Expression(made, ("x", "y")).value(x) == pytest.approx(
         sum(float(number) * value for number, value in zip(numbers, values)), rel=1e-12)
 
