@@ -185,8 +185,8 @@ def read_off(system, network, train, test):
     The regression is done on the first observation of every equivalent pair, training and test.
     """
     f, f_test = network.f(train.x), network.f(test.x)
-    reading = regression.interpret(network.standardise(train.x), f, network.standardise(test.x), f_test,
-                                  system.inputs)
+    reading = regression.interpret(network.standardise(train.x), f, network.standardise(test.x),
+                                   f_test, system.inputs)
     train_accuracy, test_accuracy = [evaluated(network, *test_set(network, pairs))[1]
                                      for pairs in (train, test)]
     learned = bool(test_accuracy >= verdict.LEARNED)
