@@ -87,12 +87,13 @@ class Config:
 def run(config):
     """Sample, train, interpret, and write the report into the folder of the config."""
     import figures                      # slow to import; what can fail, fails before the training
+    xp = array_module(config.device)
     print(config, flush=True)
     started, system, schedule = time.perf_counter(), config.system, config.schedule
     data, initial, batches = physics.seed_streams(config.seed)
     train, test = physics.sample_sets(system, data, config.train_pairs)
     network = SiameseNetwork(config.layer_sizes, initial, config.activation, label=system.name,
-                             xp=array_module(config.device))
+                             xp=xp)
     training = Training(network, train, test, schedule, batches)
     seconds_before = train_with_checkpoints(training, config.folder, config.identity)
     history, networks = training.history, {"model.npz": network}
@@ -193,7 +194,7 @@ def split(order, size):
 class Training:
     """Trains a network by Appendix B, epoch by epoch, in place.
 
-    train, test: physics.Pairs, or labelled pairs x, x_prime (n, d), y (n,).
+    train, test: physics.Pairs, or labelled pairs x, x_prime (n, d), y (n,); else ValueError.
     seed: anything that numpy.random.default_rng takes; orders the batches.
     batches: (pairs, size, rng) -> batches of an epoch, as the two functions above.
     history: {quantity: list over epochs}. As in Keras, training loss and accuracy are averages over
@@ -201,11 +202,11 @@ class Training:
     """
 
     def __init__(self, network, train, test, schedule, seed=0, batches=None):
-        self.network, self.schedule, self.test = network, schedule, label(network, test)
+        self.network, self.schedule, self.test = network, schedule, label(network, test, "test ")
         self.batches = batches or (
             in_batch_negatives if schedule.in_batch_negatives else labelled_batches)
         prepare = label if self.batches is labelled_batches else select_equivalent
-        self.train = prepare(network, train)
+        self.train = prepare(network, train, "train ")
         self.augmented = network.augment(np.concatenate([self.train.x, self.train.x_prime]))
         self.rng = np.random.default_rng(seed)
         self.optimizer = Adadelta(network.parameters.size, schedule.learning_rate,
@@ -258,18 +259,22 @@ class Training:
             column.append(value)
 
 
-def label(network, pairs):
-    """physics.Pairs as physics.Labelled; so are labelled pairs x, x_prime, y, which are checked."""
+def label(network, pairs, name):
+    """physics.Pairs, or three arrays x, x_prime, y, as physics.Labelled, checked."""
     if isinstance(pairs, physics.Pairs):
         return pairs.labelled()
-    return physics.Labelled(*network.checked_pairs(*pairs))
+    if not isinstance(pairs, (tuple, list)) or len(pairs) != 3:
+        raise ValueError(f"{name}pairs must be physics.Pairs, or the three arrays x, x_prime, y")
+    return physics.Labelled(*network.checked_pairs(*pairs, name))
 
 
-def select_equivalent(network, pairs):
-    """physics.Pairs as they are; of labelled pairs x, x_prime, y, the Pairs with y = 0."""
+def select_equivalent(network, pairs, name):
+    """physics.Pairs as they are; of labelled pairs, those with y = 0."""
     if isinstance(pairs, physics.Pairs):
         return pairs
-    x, x_prime, y = label(network, pairs)
+    x, x_prime, y = label(network, pairs, name)
+    if y.all():
+        raise ValueError(f"{name}y must hold a 0: all batches are made of equivalent pairs")
     return physics.Pairs(x[y == 0], x_prime[y == 0], None)
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from multiprocessing.connection import wait
 
-from support.process import ENDINGS, end, one_thread, printable
+from support.process import listen, one_thread, printable
 
 PATIENCE = 60                           # seconds that an interrupted run has to save its state
 
@@ -71,8 +71,7 @@ def run_all(jobs, at_once):
 
 def run_labelled(label, alone, function, *arguments):
     """The body of a process: function(*arguments), each of its lines with the label in front."""
-    for number in ENDINGS:
-        signal.signal(number, end)
+    listen()
     sys.stdin, sys.stdout, sys.stderr = None, Labelled(label, sys.stdout), Labelled(label, sys.stderr)
     if alone:
         with one_thread():

@@ -25,18 +25,24 @@ def prepare():
         os.environ.setdefault(variable, "1")
     # A notebook hands its backend to the programs it starts, where it may not be installed.
     os.environ.pop("MPLBACKEND", None)
-    for number in ENDINGS:
-        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
-            signal.signal(number, end)                      # nohup has SIGHUP ignored
+    listen()
     sys.unraisablehook = listen_again
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")                # a terminal that has no ² shows ?
 
 
+def listen():
+    """End quietly when a signal says so; nohup has SIGHUP ignored, and it stays so."""
+    for number in ENDINGS:
+        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
+            signal.signal(number, end)
+
+
 def end(number, _):
     """End without a traceback; what is saved now is not disturbed by a second signal."""
     for again in ENDINGS:
-        signal.signal(again, signal.SIG_IGN)
+        if signal.getsignal(again) is end:              # with SIG_IGN Python would complain of a
+            signal.signal(again, lambda *_: None)       # signal that is on its way
     sys.exit(128 + number)
 
 
@@ -44,8 +50,7 @@ def listen_again(lost):
     """Where Python must drop the end that a signal asked for, listen to the next signal again."""
     if not isinstance(lost.exc_value, SystemExit):
         return sys.__unraisablehook__(lost)
-    for number in ENDINGS:
-        signal.signal(number, end)
+    listen()
 
 
 def printable(text):

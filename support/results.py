@@ -114,11 +114,14 @@ def versions():
             **describe_blas()}
 
 
+ALWAYS_KEPT = {"system", "seed", "schedule", "formula"}
+
+
 def as_json(result):
-    """The text of result.json; fields that have their defaults are left out."""
+    """The text of result.json; other fields that have their defaults are left out."""
     defaults = {each.name: each.default for each in fields(result)}
-    known = {name: value for name, value in asdict(result).items()
-             if value != defaults[name] and value not in ({}, ())}
+    known = {name: value for name, value in asdict(result).items() if name in ALWAYS_KEPT
+             or value != defaults[name] and value not in ({}, ())}
     return json.dumps(known, indent=1, ensure_ascii=False)
 
 
