@@ -26,6 +26,7 @@ import train
 from discover import laws, network, report
 from discover import datafiles as tables, owndata as data
 from discover.expressions import Expression
+from discover.libraries import KINDS
 from siamese import ACTIVATIONS, SCHEDULES, SiameseNetwork
 from support import command, options, runs
 from support.checkpoints import train_with_checkpoints
@@ -34,7 +35,6 @@ from support.device import array_module
 from support.process import printable
 from support.results import LawRecord, Result, StepRecord, versions
 
-KINDS = laws.KINDS
 MAX_NETWORK_PAIRS = 20_000              # of each label, for each network
 MAX_LAW_PAIRS = 2_000                   # of a system of the paper: its laws are exact
 
@@ -78,8 +78,8 @@ def run(config):
 
     history, seconds_before, steps, networks = {}, [], [], {}
     learn = partial(train_network, config, streams, history, seconds_before)
-    known = [network.Invariant(law.function.value, law.gradient) for law in found.laws
-             if law.verdict == "exact" and not law.function_of]
+    known = [network.Invariant(law.function.value, lambda x, law=law: law(x)[1])
+             for law in found.laws if law.verdict == "exact" and not law.function_of]
     steps_of_columns = 1e-5 * test_set.x.std(axis=0)
     fixed = [partial(network.gradient, system.invariants[name], steps=steps_of_columns)
              for name in system.fixed]
