@@ -7,6 +7,7 @@ numpy.random.Generator that is passed in.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,6 +49,13 @@ class System:
 
 # -------------------------------------------------------------------------------- pairs and seeds
 
+class Labelled(NamedTuple):
+    """Pairs x, x_prime (n, inputs) with labels y (n,): 0 equivalent, 1 different (section II)."""
+    x: np.ndarray
+    x_prime: np.ndarray
+    y: np.ndarray
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Equivalent pairs x, x_prime, each (n, inputs), and the number of another pair, partner (n,).
@@ -61,38 +69,11 @@ class Pairs:
     classes: np.ndarray | None = None
 
     def labelled(self):
-        """All pairs x, x_prime (2n, inputs) with labels y (2n,): first n with y = 0, then y = 1."""
-        first, second, y = self.pair_indices()
-        observations = np.concatenate([self.x, self.x_prime])
-        return observations[first], observations[second], y
-
-    def pair_indices(self):
-        """The same as rows first, second (2n,) of x with x_prime below it, and labels y (2n,)."""
+        """All pairs with labels: the n equivalent pairs have y = 0, then n different ones y = 1."""
         n = len(self.x)
-        first, second = np.arange(n), n + np.arange(n)
-        return (np.append(first, first), np.append(second, n + self.partner),
-                np.repeat([0.0, 1.0], n))
-
-
-@dataclass(frozen=True)
-class LabelledPairs:
-    """Pairs x, x_prime (n, inputs) with labels y (n,), as `Pairs.labelled` gives them."""
-    x: np.ndarray
-    x_prime: np.ndarray
-    y: np.ndarray
-
-    def labelled(self):
-        """x, x_prime and y."""
-        return self.x, self.x_prime, self.y
-
-    def pair_indices(self):
-        """Rows first, second (n,) of x with x_prime below it, and labels y (n,)."""
-        first, second = np.arange(2 * len(self.y)).reshape(2, -1)
-        return first, second, self.y
-
-    def equivalent(self):
-        """The equivalent pairs alone, as Pairs without partners."""
-        return Pairs(self.x[self.y == 0], self.x_prime[self.y == 0], None)
+        return Labelled(np.concatenate([self.x, self.x]),
+                        np.concatenate([self.x_prime, self.x_prime[self.partner]]),
+                        np.repeat([0.0, 1.0], n))
 
 
 def labelled_pairs(system, n, rng):

@@ -239,12 +239,14 @@ class SiameseNetwork:
         """Parameters and gradients, all zero, and views of both: the layers, w and b."""
         shapes = [(m + 1, n) for m, n in zip(self.layer_sizes, self.layer_sizes[1:])]
         ends = np.cumsum([m * n for m, n in shapes]).tolist()
+
+        def views(vector):
+            layers = [vector[end - m * n:end].reshape(m, n) for (m, n), end in zip(shapes, ends)]
+            return layers, vector[-2:-1], vector[-1:]
         self.xp, self._buffers = xp, _Buffers()
-        both = self._parameters, self.gradients = [
-            xp.zeros(ends[-1] + 2, self.dtype) for _ in range(2)]
-        self.layers, self._dlayers = [[vector[end - m * n:end].reshape(m, n)
-                                       for (m, n), end in zip(shapes, ends)] for vector in both]
-        (self.w, self.b), (self._dw, self._db) = [(each[-2:-1], each[-1:]) for each in both]
+        self._parameters, self.gradients = (xp.zeros(ends[-1] + 2, self.dtype) for _ in range(2))
+        self.layers, self.w, self.b = views(self._parameters)
+        self._dlayers, self._dw, self._db = views(self.gradients)
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.layer_sizes}, {self.activation}, {self.dtype}>"

@@ -151,15 +151,15 @@ def interpret(system, network, train, test):
 # -------------------------------------------------------------------------- training by Appendix B
 
 def labelled_batches(pairs, size, rng):
-    """The paper's epoch: all labelled pairs in a new order, `size` to a batch.
+    """The paper's epoch: all physics.Labelled pairs in a new order, `size` to a batch.
 
     A batch is the observations it takes, the rows (first, second) that each pair compares, and the
     labels y. Observation i is x[i], observation n + i is x_prime[i].
     """
-    first, second, y = pairs.pair_indices()
-    for chosen in split(rng.permutation(len(y)), size):
-        one, other = np.arange(2 * len(chosen)).reshape(2, -1)
-        yield np.append(first[chosen], second[chosen]), one, other, y[chosen]
+    n = len(pairs.y)
+    for chosen in split(rng.permutation(n), size):
+        first, second = np.arange(2 * len(chosen)).reshape(2, -1)
+        yield np.append(chosen, n + chosen), first, second, pairs.y[chosen]
 
 
 def in_batch_negatives(pairs, size, rng):
@@ -202,15 +202,11 @@ class Training:
     """
 
     def __init__(self, network, train, test, schedule, seed=0, batches=None):
-        self.network, self.schedule = network, schedule
-        self.train = as_pairs(network, train, "train ")
-        self.test = as_pairs(network, test, "test ").labelled()
-        if schedule.in_batch_negatives and isinstance(self.train, physics.LabelledPairs):
-            self.train = self.train.equivalent()
-            if len(self.train.x) == 0:
-                raise ValueError("train y must hold a 0: all batches are made of equivalent pairs")
+        self.network, self.schedule, self.test = network, schedule, label(network, test, "test ")
         self.batches = batches or (
             in_batch_negatives if schedule.in_batch_negatives else labelled_batches)
+        prepare = label if self.batches is labelled_batches else select_equivalent
+        self.train = prepare(network, train, "train ")
         self.augmented = network.augment(np.concatenate([self.train.x, self.train.x_prime]))
         self.rng = np.random.default_rng(seed)
         self.optimizer = Adadelta(network.parameters.size, schedule.learning_rate,
@@ -263,13 +259,23 @@ class Training:
             column.append(value)
 
 
-def as_pairs(network, pairs, name):
-    """The pairs; labelled pairs x, x_prime, y, checked, become physics.LabelledPairs."""
-    if hasattr(pairs, "pair_indices"):
-        return pairs
+def label(network, pairs, name):
+    """physics.Pairs, or three arrays x, x_prime, y, as physics.Labelled, checked."""
+    if isinstance(pairs, physics.Pairs):
+        return pairs.labelled()
     if not isinstance(pairs, (tuple, list)) or len(pairs) != 3:
         raise ValueError(f"{name}pairs must be physics.Pairs, or the three arrays x, x_prime, y")
-    return physics.LabelledPairs(*network.checked_pairs(*pairs, name))
+    return physics.Labelled(*network.checked_pairs(*pairs, name))
+
+
+def select_equivalent(network, pairs, name):
+    """physics.Pairs as they are; of labelled pairs, those with y = 0."""
+    if isinstance(pairs, physics.Pairs):
+        return pairs
+    x, x_prime, y = label(network, pairs, name)
+    if y.all():
+        raise ValueError(f"{name}y must hold a 0: all batches are made of equivalent pairs")
+    return physics.Pairs(x[y == 0], x_prime[y == 0], None)
 
 
 def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None):

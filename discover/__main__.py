@@ -23,8 +23,10 @@ import numpy as np
 
 import physics
 import train
-from discover import data, laws, network, report, tables
+from discover import laws, network, report
+from discover import datafiles as tables, owndata as data
 from discover.expressions import Expression
+from discover.libraries import KINDS
 from siamese import ACTIVATIONS, SCHEDULES, SiameseNetwork
 from support import command, options, runs
 from support.checkpoints import train_with_checkpoints
@@ -33,7 +35,6 @@ from support.device import array_module
 from support.process import printable
 from support.results import LawRecord, Result, StepRecord, versions
 
-KINDS = laws.KINDS
 MAX_NETWORK_PAIRS = 20_000              # of each label, for each network
 MAX_LAW_PAIRS = 2_000                   # of a system of the paper: its laws are exact
 
@@ -69,7 +70,7 @@ def run(config):
     """Find laws, ask networks whether more is left, and write the report."""
     from discover import pictures       # slow to import; what can fail, fails before the training
     system, started = config.system, time.perf_counter()
-    streams = [stream.spawn(len(system.inputs)) for stream in physics.seed_streams(config.seed)]
+    streams = [stream.spawn(2 * len(system.inputs)) for stream in physics.seed_streams(config.seed)]
     train_set, test_set = physics.sample_sets(system, streams[0][0], config.train_pairs)
     found = find_laws(config, train_set, test_set)
     records = tuple(map(record_law, found.laws))
@@ -77,8 +78,12 @@ def run(config):
 
     history, seconds_before, steps, networks = {}, [], [], {}
     learn = partial(train_network, config, streams, history, seconds_before)
-    known = [law for law in found.laws if law.verdict == "exact" and not law.function_of]
-    for step in network.search(system, train_set, test_set, learn, known):
+    known = [network.Invariant(law.function.value, lambda x, law=law: law(x)[1])
+             for law in found.laws if law.verdict == "exact" and not law.function_of]
+    steps_of_columns = 1e-5 * test_set.x.std(axis=0)
+    fixed = [partial(network.gradient, system.invariants[name], steps=steps_of_columns)
+             for name in system.fixed]
+    for step in network.search(train_set, test_set, learn, known, len(system.inputs) - 1, fixed):
         networks[f"f_{len(networks) + 1}.npz"] = step.network
         steps.append(record_step(step))
         print(printable(f"Network {len(steps)}: {step.verdict.word}; {step.verdict.sentence}"),
@@ -119,7 +124,7 @@ def find_laws(config, train_set, test_set):
 def record_law(law):
     """A laws.Law as a result keeps it."""
     return LawRecord(law.expression, law.text, law.verdict, law.within, law.evidence, law.terms,
-                     law.errors, law.function_of, law.library, law.python, law.sympy, law.latex)
+                     law.errors, tuple(law.function_of), law.library, law.python, law.sympy, law.latex)
 
 
 def record_step(step):

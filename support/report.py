@@ -24,7 +24,8 @@ def report(result, system, captions):
                     f"schedule {result.schedule}"),
             *finding(result),
             first,
-            Table((("", "this run", "paper"), *compare_run(result, system.published))),
+            Table((("", "training", "test", "paper: training", "test"),
+                   *compare_run(result, system.published))),
             *(Text(note) for note in result.notes),
             Details("The equation of f", [*equations(result, system.published)]),
             Details("Correlations with known invariants", [*correlations(result)]),
@@ -72,14 +73,14 @@ def no_formula(result):
 
 
 def compare_run(result, published):
-    """Rows (name, ours, the paper's) of accuracies and of R² of every order."""
-    theirs = numbers(published.accuracy or (), published.r2)
-    ours = numbers((result.train_accuracy, result.test_accuracy), result.r2)
-    title = {name: f"{name} (Table {published.table})" for name in theirs if name.startswith("R²")}
-    for name, value in ours.items():
-        digits = 3 if name.startswith("accuracy") else 4
-        yield title.get(name, name), cell(value, digits), cell(theirs.get(name), digits)
-    yield "optimal order", result.optimal_order or "none", "2" if published.formula else "-"
+    """Rows of accuracies and of R² of every order: ours (training, test), then the paper's."""
+    paper = [f"{accuracy:.2f}" for accuracy in published.accuracy or ()] or ["-", "-"]
+    yield "accuracy", cell(result.train_accuracy, 3), cell(result.test_accuracy, 3), *paper
+    table = f" (Table {published.table})" if published.r2 else ""
+    for order, scores in result.r2.items():
+        theirs = published.r2.get(int(order), (None, None))
+        yield f"R² of order {order}{table}", *map(cell, (*scores, *theirs))
+    yield ("optimal order", result.optimal_order or "none", "", "2" if published.formula else "-")
 
 
 def numbers(accuracy, r2):
