@@ -23,7 +23,7 @@ TEN = ["--pairs", "100", "--epochs", "1", "--hidden", "5"]      # a run in a ten
 
 # --------------------------------------------------------------------------------- a run, end to end
 
-def test_eq_05_a_small_run_finds_the_interval(small_run):
+def test_a_small_run_finds_the_interval_of_eq_5(small_run):
     result = small_run.result
     terms = dict(result["terms"])
     squares = np.array([-terms.pop("t^2"), terms.pop("x^2"), terms.pop("y^2"), terms.pop("z^2")])
