@@ -1,5 +1,6 @@
 """Pictures of what lies beyond the paper: what is flat along classes, what laws do not say."""
 
+from itertools import product
 from textwrap import shorten
 
 import numpy as np
@@ -18,7 +19,7 @@ def figure_along(quantities, x, classes):
     quantities: {label: function of observations (n, d), giving (n,)}, the first of which are shown;
     x: (N, d); classes: (N,).
     """
-    figure, panels = draw_panels(quantities, 4)
+    figure, panels = draw_panels(quantities, 3.5)
     for axes, (label, function) in zip(panels, quantities.items()):
         values = function(x)
         for number, each in enumerate(np.unique(classes)[:MAX_CLASSES]):
@@ -30,25 +31,22 @@ def figure_along(quantities, x, classes):
 
 
 @rc_context(STYLE)
-def figure_over_laws(f, laws, x):
-    """f of a network over laws: a cloud, where it found what no law says.
+def figure_over_laws(laws, outputs, x):
+    """f of networks over laws: a cloud, where a network found what no law says.
 
-    f, laws: {label: function of observations (n, d), giving (n,)}, of which f has one and the first
-    laws are shown; x: (n, d).
+    laws, outputs: {label: function of observations (n, d), giving (n,)}; x: (n, d).
     """
-    (name, output), = f.items()
-    figure, panels = draw_panels(laws, 5)
-    values = output(x)
-    for axes, (label, law) in zip(panels, laws.items()):
-        axes.plot(law(x), values, ".", markersize=3, color=BLUE, rasterized=True)
-        axes.set_xlabel(shorten(label, MAX_LETTERS, placeholder=" ..."))
-        axes.set_ylabel(name)
+    shown = [*product(outputs.items(), laws.items())]
+    figure, panels = draw_panels(shown, 4.5)
+    for axes, ((name, output), (label, law)) in zip(panels, shown):
+        axes.plot(law(x), output(x), ".", markersize=3, color=BLUE, rasterized=True)
+        axes.set(xlabel=shorten(label, MAX_LETTERS, placeholder=" ..."), ylabel=name)
     return figure
 
 
-def draw_panels(labels, height):
-    """A Picture and its panels, two beside each other, each of so many inches in height."""
-    count = min(len(labels), MAX_PANELS)
+def draw_panels(shown, height):
+    """A Picture with panels (inches high) for the first of what is shown, two beside each other."""
+    count = min(len(shown), MAX_PANELS)
     columns = min(count, 2)
     rows = -(-count // columns)
     figure = Picture(figsize=(6.5 * columns, height * rows), layout="constrained")
