@@ -23,7 +23,6 @@ small only where the motions of the columns cancel in f. So one equivalence test
 are why the limit is not zero, and why no network tells friction of some per cent from them.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -279,26 +278,6 @@ def in_own_units(functions, x, x_test):
     mean, size = z.mean(axis=0), z.std(axis=0)
     size = np.where(size > 1e-6 * abs(mean), size, np.inf)
     return (z - mean) / size, (z_test - mean) / size, size
-
-
-def r2_on_invariants(invariants, x, f, x_test, f_test):
-    """How much of f (n,) invariants explain at x (n, d), judged at x_test (m, d): {names: scores}.
-
-    invariants: {name: function of (n, d), giving (n,)}; each alone, A_x and A_y, and all together.
-    r2: of order 1, whether f is that invariant up to scale and offset; r2_cubic: of order 3,
-    whether it is a smooth function of it; coefficients: of order 1; correlation_of_square: of f^2
-    with a single invariant.
-    """
-    components = tuple(name for name in invariants if re.fullmatch("A_[xyz]", name))
-    together, scores = tuple(invariants) if len(invariants) <= MAX_CUBIC else (), {}
-    for names in filter(None, dict.fromkeys([*zip(invariants), components, together])):
-        z, z_test, size = in_own_units([invariants[name] for name in names], x, x_test)
-        fits = regression.fit_orders(z, f, z_test, f_test, names, (1, 3), alpha=0)
-        square = regression.correlation(z_test[:, 0], f_test**2) if len(names) == 1 else None
-        scores[", ".join(names)] = {"r2": fits[1].r2[1], "r2_cubic": fits[3].r2[1],
-                                    "coefficients": (fits[1].coefficients / size).tolist(),
-                                    "correlation_of_square": square}
-    return scores
 
 
 # ------------------------------------------------------------------------------------ independence

@@ -15,7 +15,7 @@ from discover.expressions import Expression
 from physics import Pairs, System, derangement
 from siamese import SiameseNetwork
 from support.checks import UserError, finite_array
-from support.files import digest
+from support.files import fingerprint as digest
 
 TEST_SHARE, TEST_CLASSES = 0.1, 20      # of the classes; so many where they are at most a quarter
 FEW_PAIRS = 1000                        # with fewer there is a note
@@ -57,18 +57,18 @@ class ScaledNetwork(SiameseNetwork):
         self.centre = finite_array("centre", centre, self.layer_sizes[0])
         self.scale = finite_array("scale", scale, self.layer_sizes[0])
 
-    def inputs(self, x):
+    def standardise(self, x):
         return (x - self.centre) / self.scale
 
     def gradient(self, x):
         return super().gradient(x) / self.scale
 
-    def state(self):
-        return {**super().state(), "centre": self.centre, "scale": self.scale}
+    def state_dict(self):
+        return {**super().state_dict(), "centre": self.centre, "scale": self.scale}
 
     @classmethod
-    def _restored(cls, state):
-        return super()._restored(state, centre=state["centre"], scale=state["scale"])
+    def from_state(cls, state):
+        return super().from_state(state, centre=state["centre"], scale=state["scale"])
 
 
 class PairsOf:

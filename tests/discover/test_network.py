@@ -339,7 +339,7 @@ def test_a_picture_along_classes_has_a_line_for_each_and_titles_that_fit():
 def test_a_picture_over_laws_shows_f_over_the_first_of_them():
     x = np.random.default_rng(0).normal(size=(100, 2))
     laws = {f"law {i}": lambda x, i=i: i * x[:, 0] for i in range(pictures.MAX_PANELS + 3)}
-    figure = pictures.figure_over_laws(laws, {"f": lambda x: x[:, 1]}, x)
+    figure = pictures.figure_over_laws({"f": lambda x: x[:, 1]}, laws, x)
     panels = [axes for axes in figure.axes if axes.axison]
     assert [axes.get_xlabel() for axes in panels] == [f"law {i}" for i in range(pictures.MAX_PANELS)]
     assert all(np.array_equal(axes.lines[0].get_ydata(), x[:, 1]) for axes in panels)
