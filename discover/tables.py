@@ -98,21 +98,21 @@ def read_table(content, group, drop):
 def split_table(content):
     """Heads [(name, unit), ...], columns of cells, lines (N,), whether commas may be decimal."""
     require(content.count(b"\n") < MAX_LINES, f"it has over {MAX_LINES:,} lines; give fewer rows")
-    rows, lines, comments, separator = [], [], 0, " "
+    cells, lines, comments, separator, width = [], [], 0, " ", 0
     for number, line in enumerate(content.removeprefix(BOM_UTF8).split(b"\n"), 1):
-        if not line.strip():
-            continue
+        line = line.strip(b" \r")
         if len(line) > MAX_LINE_BYTES or comments > MAX_COMMENTS:
             raise Refused(f"line {number} has over {MAX_LINE_BYTES:,} bytes, or stands below over "
                           f"{MAX_COMMENTS} comments; shorten them")
-        if line.lstrip().startswith(b"#"):
-            require(not rows, f"line {number} starts with #, and comments stand above the line of "
+        if line.startswith(b"#"):
+            require(not lines, f"line {number} starts with #, and comments stand above the line of "
                     "names only; remove it, or quote the cell that starts with #")
             comments += 1
+        if line.startswith(b"#") or not line.strip():
             continue
         try:
-            text = line.decode().strip("\r ")
-            if not rows:                                # what no quotes or brackets hold
+            text = line.decode()
+            if not lines:                               # what no quotes or brackets hold
                 bare = re.sub(r'"[^"]*"|\[[^][]*\]', "", text)
                 separator, *others = [sign for sign in "\t;," if sign in bare] or " "
                 require(not others, f"line {number}, of the names, has several of tab, semicolon "
@@ -124,14 +124,16 @@ def split_table(content):
         except (UnicodeDecodeError, csv.Error) as error:
             raise Refused(f"line {number} cannot be read ({error}); save the table as text in "
                           "UTF-8, with quotes that end") from None
-        if rows and len(row) != len(rows[0]):
-            raise Refused(f"line {number} has {len(row)} cells, and the line of names "
-                          f"{len(rows[0])}; give as many")
-        rows.append([cell.strip() for cell in row])
+        width = width or len(row)
+        if len(row) != width:
+            raise Refused(f"line {number} has {len(row)} cells, and the line of names {width}; "
+                          "give as many")
+        cells.extend(map(str.strip, row))
         lines.append(number)
-    require(len(rows) > 1 and not any(map(NUMBER.fullmatch, rows[0])), "it needs a line of names, "
+    heads, columns = cells[:width], [cells[width + i::width] for i in range(width)]
+    require(len(lines) > 1 and not any(map(NUMBER.fullmatch, heads)), "it needs a line of names, "
             "without #, and rows of numbers below it")
-    return [*map(split_head, rows[0])], [*zip(*rows[1:])], np.array(lines[1:]), separator != ","
+    return [*map(split_head, heads)], columns, np.array(lines[1:]), separator != ","
 
 
 def to_numbers(columns, lines, comma, notes):
@@ -143,16 +145,16 @@ def to_numbers(columns, lines, comma, notes):
                         "units stand in the line of names, as theta [rad]")
                 raise Refused(f"line {line} has {cell[:40]!r} in column {name[:40]!r}, where a "
                               f"number such as 1234.5 must stand; {hint}; --drop omits a column")
-    marked = {cell: (line, name) for name, cells in columns.items()
-              for line, cell in zip(lines, cells) if "." in cell or "," in cell}
+    marked = {cell for cells in columns.values() for cell in cells if "." in cell or "," in cell}
     commas = [cell for cell in marked if "," in cell]
-    require(len(commas) in (0, len(marked)), f"{''.join(commas[:1])} has a comma, other numbers "
-            "have points; write decimal points, and no signs for thousands")
-    beside_wholes = any(not marked.keys().isdisjoint(cells) and any(map(WHOLE.fullmatch, cells))
+    require(len(commas) in (0, len(marked)), f"{min(commas, default='')} has a comma, and other "
+            "numbers have points; write decimal points, and no signs for thousands")
+    beside_wholes = any(not marked.isdisjoint(cells) and any(map(WHOLE.fullmatch, cells))
                         for cells in columns.values())
     if (marked and all(map(THOUSANDS.fullmatch, marked))
             and (beside_wholes or not any("-" in cell for cell in marked))):
-        cell, (line, name) = next(iter(marked.items()))
+        name, line, cell = next((name, line, cell) for name, cells in columns.items()
+                                for line, cell in zip(lines, cells) if cell in marked)
         decimal, whole = cell.replace(",", "."), re.sub("[.,]", "", cell)
         raise Refused(f"line {line} has {cell} in column {name}, which is {whole} if its sign is "
                       f"for thousands, and {decimal} if not, and no number tells; write {whole} "
