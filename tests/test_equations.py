@@ -582,7 +582,7 @@ def scores_by_order(x, x_test, quantity):
     return [fit.r2[1] for fit in fits.values()]
 
 
-def test_table_III_fixed_L_the_square_of_a_component_of_A_goes_with_the_energy_and_the_component_does_not(
+def test_table_3_fixed_L_the_square_of_a_component_of_A_goes_with_the_energy_and_the_component_does_not(
         orbits_of_fixed_L):
     # |A|² = 1 + 2 E L², so the paper's observation, f² over E in Fig. 5, follows if f is a component of A.
     x, _ = orbits_of_fixed_L
@@ -594,14 +594,14 @@ def test_table_III_fixed_L_the_square_of_a_component_of_A_goes_with_the_energy_a
         assert np.corrcoef(component**2, energy)[0, 1] > 0.4
 
 
-def test_table_III_on_orbits_as_frequent_at_minus_x_no_linear_term_goes_with_the_energy(orbits_of_fixed_L):
+def test_table_3_on_orbits_as_frequent_at_minus_x_no_linear_term_goes_with_the_energy(orbits_of_fixed_L):
     x, _ = orbits_of_fixed_L
     assert physics.energy(-x) == pytest.approx(physics.energy(x))
     for function in (physics.energy, lambda x: np.sqrt(1 + 2 * physics.energy(x))):          # f^2 ~ E
         assert scores_by_order(*orbits_of_fixed_L, function)[0] < 0.01
 
 
-def test_table_II_test_score_of_order_four_falls_where_all_other_scores_rise():
+def test_table_2_test_score_of_order_four_falls_where_all_other_scores_rise():
     for name in ("sr", "cp", "cp-fixed", "em", "em-fixed"):
         training, test = np.transpose(list(physics.SYSTEMS[name].published.r2.values()))
         assert np.all(np.diff(training) >= 0)                             # each order contains the one below
