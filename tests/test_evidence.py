@@ -6,10 +6,9 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from helpers import ROOT, benchmark
+from helpers import ROOT
 
 RUNS = [path.parent.relative_to(ROOT).as_posix() for folder in ("paper", "box")
         for path in sorted((ROOT / "results" / folder).rglob("history.csv"))]
@@ -17,7 +16,7 @@ QUICK = "results/paper/sr/seed-0"
 
 
 @pytest.mark.parametrize("run", [run if run == QUICK else pytest.param(run, marks=pytest.mark.slow) for run in RUNS])
-def test_appendix_B_the_first_epochs_of_a_kept_run_come_out_again_to_all_digits_of_its_history(run):
+def test_the_first_epochs_of_a_kept_run_come_out_again_to_all_digits_of_its_history(run):
     # The kept runs had the kernels for AVX2, which newer processors have too; where there are none, the bits differ.
     environment = {**os.environ, "OPENBLAS_CORETYPE": "Haswell"}
     said = subprocess.run([sys.executable, "tests/retrain.py", run, "2"], cwd=ROOT, env=environment,
