@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import physics
+import regression
 import siamese
 import train
 from helpers import ROOT, benchmark, kept_results, parsed, planned
+from support import report
 from support.page import markdown
 from support.results import load_result
 
@@ -33,7 +35,10 @@ def test_code_named_in_the_documents_exists(name):
     if suffix == "py":
         assert [path for path in ROOT.rglob(name) if "runs" not in path.parts]
     elif suffix not in FILES:
-        pkgutil.resolve_name(re.sub(r"^np\.", "numpy.", re.sub(r"^SiameseNetwork", "siamese.SiameseNetwork", name)))
+        first = name.split(".")[0]
+        homes = [module.__name__ for module in (siamese, physics, regression, train)
+                 if getattr(vars(module).get(first), "__module__", "") == module.__name__]     # of our classes
+        pkgutil.resolve_name(re.sub(r"^np\.", "numpy.", ".".join([*homes, name])))
 
 
 def test_tests_named_in_the_documents_exist():
@@ -53,7 +58,9 @@ def test_links_lead_to_files_and_headings_that_exist(path):
     for target, head in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)]*)\)", PAGES[path]):
         file = path.parent / target if target else path
         assert file.exists(), target
-        assert not head or head in headings(file.read_text("utf-8")), (target, head)
+        text = file.read_text("utf-8") if head else ""
+        line = re.fullmatch(r"L(\d+)", head)
+        assert not head or (int(line[1]) <= text.count("\n") if line else head in headings(text)), (target, head)
 
 
 # ---------------------------------------------------------------------------------------- commands
@@ -98,7 +105,7 @@ BLOCKS = [pytest.param(block, id=f"{path.stem}-{number}") for path, text in PAGE
 @pytest.mark.parametrize("block", BLOCKS)
 def test_python_in_the_documents_runs_with_fewer_pairs_and_epochs(block, monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setitem(siamese.SCHEDULES, "quick", siamese.Schedule(2.0, epochs=2, exchange=True))
+    monkeypatch.setitem(siamese.SCHEDULES, "quick", siamese.Schedule(2.0, epochs=2, in_batch_negatives=True))
     exec(block.replace("50_000", "300").replace("5_000", "50").replace("20_000", "100"), {})
 
 
@@ -120,37 +127,48 @@ def test_the_oscillator_of_the_course_keeps_the_four_quadratic_invariants_named_
 
 @pytest.mark.parametrize("path", MADE, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_results_pages_are_what_their_own_commands_make_of_the_results(path, monkeypatch, capsys):
+    from discover.__main__ import main as discover
     monkeypatch.chdir(ROOT)
     page = path.read_text("utf-8")
-    words = re.findall(r"^Made by `python train\.py (--report .*)`\.$", page, re.M)
-    assert words and all(train.main(line.split()) == 0 for line in words)
+    commands = re.findall(r"^Made by `python (train\.py|-m discover) (--report .*)`\.$", page, re.M)
+    assert commands
+    for program, words in commands:
+        assert (train.main if program == "train.py" else discover)(words.split()) == 0
     assert capsys.readouterr().out == page
 
 
-def test_kept_reports_are_what_the_code_makes_of_the_results_beside_them():
-    for path in (ROOT / "results").rglob("report.md"):
-        pictures = sorted(picture.name for picture in path.parent.glob("*.png"))
-        parts = train.shown(load_result(path.parent / "result.json"), pictures)
-        assert path.read_text("utf-8") == markdown(parts), path
+@pytest.mark.parametrize("folder", ["quick", "discover"])
+def test_kept_reports_are_what_the_code_makes_of_the_results_beside_them(folder):
+    from discover.report import report as report_laws
+    paths = sorted((ROOT / "results" / folder).rglob("report.md"))
+    assert paths
+    for path in paths:
+        result, text = load_result(path.with_name("result.json")), path.read_text("utf-8")
+        captions = {name: caption for caption, name in re.findall(r"^!\[(.*)\]\((.*)\)$", text, re.M)}
+        system = physics.SYSTEMS[result.system]
+        parts = report.report(result, system, captions) if folder == "quick" else report_laws(
+            result, system, captions, ("--system", result.system))
+        assert text == markdown(parts), path
 
 
-@pytest.mark.parametrize("folder, words", [
-    ("quick", []), ("paper", ["--schedule", "paper"]), ("discover", ["--discover"])])
-def test_the_settings_of_kept_runs_are_those_that_their_commands_have_today(folder, words):
-    runs = [run for path, run in kept_results() if folder in path.relative_to(ROOT).parts]
+@pytest.mark.parametrize("folder", ["quick", "paper", "box", "discover"])
+def test_the_settings_of_kept_runs_are_those_that_their_commands_have_today(folder):
+    from discover import __main__ as discover
+    runs = [run for path, run in kept_results() if path.parts[-4] == folder]
     assert runs
-    for run in runs:                                    # some runs of `paper` are older than the last settings
-        plan = planned("--system", run.system, *words, *sampling(run), seed=run.seed)
-        older = {"decay": 1.0, "exchange": False, "read_best": True}
-        kept = {"system": run.system, "seed": run.seed, **older, **run.settings}
-        assert kept == json.loads(json.dumps(plan.identity))
-
-
-def sampling(run):
-    """The words that ask for the sampling of a run."""
-    return ["--sampling", run.settings["sampling"]] if "sampling" in run.settings else []
+    for run in runs:
+        words = ["--system", run.system, "--seed", str(run.seed)]
+        if folder == "discover":
+            config = discover.build_config(discover.options.parse(discover.PARSER, words), run.seed)
+        else:
+            words += ["--schedule", run.schedule] + ["--sampling", "box"] * (folder == "box")
+            config = planned(*words, seed=run.seed)
+        today = json.loads(json.dumps(config.identity))
+        if folder == "paper":                           # these hold the last state alone
+            today["keep_best"] = False
+        assert run.settings == today
 
 
 def test_the_readme_shows_what_the_kept_run_showed_on_the_screen():
     run = load_result(ROOT / "results" / "quick" / "sr" / "seed-0" / "result.json")
-    assert train.screen(run) in README
+    assert report.summarise(run, physics.SYSTEMS["sr"]) in README
