@@ -1,12 +1,13 @@
 """The physical systems of section III: what is observed, how pairs are sampled, what is conserved.
 
-A system is data (class System, collected in SYSTEMS at the end); one program learns all of them.
-Observations are sampled as float64 of shape (n, inputs); units are c = 1, m = 1 and G m M = 1.
-All randomness comes from the numpy.random.Generator that is passed in.
+A system is data: an entry in SYSTEMS, at the end. One program learns all of them. Observations are
+float64, (n, inputs); units are c = 1, m = 1 and G m M = 1. All randomness comes from the
+numpy.random.Generator that is passed in.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,12 +37,11 @@ class System:
     fixed: tuple[str, ...] = ()                         # invariants with one value everywhere
     train_pairs: int = 50_000                           # of each label
     test_pairs: int = 5_000
-    samplings: dict[str, Callable] = field(default_factory=dict)        # others, in place of sample
 
     def pairs(self, n, rng, test=False):
-        """n equivalent pairs and others that are not, as Pairs; ValueError if n < 2.
+        """n equivalent pairs and as many that are not, as Pairs; ValueError if n < 2.
 
-        test: whether they are for the test set, which some systems draw elsewhere.
+        test: for the test set, which a system of measured data draws from other classes.
         """
         partner = derangement(n, rng)
         return Pairs(*self.sample(n, rng), partner)
@@ -49,12 +49,19 @@ class System:
 
 # -------------------------------------------------------------------------------- pairs and seeds
 
+class Labelled(NamedTuple):
+    """Pairs x, x_prime (n, inputs) with labels y (n,): 0 equivalent, 1 different (section II)."""
+    x: np.ndarray
+    x_prime: np.ndarray
+    y: np.ndarray
+
+
 @dataclass(frozen=True)
 class Pairs:
-    """Equivalent pairs x, x_prime, each (n, inputs), and for each another one, `partner` (n,).
+    """Equivalent pairs x, x_prime, each (n, inputs), and the number of another pair, partner (n,).
 
-    With the partner's x_prime, x makes a different pair (section II: second members are exchanged).
-    classes: (n,), what each pair is of, where several are of one class; None where all differ.
+    With its partner's x_prime, x makes a different pair (section II: second members are exchanged).
+    classes: (n,), the class of each pair; None where all pairs are of different classes.
     """
     x: np.ndarray
     x_prime: np.ndarray
@@ -62,25 +69,15 @@ class Pairs:
     classes: np.ndarray | None = None
 
     def labelled(self):
-        """All pairs x, x_prime (2n, inputs) with labels y (2n,): first n with y = 0, then y = 1."""
-        first, second, y = self.compared()
-        observations = np.concatenate([self.x, self.x_prime])
-        return observations[first], observations[second], y
-
-    def compared(self):
-        """The same pairs as row numbers of x with x_prime below it: first, second and y, (2n,)."""
+        """All pairs with labels: the n equivalent pairs have y = 0, then n different ones y = 1."""
         n = len(self.x)
-        own = np.arange(n)
-        second = np.concatenate([own, self.partner])
-        return np.concatenate([own, own]), n + second, np.repeat([0.0, 1.0], n)
+        return Labelled(np.concatenate([self.x, self.x]),
+                        np.concatenate([self.x_prime, self.x_prime[self.partner]]),
+                        np.repeat([0.0, 1.0], n))
 
 
 def labelled_pairs(system, n, rng):
-    """n equivalent and n different pairs x, x_prime (2n, inputs), with labels y (2n,).
-
-    The first n are equivalent, y = 0 (section II). In the others, y = 1, the second members are
-    exchanged among the pairs. Raises ValueError if n < 2.
-    """
+    """n equivalent and n different pairs of a system, as `Pairs.labelled` gives them."""
     return system.pairs(n, rng).labelled()
 
 
@@ -97,10 +94,9 @@ def sample_sets(system, stream, train_pairs):
 
 
 def derangement(n, rng):
-    """Random permutation of 0..n-1 (one single cycle) that leaves no element in its place, (n,).
+    """Random permutation (n,), a single cycle, that leaves no element in place; n must be over 1.
 
     The paper permutes freely: on average one equivalent pair is then labelled as different.
-    Raises ValueError if n < 2.
     """
     if n < 2:
         raise ValueError(f"n must be at least 2 to exchange partners, got {n}")
@@ -118,15 +114,13 @@ METRIC = np.diag([-1.0, 1.0, 1.0, 1.0])                                         
 def lorentz_transformations(n, rng, max_speed=0.9, full_group=True):
     """Random Lorentz transformations D1 Λ_v D2, eq. (A1), as (n, 4, 4).
 
-    max_speed: β of the boosts is uniform in (-max_speed, max_speed); 0 <= max_speed < 1, c = 1.
+    max_speed: β of the boosts is uniform in (-max_speed, max_speed); ValueError unless in [0, 1).
     full_group: draw from all four components of O(3,1), eq. (4), with and without reflection and
-        time reversal; otherwise rotations and boosts only, the proper orthochronous part.
-    Raises ValueError if max_speed is outside its range.
+        time reversal; otherwise rotations and boosts only.
 
     Appendix A has reflections, R in O(3), but keeps the direction of time. Eq. (4) does not, and
     under (A4) as printed sign(t) of time-like events would be invariant too. So D1 may also reverse
-    time (docs/audit.md). D1 alone has the reflections: in D2 too, they would leave the distribution
-    of Λ unchanged.
+    time (docs/audit.md). Reflections in D2 too would leave the distribution of Λ unchanged.
     """
     if not 0 <= max_speed < 1:
         raise ValueError("max_speed must be at least 0 and below 1, the speed of light; "
@@ -143,9 +137,9 @@ def lorentz_transformations(n, rng, max_speed=0.9, full_group=True):
 
 
 def boosts(beta):
-    """Boosts along x with speeds beta (n,) in units of c, eqs. (A2) and (A3), as (n, 4, 4).
+    """Boosts along x with speeds beta (n,), eqs. (A2) and (A3), as (n, 4, 4).
 
-    Raises ValueError if a speed is not below that of light.
+    Raises ValueError unless -1 < beta < 1, the speed of light.
     """
     beta = finite_array("beta", beta, "n")
     if np.any(np.abs(beta) >= 1):
@@ -161,8 +155,7 @@ def boosts(beta):
 def rotations(n, rng):
     """Rotations distributed uniformly over SO(3) (Haar measure), as (n, 3, 3).
 
-    A unit quaternion a + bi + cj + dk that is uniform on the sphere in four dimensions is a uniform
-    rotation (Shoemake 1992); normalised Gaussian vectors are uniform on the sphere.
+    They are those of unit quaternions a + bi + cj + dk, uniform on their sphere (Shoemake 1992).
     """
     q = rng.standard_normal((4, n))
     a, b, c, d = q / np.linalg.norm(q, axis=0)
@@ -188,21 +181,18 @@ def interval(x):
 
 
 def sample_events(n, rng):
-    """Events seen by two observers: x uniform in [-1, 1]^4, and Λ x; each (n, 4), c = 1."""
-    return _seen_by_another(rng.uniform(-1, 1, (n, 4)), rng)
+    """Events seen by two observers: x uniform in [-1, 1]^4, and Λ x; each (n, 4)."""
+    return _lorentz_pairs(rng.uniform(-1, 1, (n, 4)), rng)
 
 
 def sample_events_of_fixed_interval(n, rng):
-    """Events with s^2 = -1 seen by two observers: x and Λ x, each (n, 4), c = 1.
-
-    Of x, the position is uniform in [-1, 1]^3, and t lies on either sheet of the hyperboloid.
-    """
+    """The same with s^2 = -1: position uniform in [-1, 1]^3, t on either sheet of a hyperboloid."""
     position = rng.uniform(-1, 1, (n, 3))
     t = rng.choice([-1.0, 1.0], n) * np.sqrt(1 + np.sum(position**2, axis=1))
-    return _seen_by_another(np.column_stack([t, position]), rng)
+    return _lorentz_pairs(np.column_stack([t, position]), rng)
 
 
-def _seen_by_another(x, rng):
+def _lorentz_pairs(x, rng):
     return x, np.einsum("nij,nj->ni", lorentz_transformations(len(x), rng), x)
 
 
@@ -248,7 +238,7 @@ def hamiltons_equations(state):
 
 
 BLOCK = 4096            # orbits that solve_ivp follows together; its sixteen stages fit the cache
-ASTRAY = 1000           # derivatives in trial steps may be not finite, but no more than these
+MAX_NONFINITE = 1000    # derivatives of trial steps, which the solver takes back; then it gives up
 
 
 def evolve(state, duration, equations=hamiltons_equations):
@@ -268,74 +258,66 @@ def evolve(state, duration, equations=hamiltons_equations):
     after = np.empty(state.shape)
     # Orbits of like duration go together, since the longest of a block set everybody's step.
     order = np.argsort(np.abs(duration), kind="stable")
-    for some in np.split(order, range(BLOCK, len(order), BLOCK)):
-        after[some] = _evolve(state[some], duration[some], equations)
+    for block in np.split(order, range(BLOCK, len(order), BLOCK)):
+        after[block] = _evolve_block(state[block], duration[block], equations)
     return after
 
 
-def _evolve(state, duration, equations):
-    """One block of evolve, in one call of solve_ivp."""
+def _evolve_block(state, duration, equations):
     from scipy.integrate import solve_ivp           # here, since only orbits need it and it is slow
     start = np.ascontiguousarray(state.T)
-    astray = 0
+    nonfinite = 0
 
     def derivative(_, flat):                        # every duration is stretched to 1
-        nonlocal astray
+        nonlocal nonfinite
         rates = (duration * equations(flat.reshape(start.shape))).ravel()
-        astray += not np.isfinite(rates).all()
-        if astray > ASTRAY:
+        nonfinite += not np.isfinite(rates).all()
+        if nonfinite > MAX_NONFINITE:
             raise RuntimeError("the orbits could not be integrated: a derivative is not finite")
         return rates
 
     # The solver's error is a mean over all orbits; so low a tolerance keeps the worst one to 1e-8.
     solution = solve_ivp(derivative, (0, 1), start.ravel(), method="DOP853", t_eval=[1.0],
                          rtol=1e-12, atol=1e-12)
-    if not solution.success:
+    if not (solution.success and np.isfinite(solution.y).all()):
         raise RuntimeError(f"the orbits could not be integrated: {solution.message}")
-    if not np.isfinite(solution.y).all():
-        raise RuntimeError("the orbits could not be integrated: a derivative is not finite")
     return solution.y[:, -1].reshape(start.shape).T.copy()
 
 
-ROUNDS = 1000           # of draws, after which too few of them are bound for a sample
+MAX_REJECTION_ROUNDS = 1000
 
 
 def bound_states(n, rng, draw):
-    """First n states (n, 4) on moderate orbits, 0.1 < r < 3 all along, of those from draw(n, rng).
+    """The first n states (n, 4) from draw(n, rng) on moderate orbits, 0.1 < r < 3 all along.
 
-    Raises RuntimeError if ROUNDS draws of n states hold fewer than n on such orbits.
+    Raises RuntimeError if so many rounds of n draws hold fewer than n on such orbits.
     """
     kept = np.empty((0, 4))
-    for _ in range(ROUNDS):
+    for _ in range(MAX_REJECTION_ROUNDS):
         x = draw(n, rng)
         x = x[energy(x) < 0]
         semi_major_axis = -0.5 / energy(x)
-        eccentricity = np.linalg.norm(laplace_runge_lenz(x), axis=1)
-        pericentre = semi_major_axis * (1 - eccentricity)
-        apocentre = semi_major_axis * (1 + eccentricity)
-        kept = np.concatenate([kept, x[(pericentre > 0.1) & (apocentre < 3)]])
+        e = np.linalg.norm(laplace_runge_lenz(x), axis=1)               # eccentricity
+        moderate = (semi_major_axis * (1 - e) > 0.1) & (semi_major_axis * (1 + e) < 3)
+        kept = np.concatenate([kept, x[moderate]])
         if len(kept) >= n:
             return kept[:n]
-    raise RuntimeError(f"of {ROUNDS * n} drawn states, {len(kept)} are on orbits with 0.1 < r < 3; "
-                       f"{n} are needed")
+    raise RuntimeError(f"of {MAX_REJECTION_ROUNDS * n} drawn states, {len(kept)} are on orbits "
+                       f"with 0.1 < r < 3; {n} are needed")
 
 
 def sample_orbits(n, rng):
-    """Particles seen at two times on their orbits: x and x_prime, each (n, 4); m = G m M = 1.
+    """Particles seen at two times on their orbits: x and x_prime, each (n, 4).
 
     An orbit goes through a point drawn with x, y in [-2, 2] and v_x, v_y in [-1.5, 1.5].
     """
     def draw(m, rng):
         return rng.uniform(-1, 1, (m, 4)) * [2, 2, 1.5, 1.5]
-    return _seen_twice(bound_states(n, rng, draw), rng)
+    return _orbit_pairs(bound_states(n, rng, draw), rng)
 
 
 def sample_orbits_of_fixed_angular_momentum(n, rng):
-    """Particles with L = 1 seen at two times: x and x_prime, each (n, 4); m = G m M = 1.
-
-    An orbit goes through a point drawn with x, y in [-2, 2] and radial velocity in [-1.5, 1.5]; the
-    tangential velocity is L / r.
-    """
+    """The same with L = 1: the radial velocity is in [-1.5, 1.5], the tangential velocity L / r."""
     def draw(m, rng):
         position = rng.uniform(-2, 2, (m, 2))
         radial = rng.uniform(-1.5, 1.5, (m, 1))
@@ -343,10 +325,10 @@ def sample_orbits_of_fixed_angular_momentum(n, rng):
         outward = position / r
         tangential = np.column_stack([-outward[:, 1], outward[:, 0]])
         return np.hstack([position, radial * outward + tangential / r])
-    return _seen_twice(bound_states(n, rng, draw), rng)
+    return _orbit_pairs(bound_states(n, rng, draw), rng)
 
 
-def _seen_twice(x, rng):
+def _orbit_pairs(x, rng):
     """States after two random parts of a turn, which in s takes 2 π sqrt(semi-major axis)."""
     turn = 2 * np.pi * np.sqrt(-0.5 / energy(x))
     # Half a turn back to half a turn ahead: the same points as in one turn, in half the steps.
@@ -355,74 +337,17 @@ def _seen_twice(x, rng):
     return states[:len(x)], states[len(x):]
 
 
-# A sampling that gives Table III (docs/audit.md): a box of initial states, two times, and no lower
-# limit on r. `python train.py --sampling box` takes it.
-
-LATEST, L_IN_BOX = 3.0, 0.65            # last time; fixed angular momentum
-FASTEST = 3.0                           # v_y that this may ask for, unbounded where x is small
-
-
-def sample_orbits_in_box(n, rng):
-    """Particles from states in [-1, 1]^4 at two times in [0, 3]: x and x_prime, each (n, 4)."""
-    x = rng.uniform(-1, 1, (n, 4))
-    return tuple(after_time(x, rng.uniform(0, LATEST, n)) for _ in range(2))
-
-
-def sample_orbits_in_box_of_fixed_angular_momentum(n, rng):
-    """The same with L = 0.65: x, y, v_x in [0, 1], and the v_y that this L asks for, if below 3."""
-    x, y, v_x = rng.uniform(0, 1, (3, 3 * n + 100))     # two in five are kept
-    v_y = (L_IN_BOX + y * v_x) / x
-    state = np.column_stack([x, y, v_x, v_y])[v_y < FASTEST][:n]
-    return tuple(after_time(state, rng.uniform(0, LATEST, n)) for _ in range(2))
-
-
-def after_time(x, t):
-    """States (n, 4) at times t (n,) after states x (n, 4), bound or not, by Kepler's equation.
-
-    In universal variables (Battin 1999, section 4.5): with G1, G2, G3 below, functions of s and of
-    the energy, t = r G1 + (x·v) G2 + G3. It rises with s: halving an interval finds s. This holds
-    however close to the centre an orbit comes, and however often, where `evolve` would not end.
-    """
-    x = finite_array("x", x, "n", 4)
-    t = finite_array("t", t, len(x))
-    position, velocity = x[:, :2], x[:, 2:]
-    r, outward = np.linalg.norm(position, axis=1), np.sum(position * velocity, axis=1)
-    root = np.sqrt(-2 * energy(x) + 0j)                 # imaginary for orbits that are not bound
-
-    def functions(s):
-        g0, g1 = np.cos(root * s).real, (np.sin(root * s) / root).real
-        g2, g3 = (1 - g0) / (root**2).real, (s - g1) / (root**2).real
-        return g0, g1, g2, g3, r * g1 + outward * g2 + g3
-    low, high = np.zeros(len(x)), np.full(len(x), 1e-3)
-    while np.any(early := functions(high)[-1] < t):
-        high[early] *= 2
-    for _ in range(64):
-        middle = (low + high) / 2
-        early = functions(middle)[-1] < t
-        low, high = np.where(early, middle, low), np.where(early, high, middle)
-    g0, g1, g2, g3, _ = functions(high)
-    r_after = r * g0 + outward * g1 + g2
-    new = (1 - g2 / r)[:, None] * position + (t - g3)[:, None] * velocity
-    speed = (-g1 / (r_after * r))[:, None] * position + (1 - g2 / r_after)[:, None] * velocity
-    return np.hstack([new, speed])
-
-
 # --------------------------------------------------------------- electromagnetism, section III.C
 
 def field_tensor(x):
-    """Field strength tensors F_{μν} of fields (E_x, E_y, E_z, B_x, B_y, B_z), eq. (9).
-
-    x has shape (n, 6), the result (n, 4, 4).
-    """
+    """Field strength tensors (n, 4, 4), eq. (9), of fields (n, 6): E_x, E_y, E_z, B_x, B_y, B_z."""
     x = finite_array("x", x, "n", 6)
     e_x, e_y, e_z, b_x, b_y, b_z = x.T
     zero = np.zeros(len(x))
-    tensor = np.array([
-        [zero, e_x, e_y, e_z],
-        [-e_x, zero, -b_z, b_y],
-        [-e_y, b_z, zero, -b_x],
-        [-e_z, -b_y, b_x, zero],
-    ])
+    tensor = np.array([[zero, e_x, e_y, e_z],
+                       [-e_x, zero, -b_z, b_y],
+                       [-e_y, b_z, zero, -b_x],
+                       [-e_z, -b_y, b_x, zero]])
     return np.ascontiguousarray(tensor.transpose(2, 0, 1))
 
 
@@ -435,10 +360,7 @@ def fields(tensor):
 
 
 def transform_fields(x, transformations):
-    """Fields (n, 6) under transformations Λ (n, 4, 4), as (n, 6).
-
-    F'_{μν} = F_{αβ} Λ^α_μ Λ^β_ν, eq. (10).
-    """
+    """Fields (n, 6) under Λ (n, 4, 4): F'_{μν} = F_{αβ} Λ^α_μ Λ^β_ν, eq. (10), as (n, 6)."""
     x = finite_array("x", x, "n", 6)
     transformations = finite_array("transformations", transformations, len(x), 4, 4)
     return fields(transformations.transpose(0, 2, 1) @ field_tensor(x) @ transformations)
@@ -457,19 +379,12 @@ def b_squared_minus_e_squared(x):
 
 
 def sample_fields(n, rng):
-    """Fields seen by two observers: x uniform in [-1, 1]^6, and its transform; each (n, 6).
-
-    Rotations and boosts only: Appendix A has reflections as well, but they would flip the sign of
-    E·B (docs/audit.md).
-    """
-    return _fields_seen_by_another(rng.uniform(-1, 1, (n, 6)), rng)
+    """Fields seen by two observers: x uniform in [-1, 1]^6, and its transform; each (n, 6)."""
+    return _field_pairs(rng.uniform(-1, 1, (n, 6)), rng)
 
 
 def sample_fields_of_fixed_e_dot_b(n, rng):
-    """Fields with E·B = 0.3 seen by two observers: x in [-1, 1]^6, and its transform; each (n, 6).
-
-    B is drawn uniformly and moved along E until E·B fits; fields that leave the box are dropped.
-    """
+    """The same with E·B = 0.3: B moves along E until E·B fits; fields that leave are dropped."""
     kept, found = [], 0
     while found < n:
         x = rng.uniform(-1, 1, (n, 6))
@@ -479,10 +394,11 @@ def sample_fields_of_fixed_e_dot_b(n, rng):
         x = x[np.abs(b).max(axis=1) <= 1]
         kept.append(x)
         found += len(x)
-    return _fields_seen_by_another(np.concatenate(kept)[:n], rng)
+    return _field_pairs(np.concatenate(kept)[:n], rng)
 
 
-def _fields_seen_by_another(x, rng):
+def _field_pairs(x, rng):
+    # Appendix A has reflections as well, but they would flip the sign of E·B (docs/audit.md).
     return x, transform_fields(x, lorentz_transformations(len(x), rng, full_group=False))
 
 
@@ -492,18 +408,18 @@ EVENT = ("t", "x", "y", "z")
 STATE = ("x", "y", "v_x", "v_y")
 FIELD = ("E_x", "E_y", "E_z", "B_x", "B_y", "B_z")
 
-OF_EVENTS = {"s^2": interval}
-OF_ORBITS = {
+EVENT_INVARIANTS = {"s^2": interval}
+ORBIT_INVARIANTS = {
     "L": angular_momentum,
     "E": energy,
     "A_x": lambda x: laplace_runge_lenz(x)[:, 0],
     "A_y": lambda x: laplace_runge_lenz(x)[:, 1],
 }
-OF_FIELDS = {"E·B": e_dot_b, "|B|^2 - |E|^2": b_squared_minus_e_squared}
+FIELD_INVARIANTS = {"E·B": e_dot_b, "|B|^2 - |E|^2": b_squared_minus_e_squared}
 
 SYSTEMS = {system.name: system for system in [
     System(
-        "sr", "Special relativity", EVENT, sample_events, OF_EVENTS, Published(
+        "sr", "Special relativity", EVENT, sample_events, EVENT_INVARIANTS, Published(
             accuracy=(0.94, 0.92), table="I",
             r2={1: (0.0013, 0.0005), 2: (0.9894, 0.9893),
                 3: (0.9900, 0.9899), 4: (0.9907, 0.9906)},
@@ -513,9 +429,9 @@ SYSTEMS = {system.name: system for system in [
             formula="88 (-t² + x² + y² + z²) - 60")),
     System(
         "sr-fixed", "Special relativity, interval fixed", EVENT, sample_events_of_fixed_interval,
-        OF_EVENTS, Published(accuracy=(0.58, 0.57)), fixed=("s^2",)),
+        EVENT_INVARIANTS, Published(accuracy=(0.58, 0.57)), fixed=("s^2",)),
     System(
-        "cp", "Central potential", STATE, sample_orbits, OF_ORBITS, Published(
+        "cp", "Central potential", STATE, sample_orbits, ORBIT_INVARIANTS, Published(
             accuracy=(0.98, 0.97), table="II",
             r2={1: (0.0003, -0.0003), 2: (0.9936, 0.9939),
                 3: (0.9937, 0.9940), 4: (0.9952, 0.9858)},
@@ -523,17 +439,16 @@ SYSTEMS = {system.name: system for system in [
             polynomial="-403.71x v_y - 4.85x - 0.58xy - 0.17x v_x - 0.02v_y² - 0.01v_x v_y"
                        " + 0.00v_y² + 0.01v_y + 0.02v_x + 0.45x² + 0.66y² + 0.74 + 0.99y v_y"
                        " + 1.24y + 402.44y v_x",
-            formula="-403 (x v_y - y v_x)"),
-        samplings={"box": sample_orbits_in_box}),
+            formula="-403 (x v_y - y v_x)")),
     System(
         "cp-fixed", "Central potential, angular momentum fixed", STATE,
-        sample_orbits_of_fixed_angular_momentum, OF_ORBITS, Published(
+        sample_orbits_of_fixed_angular_momentum, ORBIT_INVARIANTS, Published(
             accuracy=(0.99, 0.99), table="III",
             r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729),
                 3: (0.9938, 0.9940), 4: (0.9982, 0.9982)}),
-        fixed=("L",), samplings={"box": sample_orbits_in_box_of_fixed_angular_momentum}),
+        fixed=("L",)),
     System(
-        "em", "Electromagnetism", FIELD, sample_fields, OF_FIELDS, Published(
+        "em", "Electromagnetism", FIELD, sample_fields, FIELD_INVARIANTS, Published(
             accuracy=(0.95, 0.94), table="IV",
             r2={1: (0.0000, 0.0000), 2: (0.9902, 0.9902),
                 3: (0.9902, 0.9902), 4: (0.9946, 0.9946)},
@@ -544,7 +459,7 @@ SYSTEMS = {system.name: system for system in [
         train_pairs=200_000),
     System(
         "em-fixed", "Electromagnetism, E·B fixed", FIELD, sample_fields_of_fixed_e_dot_b,
-        OF_FIELDS, Published(
+        FIELD_INVARIANTS, Published(
             accuracy=(0.93, 0.92), table="V",
             r2={1: (0.0002, -0.0003), 2: (0.9956, 0.9956),
                 3: (0.9957, 0.9956), 4: (0.9962, 0.9962)},

@@ -18,7 +18,7 @@ its weights W is then the bias, and needs no code:
 
 Backward pass. The chain rule, from the loss down to the first layer; (F - y) is all that remains
 of the derivatives of the logarithm and the sigmoid. A row may stand in several pairs; its gradient
-is the sum of theirs:
+is the sum over these pairs:
 
     dloss/dz   = (F - y) / n                    dloss/dw = sum of dloss/dz * s
     g_p        = 2 w dloss/dz_p (f_i - f_j)     dloss/db = sum of dloss/dz
@@ -27,147 +27,173 @@ is the sum of theirs:
     dloss/dW_l = a_{l-1}^T delta_l
     delta_{l-1} = (delta_l W_l^T) * relu'(z_{l-1})         (here W_l without the row of biases)
 
-For another activation, replace relu and relu'.
-
-Shapes: observations (n, d), rows (r, d + 1), bottleneck output (r, k), logits, labels and
-predictions (n,).
+Shapes: observations (n, d), augmented by the constant 1 (r, d + 1), bottleneck output (r, k),
+logits, labels and predictions (n,).
 """
 
-from dataclasses import dataclass, replace
+import threading
+from dataclasses import dataclass
 
 import numpy as np
 
 from support.checks import finite_array, to_numpy
 from support.files import load_arrays, save_arrays
 
+BLOCK = 512                             # rows that are evaluated together; fits the cache
 
-# ---------------------------------------------------------------------------------- activations
-# Each is a pair that works in place: the first turns z into a, the second turns a into da/dz.
-# `zeros` has the shape of z. A new activation is one more pair, and a line in ACTIVATIONS.
-
-def relu(z, zeros):
-    np.maximum(z, zeros, out=z)         # three times faster than with the number 0
-
-
-def relu_slope(a):
-    np.greater(a, 0, out=a, casting="unsafe")                           # relu'(z) = 1 where z > 0
-
-
-def tanh(z, zeros):
-    np.tanh(z, out=z)
-
-
-def tanh_slope(a):
-    np.multiply(a, a, out=a)                                            # tanh'(z) = 1 - tanh(z)^2
-    np.subtract(1, a, out=a)
-
-
-ACTIVATIONS = {"relu": (relu, relu_slope), "tanh": (tanh, tanh_slope)}
-
-
-# -------------------------------------------------------------------------------------- network
 
 class SiameseNetwork:
     """The network F(x, x') of eq. (1) with its bottleneck f.
 
-    layer_sizes: inputs, hidden layers, bottleneck, e.g. (4, 200, 200, 1). A bottleneck of k > 1
-        neurons compares by the sum of the k squared differences; the paper has k = 1.
-    seed: anything that numpy.random.default_rng takes; draws the initial weights.
-    label: free text kept in the saved file, here the name of the system that was learned.
-    xp: the module whose arrays hold parameters and buffers, NumPy or CuPy. Rows, indices and labels
-        of a step are its arrays; the other public methods take and return NumPy's. A copy or a
-        pickled network is NumPy's.
-
+    layer_sizes: inputs, hidden layers, bottleneck (k neurons, 1 in the paper): (4, 200, 200, 1).
+    label: free text, kept in a file. xp: NumPy or CuPy, whose arrays hold the parameters and are
+    the arguments of `forward`, `pair_logits`, `step` and `backward`; all else is NumPy's.
     `parameters` and `gradients` are flat vectors; `layers` (each (inputs + 1, outputs), the last
-    row the biases), `w` and `b` are views into the first. Raises ValueError on impossible sizes
-    and on an unknown activation.
+    row the biases), `w` and `b` are views of the first. Raises ValueError on impossible arguments.
     """
 
     def __init__(self, layer_sizes, seed=0, activation="relu", dtype=np.float32, label="", xp=np):
         whole = all(isinstance(size, (int, np.integer)) and size > 0 for size in layer_sizes)
         if len(layer_sizes) < 2 or not whole:
-            raise ValueError("layer_sizes must be two or more positive integers, "
-                             f"got {layer_sizes!r}")
+            raise ValueError(f"layer_sizes must be two or more positive integers: {layer_sizes!r}")
         if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, "
-                             f"got {activation!r}")
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}: {activation!r}")
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
-        self.activation, self.label = activation, label
-        self.dtype, self.xp = np.dtype(dtype), xp
+        self.activation, self.dtype, self.label = activation, np.dtype(dtype), label
+        self._allocate_parameters(xp)
 
-        shapes = [(m + 1, n) for m, n in zip(self.layer_sizes, self.layer_sizes[1:])]
-        size = sum(m * n for m, n in shapes) + 2
-        self._parameters, self.gradients = xp.zeros(size, self.dtype), xp.zeros(size, self.dtype)
-        self.layers, self.w, self.b = _views(self._parameters, shapes)
-        self._dlayers, self._dw, self._db = _views(self.gradients, shapes)
-        self._initialise(np.random.default_rng(seed))
-        self._capacity = 0
-
-    def _initialise(self, rng):
-        """Glorot uniform weights (Glorot & Bengio 2010, eq. 16), zero biases, w = 1, b = 0."""
-        for weights in self.layers:
-            inputs, outputs = weights.shape[0] - 1, weights.shape[1]
-            limit = np.sqrt(6 / (inputs + outputs))
-            weights[:-1] = self.xp.asarray(rng.uniform(-limit, limit, (inputs, outputs)))
+        # Glorot uniform weights (Glorot & Bengio 2010, eq. 16), zero biases, w = 1, b = 0.
+        rng = np.random.default_rng(seed)
+        for weights, m, n in zip(self.layers, self.layer_sizes, self.layer_sizes[1:]):
+            limit = np.sqrt(6 / (m + n))
+            weights[:-1] = xp.asarray(rng.uniform(-limit, limit, (m, n)))
         # A small bottleneck keeps the first logits, quadratic in f, and the first steps small.
         self.layers[-1][:] *= 0.1
         self.w[:] = 1
 
-    def __repr__(self):
-        label = f", label={self.label!r}" if self.label else ""
-        sizes = "-".join(map(str, self.layer_sizes))
-        return (f"<{type(self).__name__} {sizes}, {self.activation}, {self.dtype}, "
-                f"{self.gradients.size:,} parameters{label}>")
+    def forward(self, augmented):
+        """f (r, k) of augmented observations (r, d + 1): a view that the next call overwrites."""
+        activate, _ = ACTIVATIONS[self.activation]
+        buffers, a = self._allocate_buffers(len(augmented)), augmented
+        for weights, a_next, memory in zip(self.layers[:-1], buffers.a, buffers.memory):
+            a_next = a_next[:len(a)]
+            self.xp.matmul(a, weights, out=a_next[:, :-1])
+            activate(a_next, memory[:len(a)])
+            a_next[:, -1] = 1
+            a = a_next
+        return self.xp.matmul(a, self.layers[-1], out=buffers.a[-1][:len(a)])
 
-    @property
-    def parameters(self):
-        """All weights as one flat vector. Assigning another vector of this length copies it in."""
-        return self._parameters
+    def pair_logits(self, f, first, second):
+        """z (n,), s (n,) and difference (n, k) of pairs of rows first, second (n,) of f (r, k)."""
+        difference = f.take(first, axis=0) - f.take(second, axis=0)
+        s = self.xp.einsum("pk,pk->p", difference, difference)
+        return self.w * s + self.b, s, difference                                           # (1)
 
-    @parameters.setter
-    def parameters(self, values):
-        if np.shape(values) != self._parameters.shape:
-            raise ValueError(f"parameters must have shape {self._parameters.shape}, "
-                             f"got {np.shape(values)}")
-        self._parameters[:] = self.xp.asarray(values)
+    def step(self, augmented, first, second, y):
+        """Forward and backward pass of a training step; fills `gradients`, returns z (n,).
 
-    # ------------------------------------------------------------------------ what it computes
+        Pair p compares rows first[p] and second[p] of augmented (r, d + 1) and has the label y[p].
+        Nothing is checked, and nothing of the size of a layer allocated after the first batch.
+        """
+        z, s, difference = self.pair_logits(self.forward(augmented), first, second)
+        dz = (sigmoid(z) - y) / len(y)
+        self._dw[0] = dz @ s
+        self._db[0] = dz.sum()
+        g = 2 * self.w * dz[:, None] * difference
+        delta = self._buffers.delta[-1][:len(augmented)]
+        delta[:] = 0
+        for column, g_column in zip(delta.T, g.T):      # += would count a row only once
+            self.xp.add.at(column, first, g_column)
+            self.xp.subtract.at(column, second, g_column)
+        self.backward(augmented, delta)
+        return z
+
+    def backward(self, augmented, delta):
+        """Fill the layers' gradients from delta = dloss/df (r, k); uses up what `forward` left."""
+        for l in range(len(self.layers) - 1, -1, -1):
+            a = self._buffers.a[l - 1][:len(delta)] if l else augmented
+            self.xp.matmul(a.T, delta, out=self._dlayers[l])
+            if l:
+                delta = self._backpropagate_delta(delta, l)
+
+    def _backpropagate_delta(self, delta, l):
+        """delta_{l-1} = (delta_l W_l^T) * relu'(z_{l-1}); relu' takes the place of a_{l-1}."""
+        _, differentiate = ACTIVATIONS[self.activation]
+        buffers, rows = self._buffers, len(delta)
+        a, delta_prev = buffers.a[l - 1][:rows], buffers.delta[l - 1][:rows]
+        # One column times one row: broadcasting is four times faster than a matrix product.
+        product = np.multiply if delta.shape[1] == 1 else self.xp.matmul
+        product(delta, self.layers[l].T, out=delta_prev)
+        differentiate(a, buffers.memory[l - 1][:rows])
+        delta_prev *= a
+        return delta_prev[:, :-1]
+
+    def _allocate_buffers(self, rows):
+        """The buffers of this thread, of so many rows at least: allocated once, then reused."""
+        buffers = self._buffers
+        if rows > buffers.rows:
+            # Hidden layers have one extra column: the constant 1 in a, unused in memory and delta.
+            # So every elementwise operation runs over contiguous memory.
+            sizes = [*(size + 1 for size in self.layer_sizes[1:-1]), self.layer_sizes[-1]]
+            buffers.a, buffers.memory, buffers.delta = (
+                [self.xp.zeros((rows, size), self.dtype) for size in sizes] for _ in range(3))
+            buffers.rows = rows
+        return buffers
+
+    # --------------------------------------------------------------------------- f and its uses
+
+    def augment(self, x):
+        """Observations x (n, d) as the first layer takes them, with a constant 1: (n, d + 1)."""
+        x = finite_array("x", x, "n", self.layer_sizes[0])
+        ones = np.ones((len(x), 1))                     # float64: rounded to its dtype last
+        return self.xp.asarray(np.hstack([self.standardise(x), ones]).astype(self.dtype))
+
+    def standardise(self, x):
+        """Observations x (n, d) in the units that the network works in; a subclass may have any."""
+        return x
 
     def f(self, x):
         """Output f of the bottleneck's one neuron at observations x (n, d), as (n,) in float64."""
-        self._one_neuron()
+        self._require_scalar_f()
         return self.bottleneck(x)[:, 0].astype(np.float64)
 
     def gradient(self, x):
-        """Derivative of f by the observation, at x (n, d), as (n, d) in float64."""
-        self._one_neuron()
-        x = finite_array("x", x, "n", self.layer_sizes[0])
-        gradient = np.empty(x.shape)
-        for start in range(0, len(x), BLOCK):
-            rows = self.rows(x[start:start + BLOCK])
-            self.forward(rows)
-            delta = self._df[:len(rows)]
+        """Derivative of f with respect to the observation, at x (n, d), as (n, d) in float64."""
+        self._require_scalar_f()
+        augmented, gradients = self.augment(x), []
+        for i in range(0, max(len(augmented), 1), BLOCK):
+            delta = self.forward(augmented[i:i + BLOCK])
             delta[:] = 1
             for l in range(len(self.layers) - 1, 0, -1):
-                delta = self._below(delta, l)
-            gradient[start:start + BLOCK] = to_numpy(delta @ self.layers[0][:-1].T)
-        return gradient
+                delta = self._backpropagate_delta(delta, l)
+            gradients.append(to_numpy(delta @ self.layers[0][:-1].T))
+        return np.concatenate(gradients).astype(np.float64)
 
-    def _one_neuron(self):
+    def _require_scalar_f(self):
         if self.layer_sizes[-1] != 1:
             raise ValueError("f must be one number, but this bottleneck has "
                              f"{self.layer_sizes[-1]} neurons; see bottleneck(x)")
 
     def bottleneck(self, x):
         """Output of all k neurons of the bottleneck at observations x (n, d), as (n, k)."""
-        return to_numpy(self._outputs(self.rows(x)))
+        return to_numpy(self._forward_in_blocks(self.augment(x)))
+
+    def _forward_in_blocks(self, augmented):
+        """The result of `forward` as an array of its own."""
+        starts = range(0, max(len(augmented), 1), BLOCK)
+        return self.xp.concatenate([self.forward(augmented[i:i + BLOCK]).copy() for i in starts])
 
     def logits(self, x, x_prime):
         """Argument z of the sigmoid in eq. (1) for pairs x, x_prime (n, d), as (n,)."""
         x = finite_array("x", x, "n", self.layer_sizes[0])
         x_prime = finite_array("x_prime", x_prime, *x.shape)
         first, second = np.arange(2 * len(x)).reshape(2, -1)
-        return self.logits_of(self.rows(np.concatenate([x, x_prime])), first, second)
+        return self.logits_of(self.augment(np.concatenate([x, x_prime])), first, second)
+
+    def logits_of(self, augmented, first, second):
+        """Logits z (n,) of pairs of rows of augmented (r, d + 1), numbered as in `step`."""
+        first, second = self.xp.asarray(first), self.xp.asarray(second)
+        return to_numpy(self.pair_logits(self._forward_in_blocks(augmented), first, second)[0])
 
     def predict(self, x, x_prime):
         """Probability, eq. (1), that the members of each pair (n, d) are different, as (n,)."""
@@ -179,160 +205,95 @@ class SiameseNetwork:
         z = self.logits(x, x_prime)
         return cross_entropy(z, y), accuracy(z, y)
 
-    def logits_of(self, rows, first, second):
-        """Logits z (n,) of pairs of rows (r, d + 1): pair p compares first[p] with second[p]."""
-        first, second = self.xp.asarray(first), self.xp.asarray(second)
-        return to_numpy(self._compare(self._outputs(rows), first, second)[0])
-
     def loss_and_gradients(self, x, x_prime, y):
         """Loss (B1) and accuracy on a batch of pairs (n, d), labels y (n,); fills `gradients`."""
         x, x_prime, y = self.checked_pairs(x, x_prime, y)
         first, second = self.xp.asarray(np.arange(2 * len(y)).reshape(2, -1))
-        rows = self.rows(np.concatenate([x, x_prime]))
-        z = to_numpy(self.step(rows, first, second, self.xp.asarray(y)))
+        augmented = self.augment(np.concatenate([x, x_prime]))
+        z = to_numpy(self.step(augmented, first, second, self.xp.asarray(y)))
         return cross_entropy(z, y), accuracy(z, y)
 
     def checked_pairs(self, x, x_prime, y, name=""):
-        """The three arrays of a set of labelled pairs; ValueError, naming one, if they are none."""
+        """Check x, x_prime (n, d) and y (n,), and return them; ValueError names the wrong one."""
         x = finite_array(f"{name}x", x, "n", self.layer_sizes[0])
         x_prime = finite_array(f"{name}x_prime", x_prime, *x.shape)
         y = finite_array(f"{name}y", y, len(x))
-        if len(x) == 0:
-            raise ValueError(f"{name}x must hold at least one pair, got none")
-        if not np.all((y == 0) | (y == 1)):
-            raise ValueError(f"{name}y must hold labels 0 (same) and 1 (different) only")
+        if len(y) == 0 or not np.all((y == 0) | (y == 1)):
+            raise ValueError(f"{name}y must hold labels, and only 0 (same) and 1 (different)")
         return x, x_prime, y.astype(self.dtype)
 
-    # ------------------------------------------------------------------------- how it is trained
+    # --------------------------------------------------------------- parameters, files and copies
 
-    def rows(self, x):
-        """Observations x (n, d) as the network takes them in, with a constant 1: (n, d + 1)."""
-        x = finite_array("x", x, "n", self.layer_sizes[0])
-        ones = np.ones((len(x), 1))                     # float64: rounded to its dtype last
-        return self.xp.asarray(np.hstack([self.inputs(x), ones]).astype(self.dtype))
+    @property
+    def parameters(self):
+        """All weights as one flat vector. Assigning another vector of this length copies it in."""
+        return self._parameters
 
-    def inputs(self, x):
-        """What the first layer sees of observations x (n, d)."""
-        return x
+    @parameters.setter
+    def parameters(self, values):
+        if np.shape(values) != self._parameters.shape:
+            raise ValueError(f"parameters must have shape {self._parameters.shape}")
+        self._parameters[:] = self.xp.asarray(values)
 
-    def step(self, rows, first, second, y):
-        """Forward and backward pass of a step; fills `gradients`, returns the logits z (n,).
+    def _allocate_parameters(self, xp):
+        """Parameters and gradients, all zero, and views of both: the layers, w and b."""
+        shapes = [(m + 1, n) for m, n in zip(self.layer_sizes, self.layer_sizes[1:])]
+        ends = np.cumsum([m * n for m, n in shapes]).tolist()
 
-        Pair p compares rows[first[p]] with rows[second[p]] and has the label y[p]; rows:
-        (r, d + 1), first, second and y: (n,). Nothing is checked, and nothing of the size of a
-        layer is allocated once a batch of this size has been through.
-        """
-        z, s, difference = self._compare(self.forward(rows), first, second)
+        def views(vector):
+            layers = [vector[end - m * n:end].reshape(m, n) for (m, n), end in zip(shapes, ends)]
+            return layers, vector[-2:-1], vector[-1:]
+        self.xp, self._buffers = xp, _Buffers()
+        self._parameters, self.gradients = (xp.zeros(ends[-1] + 2, self.dtype) for _ in range(2))
+        self.layers, self.w, self.b = views(self._parameters)
+        self._dlayers, self._dw, self._db = views(self.gradients)
 
-        dz = (sigmoid(z) - y) / len(y)
-        self._dw[0] = dz @ s
-        self._db[0] = dz.sum()
-        g = 2 * self.w * dz[:, None] * difference
-        delta = self._df[:len(rows)]
-        delta[:] = 0
-        for column, g_column in zip(delta.T, g.T):      # += would count a row only once
-            self.xp.add.at(column, first, g_column)
-            self.xp.subtract.at(column, second, g_column)
-        self.backward(rows, delta)
-        return z
-
-    def _compare(self, f, first, second):
-        """z, s and f(x) - f(x') of eq. (1), for pairs of rows with bottleneck outputs f (r, k)."""
-        difference = f.take(first, axis=0) - f.take(second, axis=0)
-        s = self.xp.einsum("pk,pk->p", difference, difference)
-        return self.w * s + self.b, s, difference                                           # (1)
-
-    def _outputs(self, rows):
-        """Bottleneck output of rows (r, d + 1), block by block, as (r, k)."""
-        f = self.xp.empty((len(rows), self.layer_sizes[-1]), self.dtype)
-        for start in range(0, len(rows), BLOCK):
-            f[start:start + BLOCK] = self.forward(rows[start:start + BLOCK])
-        return f
-
-    def forward(self, rows):
-        """Bottleneck output of rows (r, d + 1), as (r, k): a view that the next call overwrites."""
-        r, a = len(rows), rows
-        self._reserve(r)
-        activate, _ = ACTIVATIONS[self.activation]
-        for weights, above, zeros in zip(self.layers, self._a, self._zeros):
-            above = above[:r]
-            self.xp.matmul(a, weights, out=above[:, :-1])
-            activate(above, zeros[:r])
-            above[:, -1] = 1
-            a = above
-        return self.xp.matmul(a, self.layers[-1], out=self._f[:r])
-
-    def backward(self, rows, delta):
-        """Gradients of all layers, from delta (r, k), that by the output of `forward(rows)`.
-
-        Uses up what `forward` left in the layers.
-        """
-        for l in range(len(self.layers) - 1, -1, -1):
-            a = self._a[l - 1][:len(rows)] if l else rows
-            self.xp.matmul(a.T, delta, out=self._dlayers[l])
-            if l:
-                delta = self._below(delta, l)
-
-    def _below(self, delta, l):
-        """delta_{l-1} = (delta_l W_l^T) * relu'(z_{l-1}); the slopes take the place of a_{l-1}."""
-        a, below = self._a[l - 1][:len(delta)], self._delta[l - 1][:len(delta)]
-        # One column times one row: broadcasting is four times faster than a matrix product.
-        product = np.multiply if delta.shape[1] == 1 else self.xp.matmul
-        product(delta, self.layers[l].T, out=below)
-        _, slope = ACTIVATIONS[self.activation]
-        slope(a)
-        below *= a
-        return below[:, :-1]
-
-    def _reserve(self, rows):
-        """Allocate the buffers of both passes once; later steps of this size work in place."""
-        if rows <= self._capacity:
-            return
-        self._capacity = rows
-        # Those of hidden layers have a last column more: in _a the constant 1, in _delta what would
-        # be its gradient and is not used. So every elementwise pass runs over one piece of memory.
-        *hidden, k = [size + 1 for size in self.layer_sizes[1:-1]] + [self.layer_sizes[-1]]
-        self._a = [self.xp.empty((rows, size), self.dtype) for size in hidden]
-        self._delta = [self.xp.empty((rows, size), self.dtype) for size in hidden]
-        self._zeros = [self.xp.zeros((rows, size), self.dtype) for size in hidden]
-        self._f, self._df = [self.xp.empty((rows, k), self.dtype) for _ in range(2)]
-
-    # ---------------------------------------------------------------------------- saved and copied
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.layer_sizes}, {self.activation}, {self.dtype}>"
 
     def save(self, path):
         """Write the network to one .npz file."""
-        save_arrays(path, self.state())
+        save_arrays(path, self.state_dict())
 
-    def state(self):
-        """What makes the network anew, by name: what a file or a copy keeps."""
+    def state_dict(self):
+        """Constructor arguments and parameters by name, as a file keeps them."""
         return {"layer_sizes": self.layer_sizes, "activation": self.activation,
                 "label": self.label, "parameters": to_numpy(self.parameters)}
 
     @classmethod
     def load(cls, path):
         """Read a network that `save` wrote; ValueError if damaged, OSError if not readable."""
-        what = "a complete saved network"
-        saved = load_arrays(path, what)
+        saved = load_arrays(path, "a complete saved network")
         try:
-            return cls._restored(saved)
+            return cls.from_state(saved)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not {what} ({error})") from error
+            raise ValueError(f"{path} is not a complete saved network ({error})") from error
 
     @classmethod
-    def _restored(cls, state, **more):
-        """The network of what `state` returned; `more` are arguments of a subclass."""
-        parameters = finite_array("parameters", state["parameters"], "size")
+    def from_state(cls, state, **options):
+        """The network of a `state_dict`; options: further arguments that a subclass needs."""
+        finite_array("parameters", state["parameters"], "size")
         network = cls([int(size) for size in state["layer_sizes"]], label=str(state["label"]),
-                      activation=str(state["activation"]), dtype=parameters.dtype, **more)
-        network.parameters = parameters
+                      activation=str(state["activation"]), dtype=state["parameters"].dtype,
+                      **options)
+        network.parameters = state["parameters"]
         return network
 
-    def __reduce__(self):
-        """For copy and pickle: a network with the same parameters, and views of its own."""
-        return self._restored, (self.state(),)
+    def __getstate__(self):
+        """For copy and pickle: what a copy cannot make anew, the attributes of a subclass too."""
+        anew = {"xp", "_buffers", "gradients", "layers", "w", "b", "_dlayers", "_dw", "_db"}
+        kept = {name: value for name, value in vars(self).items() if name not in anew}
+        return kept | {"_parameters": to_numpy(self.parameters)}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._allocate_parameters(np)
+        self.parameters = state["_parameters"]
 
 
-BLOCK = 512                 # rows that are evaluated together; fits the cache
+class _Buffers(threading.local):
+    """Memory of both passes. Each thread has its own, so that several may call f at once."""
+    rows = 0
 
 
 def sigmoid(z):
@@ -351,16 +312,29 @@ def accuracy(z, y):
     return float(np.mean((z > 0) == (y > 0.5)))
 
 
-def _views(vector, shapes):
-    """Views of a vector of all parameters: the layers, w and b."""
-    layers, start = [], 0
-    for m, n in shapes:
-        layers.append(vector[start:start + m * n].reshape(m, n))
-        start += m * n
-    return layers, vector[-2:-1], vector[-1:]
+# ---------------------------------------------------------------------------------- activations
+# A pair that works in place: the first turns z into a, the second turns a into da/dz. `memory`
+# has the shape of z and starts as zeros; what the first writes there, as a sine must its z, the
+# second can read. A new activation is one more pair, and a line in ACTIVATIONS.
+
+def relu(z, memory):
+    np.maximum(z, memory, out=z)        # twice as fast as with the number 0
 
 
-# ---------------------------------------------------------------------- optimiser and callbacks
+def relu_derivative(a, memory=None):
+    np.greater(a, 0, out=a, casting="unsafe")                           # relu'(z) = 1 where z > 0
+
+
+def tanh(z, memory):
+    np.tanh(z, out=z)
+
+
+def tanh_derivative(a, memory=None):
+    np.multiply(a, a, out=a)                                            # tanh'(z) = 1 - tanh(z)^2
+    np.subtract(1, a, out=a)
+
+
+ACTIVATIONS = {"relu": (relu, relu_derivative), "tanh": (tanh, tanh_derivative)}
 
 class Adadelta:
     """Zeiler 2012, Algorithm 1, with a learning rate outside the accumulators (Appendix B).
@@ -375,7 +349,7 @@ class Adadelta:
 
     def __init__(self, size, learning_rate=100.0, rho=0.95, epsilon=1e-7, dtype=np.float32, xp=np):
         if not (0 < learning_rate < np.inf and 0 <= rho < 1 and 0 < epsilon < np.inf):
-            raise ValueError(f"Adadelta needs learning_rate > 0, 0 <= rho < 1 and epsilon > 0; got "
+            raise ValueError("Adadelta needs learning_rate > 0, 0 <= rho < 1 and epsilon > 0; got "
                              f"{learning_rate}, {rho} and {epsilon}")
         self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
         # Sums of rho^age times the squares, i.e. E[.] / (1 - rho): the factor cancels in d.
@@ -384,19 +358,21 @@ class Adadelta:
         self._update, self._scratch = xp.empty(size, dtype), xp.empty(size, dtype)
 
     def step(self, parameters, gradients):
-        """Change the parameters (flat vector) in place against their gradients."""
+        """Change the parameters (size,) in place against their gradients (size,), arrays both."""
         update, scratch = self._update, self._scratch
+        for array in (parameters, gradients):
+            if getattr(array, "shape", None) != update.shape:
+                raise ValueError("parameters and gradients must be arrays of shape "
+                                 f"{update.shape}, got {array!r:.60}")
         epsilon = self.epsilon / (1 - self.rho)
         np.multiply(gradients, gradients, out=scratch)
         self.squared_gradients *= self.rho
         self.squared_gradients += scratch
-
         np.add(self.squared_updates, epsilon, out=update)
         np.add(self.squared_gradients, epsilon, out=scratch)
         update /= scratch
         np.sqrt(update, out=update)
         update *= gradients
-
         np.multiply(update, update, out=scratch)
         self.squared_updates *= self.rho
         self.squared_updates += scratch
@@ -404,45 +380,37 @@ class Adadelta:
         parameters -= update
 
 
-class ReduceLearningRateOnPlateau:
-    """Divides the rate by `factor` after `patience` epochs without improvement (Appendix B).
-
-    An improvement of the loss by less than `min_delta` is none, as in Keras; the paper is silent.
-    """
-
-    def __init__(self, patience=50, factor=2.0, min_delta=1e-4):
-        self.patience, self.factor, self.min_delta = patience, factor, min_delta
-        self.best, self.waited = np.inf, 0
-
-    def update(self, loss, learning_rate):
-        """Take this epoch's loss; return the learning rate of the next epoch."""
-        if loss < self.best - self.min_delta:
-            self.best, self.waited = loss, 0
-            return learning_rate
-        self.waited += 1
-        if self.waited < self.patience:
-            return learning_rate
-        self.waited = 0
-        return learning_rate / self.factor
-
-
 class EarlyStopping:
-    """Ends the training once the loss has not improved for `patience` epochs (Appendix B)."""
+    """Ends the training after `patience` epochs without a lower loss (Appendix B)."""
 
-    def __init__(self, patience=200):
-        self.patience = patience
-        self.best, self.waited = np.inf, 0
+    def __init__(self, patience=200, min_delta=0.0):
+        self.patience, self.min_delta = patience, min_delta
+        self.best, self.wait = np.inf, 0
 
     def update(self, loss):
         """Take this epoch's loss; return whether to stop."""
-        if loss < self.best:
-            self.best, self.waited = loss, 0
-        else:
-            self.waited += 1
-        return self.waited >= self.patience
+        better = loss < self.best - self.min_delta
+        self.best, self.wait = (loss, 0) if better else (self.best, self.wait + 1)
+        return self.wait >= self.patience
 
 
-# --------------------------------------------------------------------------------------- schedules
+class ReduceLearningRateOnPlateau(EarlyStopping):
+    """Divides the rate by `factor` after `patience` epochs without a lower loss (Appendix B).
+
+    As in Keras, a loss must be lower by `min_delta`; the paper is silent.
+    """
+
+    def __init__(self, patience=50, factor=2.0, min_delta=1e-4):
+        super().__init__(patience, min_delta)
+        self.factor = factor
+
+    def update(self, loss, learning_rate):
+        """Take this epoch's loss; return the learning rate of the next epoch."""
+        if not super().update(loss):
+            return learning_rate
+        self.wait = 0
+        return learning_rate / self.factor
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -450,38 +418,29 @@ class Schedule:
     learning_rate: float = 100.0
     batch_size: int = 256
     epochs: int = 10_000
-    reduce_patience: int = 50
+    reduce_patience: int = 50           # epochs
     reduce_factor: float = 2.0
-    stop_patience: int = 200
+    stop_patience: int = 200            # epochs
     decay: float = 1.0                  # factor on the rate after each epoch; the paper has none
-    exchange: bool = False              # whether partners are exchanged anew within each batch
-    read_best: bool = False             # whether the state of lowest training loss is read off too
+    in_batch_negatives: bool = False    # each batch exchanges partners for its "different" pairs
+    keep_best: bool = False             # the epoch of lowest training loss is reported too
 
     def __post_init__(self):
         """ValueError, naming the setting, if one is impossible; NumPy's numbers become Python's."""
-        for name in ("batch_size", "epochs", "reduce_patience", "stop_patience"):
-            value = getattr(self, name)
-            if not 1 <= value < np.inf or value != int(value):
-                raise ValueError(f"{name} must be a whole number of 1 or more, got {value}")
-            object.__setattr__(self, name, int(value))
-        for name, possible, fits in (
-                ("learning_rate", "positive and finite", 0 < self.learning_rate < np.inf),
-                ("reduce_factor", "1 or more and finite", 1 <= self.reduce_factor < np.inf),
-                ("decay", "above 0 and at most 1", 0 < self.decay <= 1)):
-            if not fits:
-                raise ValueError(f"{name} must be {possible}, got {getattr(self, name)}")
-            object.__setattr__(self, name, float(getattr(self, name)))
-
-
-    @property
-    def longer(self):
-        """Half as many epochs more, over which the rate falls as far."""
-        return replace(self, epochs=3 * self.epochs // 2, decay=self.decay**(2 / 3))
+        limits = {"reduce_factor": (1, np.inf), "decay": (0, 1)}
+        for name, value in vars(self).copy().items():
+            kind, (low, high) = type(getattr(Schedule, name)), limits.get(name, (0, np.inf))
+            if kind is not bool and not (0 < value < np.inf and low <= value <= high
+                                         and kind(value) == value):
+                number = "whole number" if kind is int else "number"
+                raise ValueError(f"{name} must be a positive {number} from {low} to {high}, "
+                                 f"got {value}")
+            object.__setattr__(self, name, kind(value))
 
 
 SCHEDULES = {
-    "paper": Schedule(read_best=True),              # "after the best training cycle"
+    "paper": Schedule(keep_best=True),              # "after the best training cycle"
     # A low rate that falls steadily gets further than Appendix B, and much sooner. A batch of 128
-    # equivalent pairs and 128 exchanged ones costs half of 256 pairs apart (docs/results.md).
-    "quick": Schedule(learning_rate=2.5, epochs=65, decay=0.95, exchange=True),
+    # equivalent pairs and 128 in-batch negatives costs half of 256 labelled pairs.
+    "quick": Schedule(learning_rate=2.5, epochs=65, decay=0.95, in_batch_negatives=True),
 }

@@ -1,205 +1,305 @@
-"""Conserved quantities by name: the combinations of features that do not vary within a class.
+"""Conserved quantities as an eigenproblem with errors: W c = mu N c.
 
 Let phi(x) be features, and a class the observations on which all that is conserved agrees: an
-orbit, or two observers of one event. For g = c·phi compare the variance of g within classes with
-that over all data:
+orbit, or two observers of one event. A reading x has an error e of variances S = diag(sigma^2). To
+first order a combination g = c·phi(x + e) has the error (c·J) e, J the derivatives of the features
+by the columns, so that for a conserved g all variance within classes is that of the errors:
 
-    W_ij = mean over classes of cov(phi_i, phi_j) within the class,
-    V_ij = cov(phi_i, phi_j) over all data,
-    lambda(c) = (c W c) / (c V c),     0: conserved,     1: like white noise.
+    W_ij = cov(phi_i, phi_j) within classes,    N = < J S J^T >,    c W c = c N c.
 
-Where lambda(c) is stationary its gradient is zero, W c = lambda V c. The singular value
-decomposition phi - <phi> = Q S R gives new features Q with V = 1, for which this is an ordinary
-eigenproblem; its eigenvalues are the squared singular values of Q minus Q's class means. That way
-nothing is squared before it is decomposed, and zeros are zeros to 1e-25, not 1e-12. Directions R
-with S = 0 have one value on all data: sin^2 + cos^2 = 1, or an invariant that is fixed. They are no
-laws, but may be added to a law, or multiplied with one: of all equivalent forms `simplest` seeks
-the shortest.
+For any other g it is larger. The quotient
+
+    mu(c) = (c W c) / (c N c)
+
+is chi^2 per degree of freedom, one for each row beyond the first of its class: 1 within
+sqrt(2 / dof) for a law, far above it otherwise, however small its share of all variance is. Where
+mu(c) is stationary, W c = mu N c. With one column and no classes these are the total least squares
+of R. J. Adcock, The Analyst 5, 53 (1878); the general case is W. A. Fuller, Measurement Error
+Models (1987), chapter 2. Errors weigh differently from row to row, and the maximum likelihood has
+
+    w = 1 / v,    v = (c·J) S (c·J)^T,
+
+which needs c: W and N are made again with the weights of the c before. Each of m rows of a class
+is compared with their weighted mean, which leaves 1 - w / sum(w) of its error: hence the factor in
+N, and mu = 1 for a law at any weights.
+
+A set of features T holds a law whose mu is below L if, and only if, some c on T has c W c < L c N c:
+if the matrix W - L N, restricted to T, is not positive definite. `minimal_sets` finds all such sets
+of few features, by the signs of Schur complements, without solving a single eigenproblem.
+
+The coefficients' errors follow from the other eigenvectors u_k (T. W. Anderson, Ann. Math. Stat.
+34, 122 (1963)): the coefficient of u_k in c has the variance mu mu_k / (mu_k - mu)^2 / dof.
+
+lambda = (c W c) / (c V c), V the covariance over all data, is the share of the variance that lies
+within a class: 0 for a law without errors, 1 for white noise.
 """
 
-from itertools import permutations
+from copy import copy
+from itertools import combinations
 
 import numpy as np
 
-FIXED = 1e-5                # singular value, beside the largest, of what is one on all data
-EXACT = 1e-11               # lambda of a law that holds to rounding or to a solver's error
-PROMISING = 1e-7            # lambda of what may be one, once fitted to its own terms alone
-MOST_VALUES = 2_000_000     # features times observations, of one library
-DRAWS = 100                 # of blocks of classes, of which there are as many, for standard errors
-NEARLY_AS_GOOD = 1.2        # lambda of the shorter law, beside that of the longer one
+MAX_VALUES = 8_000_000     # features times rows times columns: 50 MiB of derivatives
+MAX_SET_STEPS = 5e6         # numbers that minimal_sets looks at: a fifth of a second
+MAX_SETS = 2000             # sets of features that it returns
+ROUNDING_OF_W = 1e-15       # of a covariance of features of deviation 1
+LIGHTEST = 0.05             # v of a row, beside the median row's, below which its weight stays
+ROUNDS = 3                  # of weights, each from the c before
 
 
 class Sample:
-    """Observations x (n, d), sorted by their classes (n,)."""
+    """Observations x (n, d) with errors (n, d), standard deviations, sorted by classes (n,)."""
 
-    def __init__(self, x, classes):
+    def __init__(self, x, classes, errors=None):
         order = np.argsort(classes, kind="stable")
         self.x, self.labels = x[order], classes[order]
+        self.errors = np.zeros_like(self.x) if errors is None else errors[order]
         _, self.starts, self.sizes = np.unique(self.labels, return_index=True, return_counts=True)
 
-    def first(self, rows):
-        """The first classes, with about so many observations."""
-        count = np.searchsorted(np.cumsum(self.sizes), rows) + 1
-        return self.part(np.repeat(np.arange(len(self.sizes)) < count, self.sizes))
+    def some(self, rows):
+        """A Sample of about so many rows: of classes that are spread over all."""
+        count = len(self.sizes)
+        wanted = max(2, int(count * rows / len(self.x)))
+        if wanted >= count:
+            return self
+        chosen = np.zeros(count, bool)
+        chosen[np.linspace(0, count - 1, wanted).astype(int)] = True
+        return self.part(np.repeat(chosen, self.sizes))
 
     def part(self, chosen):
         """The Sample of the chosen rows (n,)."""
-        return Sample(self.x[chosen], self.labels[chosen])
-
-    def off(self, values):
-        """How far each of the values (n, k) is from the medians of its class, (n,)."""
-        squares = np.zeros(len(values))
-        for column in values.T:
-            order = np.lexsort([column, self.labels])
-            medians = column[order][self.starts + self.sizes // 2]
-            squares += (column - np.repeat(medians, self.sizes))**2
-        return np.sqrt(squares)
+        return Sample(self.x[chosen], self.labels[chosen], self.errors[chosen])
 
     @property
     def freedom(self):
-        """How many observations there are beyond one for each class."""
+        """How many rows there are beyond one for each class."""
         return len(self.x) - len(self.sizes)
 
-    def within(self, values):
-        """Deviations of values (n, ...) from their class means, (n, ...)."""
-        means = np.add.reduceat(values, self.starts, axis=0).T / self.sizes
-        return values - np.repeat(means.T, self.sizes, axis=0)
+    def sums(self, values):
+        """Sums of values (n, ...) over the classes, for each row (n, ...)."""
+        return np.repeat(np.add.reduceat(values, self.starts, axis=0), self.sizes, axis=0)
 
-    def share(self, values):
+    def within(self, values, weights=None):
+        """Deviations of values (n, ...) from their class means, weighted by (n,)."""
+        w = np.ones(len(values)) if weights is None else weights
+        w = w.reshape(-1, *[1] * (values.ndim - 1))
+        return values - self.sums(values * w) / self.sums(w)
+
+    def share(self, values, weights=None):
         """lambda (...) of values (n, ...): variance within classes over all; 1 for a constant."""
-        inside = np.sum(self.within(values)**2, axis=0) / self.freedom
-        total = np.sum((values - values.mean(axis=0))**2, axis=0) / (len(values) - 1)
+        w = np.ones(len(values)) if weights is None else weights
+        inside = w @ self.within(values, w)**2 / (self.freedom / len(values))
+        total = w @ (values - np.average(values, axis=0, weights=w))**2
         return np.divide(inside, total, np.ones_like(total), where=total > 0)
 
+    def chi2(self, values, variances):
+        """chi^2 per degree of freedom of a law's values (n,), whose errors have variances (n,)."""
+        w = weights_of(variances)
+        expected = np.sum(w * variances * (1 - w / self.sums(w)))
+        return float(np.sum(w * self.within(values, w)**2) / max(expected, 1e-300))
 
-def eigenproblem(sample, values):
-    """Solve W c = lambda V c for features (n, p), each of deviation about 1.
 
-    Gives lambda (k,), rising; its directions c (k, p), for which c·phi has deviation 1; and
-    relations (q, p), whose combinations have one value on all data, with k + q = p.
+def weights_of(variances):
+    """Weights (n,) of rows, from the variances (n,) of a law's errors."""
+    return 1 / np.maximum(variances, LIGHTEST * np.median(variances) + 1e-300)
+
+
+class Features:
+    """The features of a library on a sample: values of deviation 1, and their derivatives.
+
+    like: the Features on another sample, whose scales are taken.
     """
-    centred = values - values.mean(axis=0)
-    s, axes = principal(centred)
-    varies = s > FIXED * s[0]
-    whitening = axes[varies].T / s[varies]
-    roots, turns = principal(sample.within(centred) @ whitening)
-    shares = roots[::-1]**2 * (len(values) - 1) / sample.freedom
-    return shares, np.sqrt(len(values)) * turns[::-1] @ whitening.T, axes[~varies]
+
+    def __init__(self, library, sample, like=None):
+        self.library, self.sample = library, sample
+        values, d = library.values(sample.x), sample.x.shape[1]
+        if like is None:
+            self.mean, self.deviation = values.mean(axis=0), _deviations(values)        # (p,)
+            self.scale = _deviations(sample.x)                                          # (d,)
+        else:
+            self.mean, self.deviation, self.scale = like.mean, like.deviation, like.scale
+        self.values = (values - self.mean) / self.deviation                     # (n, p)
+        self.slopes = np.empty((len(values), d, len(self.mean)))                # of x / scale
+        for at in range(0, len(values), 500):
+            part = library.gradients(sample.x[at:at + 500]) * self.scale / self.deviation[:, None]
+            self.slopes[at:at + 500] = part.transpose(0, 2, 1)
+        self.errors = sample.errors / self.scale           # (n, d)
+
+    def part(self, terms):
+        """The Features of these terms, an index (k,)."""
+        part = copy(self)
+        part.library, part.mean = self.library.part(terms), self.mean[terms]
+        part.deviation = self.deviation[terms]
+        part.values, part.slopes = self.values[:, terms], self.slopes[:, :, terms]
+        return part
+
+    def rows(self, chosen):
+        """The Features of the chosen rows (n,)."""
+        part = copy(self)
+        part.sample, part.errors = self.sample.part(chosen), self.errors[chosen]
+        part.values, part.slopes = self.values[chosen], self.slopes[chosen]
+        return part
+
+    def distances(self, c):
+        """How far rows (n,) are from their class's median of a combination c (p,), in errors."""
+        values, sample = self.values @ c, self.sample
+        ranked = values[np.lexsort([values, sample.labels])]
+        medians = np.repeat(ranked[sample.starts + sample.sizes // 2], sample.sizes)
+        return np.abs(values - medians) / np.sqrt(self.variances(c))
+
+    def variances(self, c):
+        """Variances (n,) of the errors of a combination c (p,)."""
+        slopes = (self.slopes @ c) * self.errors
+        return np.sum(slopes**2, axis=1) + ROUNDING_OF_W * (c @ c)
+
+    def first_weights(self):
+        """Weights (n,) before there is a law: by the geometric mean of all features' variances."""
+        logs = np.zeros(len(self.values))
+        for at in range(0, len(logs), 500):
+            own = (self.slopes[at:at + 500]**2 * self.errors[at:at + 500, :, None]**2).sum(axis=1)
+            logs[at:at + 500] = np.log(own + 1e-30).mean(axis=1)
+        return weights_of(np.exp(logs - logs.mean()))
+
+    def largest_variances(self):
+        """The largest variance (p,) that errors make of each feature in a row."""
+        most = np.zeros(len(self.mean))
+        for at in range(0, len(self.values), 500):
+            own = (self.slopes[at:at + 500]**2 * self.errors[at:at + 500, :, None]**2).sum(axis=1)
+            most = np.maximum(most, own.max(axis=0))
+        return most
+
+    def covariances(self, weights):
+        """W and N (p, p), rows weighted by (n,)."""
+        sample, p = self.sample, self.values.shape[1]
+        inside = sample.within(self.values, weights) * np.sqrt(weights)[:, None]
+        left = np.sqrt(weights * (1 - weights / sample.sums(weights)))[:, None] * self.errors
+        noise = np.zeros((p, p))
+        for at in range(0, len(left), 1000):
+            part = (self.slopes[at:at + 1000] * left[at:at + 1000, :, None]).reshape(-1, p)
+            noise += part.T @ part
+        size = np.sum(weights * (1 - weights / sample.sums(weights)))
+        noise[np.diag_indices(p)] += ROUNDING_OF_W * size
+        return inside.T @ inside / size, noise / size
+
+    def judge(self, c):
+        """chi^2 per degree of freedom and lambda of a combination c (p,), with its weights."""
+        variances = self.variances(c)
+        weights, values = weights_of(variances), self.values @ c
+        return self.sample.chi2(values, variances), self.sample.share(values, weights)
+
+    def fit(self, weights):
+        """The c (p,) of lowest mu, mu, and errors (p,) of c.
+
+        weights (n,) are the first; those of ROUNDS rounds follow.
+        """
+        for _ in range(ROUNDS):
+            c = eigenpairs(*self.covariances(weights))[1][:, 0]
+            weights = weights_of(self.variances(c))
+        mu, directions = eigenpairs(*self.covariances(weights))
+        return directions[:, 0], mu[0], coefficient_errors(mu, directions, self.sample.freedom)
 
 
-def principal(values):
-    """Singular values (p,) of values (n, p), falling, and their directions (p, p)."""
-    triangle = np.linalg.qr(values, mode="r")
+def _deviations(values):
+    """Standard deviations (p,) of values (n, p), infinite for a constant."""
+    deviation = values.std(axis=0)
+    deviation[deviation <= 1e-12 * np.abs(values).max(axis=0)] = np.inf
+    return deviation
+
+
+def eigenpairs(w, n):
+    """mu (k,), rising, and directions (p, k) with c N c = 1, of W c = mu N c.
+
+    Solved as N c = (W + N) c / (1 + mu), whose largest eigenvalues are sure to rounding.
+    """
+    unit = 1 / np.sqrt(np.diag(n) + np.diag(w))
+    w, n = w * np.outer(unit, unit), n * np.outer(unit, unit)
     try:
-        return np.linalg.svd(triangle)[1:]
-    except np.linalg.LinAlgError:               # LAPACK's faster routine fails once in a blue moon
-        from scipy.linalg import svd
-        return svd(triangle, lapack_driver="gesvd")[1:]
+        root = np.linalg.cholesky(w + n)
+    except np.linalg.LinAlgError:               # singular but for rounding
+        root = np.linalg.cholesky(w + n + 1e-12 * np.eye(len(n)))
+    inverse = np.linalg.inv(root)
+    share, c = np.linalg.eigh(inverse @ n @ inverse.T)
+    share = np.maximum(share[::-1], 1e-300)
+    return np.maximum(1 / share - 1, 0), inverse.T @ c[:, ::-1] / np.sqrt(share) * unit[:, None]
 
 
-def lowest(w, v):
-    """The lowest lambda of w c = lambda v c, and its direction (p,), for covariances w, v (p, p).
+def coefficient_errors(mu, directions, freedom):
+    """Standard errors (p,) of the first direction of `eigenpairs`."""
+    gaps = np.maximum(mu[1:] - mu[0], 1e-300)
+    return np.sqrt(directions[:, 1:]**2 @ (mu[0] * mu[1:] / gaps**2) / freedom)
 
-    This is `eigenproblem` for covariances that are there already: quicker, but good to 1e-12 only.
+
+def loss_without(mu, directions):
+    """How much mu rises (p,), about, where a feature is left out of the first direction."""
+    gaps = np.maximum(mu[1:] - mu[0], 1e-300)
+    return directions[:, 0]**2 / np.maximum(directions[:, 1:]**2 @ (1 / gaps), 1e-300)
+
+
+def sharpest(values, sample):
+    """c (k,) of lowest lambda for features values (n, k), squared nowhere: zeros are 1e-30."""
+    centred = values - values.mean(axis=0)
+    triangle = np.linalg.qr(centred, mode="r")
+    inside = np.linalg.qr(sample.within(centred), mode="r")
+    s, axes = np.linalg.svd(triangle)[1:]
+    keep = s > 1e-12 * s[0]
+    whitening = axes[keep].T / s[keep]
+    return whitening @ np.linalg.svd(inside @ whitening)[2][-1]
+
+
+# ------------------------------------------------------------------------------- sets of features
+
+def minimal_sets(m):
+    """Sets of indices, smallest first, on which a matrix m (p, p) is not positive definite.
+
+    No set holds a smaller one. All sets of a size are found, for all sizes that MAX_SET_STEPS
+    allows.
     """
-    scales, axes = np.linalg.eigh(v)
-    varies = scales > FIXED**2 * scales[-1]
-    whitening = axes[:, varies] / np.sqrt(scales[varies])
-    shares, turns = np.linalg.eigh(whitening.T @ w @ whitening)
-    return shares[0], whitening @ turns[:, 0]
+    diagonal = np.diag(m)
+    found = [(int(i),) for i in np.flatnonzero(diagonal <= 0)]
+    kept = np.flatnonzero(diagonal > 0)
+    if len(kept) < 2:
+        return found
+    r = m[np.ix_(kept, kept)] / np.sqrt(np.outer(diagonal[kept], diagonal[kept]))
+    p, linked = len(kept), np.abs(r) >= 1
+    np.fill_diagonal(linked, False)
+    sets = [tuple(map(int, pair)) for pair in np.argwhere(np.triu(linked))]
+    known, size, prefixes = set(sets), 3, p
+    while size <= p and prefixes * (p * p / 3 + 3000) < MAX_SET_STEPS and len(sets) < MAX_SETS:
+        for prefix in combinations(range(p), size - 2):
+            later = np.arange(prefix[-1] + 1, p)
+            later = later[~linked[np.ix_(prefix, later)].any(axis=0)]
+            if len(later) < 2 or any(part in known for few in range(2, size - 1)
+                                     for part in combinations(prefix, few)):
+                continue
+            cross = r[np.ix_(prefix, later)]
+            rest = r[np.ix_(later, later)] - cross.T @ np.linalg.solve(r[np.ix_(prefix, prefix)], cross)
+            own = np.diag(rest)
+            hits = np.triu(rest**2 >= np.outer(own, own), 1) & ~linked[np.ix_(later, later)]
+            hits &= (own[:, None] > 0) & (own > 0)
+            for i, j in np.argwhere(hits):
+                new = (*prefix, int(later[i]), int(later[j]))
+                if not any(part in known for few in range(2, size) for part in combinations(new, few)):
+                    sets.append(new)
+                    known.add(new)
+            if len(sets) >= MAX_SETS:
+                break
+        prefixes, size = prefixes * (p - size + 2) / (size - 1), size + 1
+    return found + [tuple(int(kept[i]) for i in each) for each in sets]
 
 
-def standard_errors(sample, values, fitted, noise=None):
-    """Standard errors (m,) of coefficients (m,) of features (n, m): blocks of classes drawn again.
+def sparse_directions(directions, anchors):
+    """Of the span of directions (p, q) those (a, p) of least sum of sizes, 1 at each anchor (a,).
 
-    noise (m, m): the covariance that takes the place of V, where one did in the fit.
+    By least squares that are weighted by 1 / size, again and again.
     """
-    blocks = min(DRAWS, len(sample.sizes))
-    block = np.arange(len(sample.sizes)) * blocks // len(sample.sizes)
-    starts = sample.starts[np.flatnonzero(np.diff(block)) + 1]
-    centred = np.column_stack([values - values.mean(axis=0), np.ones(len(values))])
-    w, v = (np.stack([part.T @ part for part in np.split(rows, starts)])
-            for rows in (sample.within(values), centred))
-    rng, drawn = np.random.default_rng(0), []
-    for weights in rng.multinomial(blocks, np.full(blocks, 1 / blocks), DRAWS):
-        within, total = np.tensordot(weights, w, 1), np.tensordot(weights, v, 1)
-        n, sums = total[-1, -1], total[:-1, -1]
-        total = total[:-1, :-1] - np.outer(sums, sums) / n
-        _, c = lowest(within, total) if noise is None else lowest(-noise, within / n)
-        drawn.append(c * (fitted @ fitted) / (c @ fitted))
-    return np.std(drawn, axis=0)
-
-
-# -------------------------------------------------------------------------------------- few terms
-
-def simplest(laws, relations, complexity, zero):
-    """A basis (k, p) with few terms of all combinations of laws (k, p), relations (q, p) added.
-
-    First elimination: each row is rid of the other rows' pivots, for which features of high
-    complexity (p,) are taken. Then one row is added to another wherever that leaves fewer terms.
-    Entries below `zero` times their row's largest are 0.
-    """
-    first, improved = len(relations), True
-    rows = _echelon(np.vstack([relations, laws]), first, complexity, zero)
-    while improved:
-        improved = False
-        for i, j in permutations(range(len(rows)), 2):
-            shorter = _shorter_sum(rows[i], rows[j], complexity, zero) if i >= first else None
-            if shorter is not None:
-                rows[i], improved = shorter, True
-    return rows[first:]
-
-
-def _echelon(rows, relations, complexity, zero):
-    rows, free = rows.copy(), np.ones(rows.shape[1], bool)
-    for i in range(len(rows)):
-        size = np.abs(rows[i:relations if i < relations else len(rows)]) * free
-        if size.max(initial=0) == 0:
-            continue
-        # Any large enough entry is a safe pivot; of these the most complex feature goes.
-        worth = np.where(size > 0.3 * size.max(), 1 + complexity + size / size.max(), 0)
-        row, column = np.unravel_index(np.argmax(worth), size.shape)
-        rows[[i, i + row]] = rows[[i + row, i]]
-        rows[i] /= rows[i, column]
-        others = np.arange(len(rows)) != i
-        rows[others] -= np.outer(rows[others, column], rows[i])
-        rows[others, column], free[column] = 0, False
-    return _cleaned(rows, zero)
-
-
-def _cleaned(rows, zero):
-    size = np.abs(rows)
-    return np.where(size > zero * size.max(axis=-1, keepdims=True), rows, 0.0)
-
-
-def _shorter_sum(row, other, complexity, zero):
-    """Of row + a · other that with the fewest terms, or None if row has as few."""
-    shared = np.flatnonzero((row != 0) & (other != 0))
-    sums = _cleaned(row - np.outer(row[shared] / other[shared], other), zero)
-    cost = 1 + 1e-3 * complexity
-    costs = (sums != 0) @ cost
-    fewer = len(shared) > 0 and costs.min() < (row != 0) @ cost - 1e-9
-    return sums[np.argmin(costs)] if fewer else None
-
-
-def fewest_terms(sample, values, direction, limit=0.0):
-    """Indices of few features (n, p) whose lambda is below the limit, or nearly as low as of all.
-
-    The least of the terms of a direction (p,) are left out, first half of them, then fewer, then
-    each in turn.
-    """
-    inside, centred = sample.within(values), values - values.mean(axis=0)
-    w, v = inside.T @ inside / sample.freedom, centred.T @ centred / len(values)
-
-    def solved(terms):
-        return lowest(w[np.ix_(terms, terms)], v[np.ix_(terms, terms)])
-    terms = np.argsort(-np.abs(direction))
-    limit, step = max(limit, NEARLY_AS_GOOD * solved(terms)[0]), len(terms) // 2
-    while step and len(terms) > 1:
-        order = terms[np.argsort(-np.abs(solved(terms)[1]))]
-        trials = [order[:-step]]
-        trials += [np.delete(order, i) for i in range(len(order) - 1)[::-1]] if step == 1 else []
-        terms = next((trial for trial in trials if solved(trial)[0] <= limit), None)
-        step = step // 2 if terms is None else max(1, min(step, len(terms) // 2))
-        terms = order if terms is None else terms
-    return np.sort(terms)
+    basis = np.linalg.qr(directions)[0]
+    own = basis[anchors]                                                        # (a, q)
+    weights = np.ones((len(anchors), len(basis)))
+    for _ in range(30):
+        squares = np.einsum("ap,pq,pr->aqr", weights, basis, basis, optimize=True)
+        size = np.trace(squares, axis1=1, axis2=2)[:, None, None]
+        squares += (1e-12 * size + 1e-300) * np.eye(own.shape[1])
+        solved = np.linalg.solve(squares, own[..., None])[..., 0]
+        c = solved @ basis.T / np.sum(own * solved, axis=1)[:, None]
+        weights = 1 / (np.abs(c) + 1e-8)
+    return c

@@ -13,33 +13,29 @@ import numpy as np
 
 from support.checks import finite_array
 
-LONGEST = 10_000                        # characters of an expression
-DEEPEST = 200                           # brackets and signs within each other, and terms in a row
-LARGEST = 1e100                         # of a value or derivative; its square is still a number
-FUNCTIONS = {                           # each with its derivative
-    "sqrt": (np.sqrt, lambda v: 0.5 / np.sqrt(v)),
-    "exp": (np.exp, np.exp),
-    "log": (np.log, lambda v: 1 / v),
-    "sin": (np.sin, np.cos),
-    "cos": (np.cos, lambda v: -np.sin(v)),
-    "tan": (np.tan, lambda v: 1 / np.cos(v)**2),
-    "arctan": (np.arctan, lambda v: 1 / (1 + v**2)),
-    "tanh": (np.tanh, lambda v: 1 - np.tanh(v)**2),
-    "abs": (np.abs, np.sign),
+MAX_CHARACTERS = 10_000                 # of an expression
+MAX_DEPTH = 200                         # brackets and signs within each other, and terms in a row
+LARGEST = 1e100                         # value or derivative; its square is still a number
+FUNCTIONS = {                           # each with its derivative, for value f and argument u
+    "sqrt": (np.sqrt, lambda f, u: 0.5 / f),
+    "exp": (np.exp, lambda f, u: f),
+    "log": (np.log, lambda f, u: 1 / u),
+    "sin": (np.sin, lambda f, u: np.cos(u)),
+    "cos": (np.cos, lambda f, u: -np.sin(u)),
+    "tan": (np.tan, lambda f, u: 1 + f**2),
+    "arctan": (np.arctan, lambda f, u: 1 / (1 + u**2)),
+    "tanh": (np.tanh, lambda f, u: 1 - f**2),
+    "abs": (np.abs, lambda f, u: np.sign(u)),
 }
-OPERATIONS = {                          # values u, v as columns (n, 1), derivatives du, dv (n, d)
-    ast.Add: lambda u, du, v, dv: (u + v, du + dv),
-    ast.Sub: lambda u, du, v, dv: (u - v, du - dv),
-    ast.Mult: lambda u, du, v, dv: (u * v, du * v + u * dv),
-    ast.Div: lambda u, du, v, dv: (u / v, (du - u / v * dv) / v),
-    ast.Pow: lambda u, du, v, dv: (u**v, _derivative_of_power(u, du, v, dv)),
+OPERATIONS = FUNCTIONS | {              # of u and v with a derivative by each
+    ast.UAdd: (np.positive, lambda f, u: 1),
+    ast.USub: (np.negative, lambda f, u: -1),
+    ast.Add: (np.add, lambda f, u, v: 1, lambda f, u, v: 1),
+    ast.Sub: (np.subtract, lambda f, u, v: 1, lambda f, u, v: -1),
+    ast.Mult: (np.multiply, lambda f, u, v: v, lambda f, u, v: u),
+    ast.Div: (np.divide, lambda f, u, v: 1 / v, lambda f, u, v: -f / v),
+    ast.Pow: (lambda u, v: u**v, lambda f, u, v: v * u**(v - 1), lambda f, u, v: f * np.log(u)),
 }
-
-
-def _derivative_of_power(u, du, v, dv):
-    """A constant exponent has no logarithm to take, and may have a negative base."""
-    by_base = v * u**(v - 1) * du
-    return by_base + u**v * np.log(u) * dv if np.any(dv) else by_base
 
 
 class Expression:
@@ -47,18 +43,18 @@ class Expression:
 
     Called with samples (n, d), it gives values (n,) and derivatives (n, d). `name` is the text as
     it is written here, however it was spaced. Raises ValueError on anything else, and, when called,
-    where a value or derivative is not finite, or beyond LARGEST.
+    where a result is not finite, or beyond LARGEST.
     """
 
     def __init__(self, text, inputs):
         # Python reads µ and μ as one, in names too.
         self.inputs = tuple(normalize("NFKC", name) for name in inputs)
         try:
-            self.tree = _parse(text)
+            self.tree = parse(text)
             written = re.sub(r" (\*\*|[*/]) ", r"\1", ast.unparse(self.tree))
             self.name = written.replace("**", "^")
             with np.errstate(all="ignore"):
-                self._walk(self.tree, np.ones((1, len(self.inputs))))
+                self._walk(self.tree, np.ones((1, len(self.inputs))), False)
         except (SyntaxError, RecursionError, MemoryError, OverflowError, ValueError) as error:
             reason = error if type(error) is ValueError else "it cannot be read as a formula"
             raise ValueError(
@@ -66,54 +62,69 @@ class Expression:
                 f"{', '.join(self.inputs)}, + - * / ^ and {', '.join(FUNCTIONS)}") from None
 
     def __call__(self, x):
-        x = finite_array("x", x, "n", len(self.inputs)).astype(float, copy=False)
+        result = self._evaluate(x, True)
+        return result[0], result[1:].T
+
+    def value(self, x):
+        """Values (n,) of samples (n, d), without derivatives, which may be infinite."""
+        return self._evaluate(x, False)[0]
+
+    def _evaluate(self, x, derive):
+        x = finite_array("x", x, "n", len(self.inputs))
+        result = np.zeros((1 + derive * x.shape[1], len(x)))
         with np.errstate(all="ignore"):
-            value, derivative = self._walk(self.tree, x)
-        value = np.broadcast_to(value, (len(x), 1))[:, 0]
-        derivative = np.broadcast_to(derivative, x.shape)
-        bad = ~((np.abs(value) < LARGEST) & (np.abs(derivative) < LARGEST).all(axis=1))
-        if bad.any():
+            result[0], slopes = self._walk(self.tree, x, derive)
+        for i, slope in slopes.items():
+            result[1 + i] = slope
+        if not max(result.max(initial=0), -result.min(initial=0)) < LARGEST:
+            bad = ~(np.abs(result) < LARGEST).all(axis=0)
             point = zip(self.inputs, x[np.argmax(bad)])
             raise ValueError(
                 f"the expression {self.name[:60]!r} or a derivative of it is not finite, or beyond "
                 f"{LARGEST:g}, at {', '.join(f'{name} = {at:.4g}' for name, at in point)}; "
                 "give one that is finite on all observations")
-        return value, derivative
+        return result
 
-    def _walk(self, node, x):
-        """Value (n, 1) and derivatives (n, d) of a node of the syntax tree, by the chain rule."""
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            return np.full((1, 1), float(node.value)), np.zeros((1, x.shape[1]))
-        if isinstance(node, ast.Name) and node.id in self.inputs:
-            i = self.inputs.index(node.id)
-            return x[:, [i]], np.eye(x.shape[1])[[i]]
-        if isinstance(node, ast.Name) and node.id == "pi":
-            return np.full((1, 1), np.pi), np.zeros((1, x.shape[1]))
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-            sign = -1 if isinstance(node.op, ast.USub) else 1
-            return tuple(sign * part for part in self._walk(node.operand, x))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in FUNCTIONS:
-            if len(node.args) == 1 and not node.keywords:
-                function, derivative = FUNCTIONS[node.func.id]
-                v, dv = self._walk(node.args[0], x)
-                return function(v), derivative(v) * dv
-        if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
-            return OPERATIONS[type(node.op)](*self._walk(node.left, x), *self._walk(node.right, x))
-        raise ValueError(f"it holds {ast.unparse(node)[:40]!r}")
+    def _walk(self, node, x, derive):
+        """Values of a node, (n,) or a number, and {column: derivative by it}, by the chain rule."""
+        match node:
+            case ast.Name(id=name) if name in self.inputs:
+                i = self.inputs.index(name)
+                return np.array(x[:, i], float), {i: 1.0} if derive else {}
+            case ast.Constant(value=int() | float() as number) if type(number) is not bool:
+                return np.float64(number), {}
+            case ast.Name(id="pi"):
+                return np.float64(np.pi), {}
+            case ast.Call(func=ast.Name(id=operation), args=[_], keywords=[]):
+                nodes = node.args
+            case ast.UnaryOp() | ast.BinOp():
+                operation = type(node.op)
+                nodes = [node.operand] if isinstance(node, ast.UnaryOp) else [node.left, node.right]
+            case _:
+                operation = None
+        if operation not in OPERATIONS:
+            raise ValueError(f"it holds {ast.unparse(node)[:40]!r}")
+        function, *derivatives = OPERATIONS[operation]
+        values, slopes = zip(*(self._walk(each, x, derive) for each in nodes))
+        value, total = function(*values), {}
+        for derivative, slope in zip(derivatives, slopes):
+            factor = derivative(value, *values) if slope else 0
+            for i, by in slope.items():
+                by = factor * by if np.ndim(factor) or factor != 1 else by
+                total[i] = total[i] + by if i in total else by
+        return value, total
 
 
-def _parse(text):
+def parse(text):
     """The syntax tree of a text. Raises one of the errors that Expression turns into a sentence."""
-    if not isinstance(text, str) or len(text) > LONGEST:
-        raise ValueError(f"it is no text of at most {LONGEST} characters")
-    if "#" in text or "\n" in text.strip():
-        raise ValueError("it holds a comment or a second line")
+    if not isinstance(text, str) or len(text) > MAX_CHARACTERS or {"#", "\n"} & set(text.strip()):
+        raise ValueError(f"it is no line of at most {MAX_CHARACTERS} characters without a comment")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")                 # Python's own, as on "1or x"
         tree = ast.parse(text.strip().replace("^", "**"), mode="eval").body
     nodes = [tree]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         nodes = [child for node in nodes for child in ast.iter_child_nodes(node)]
     if nodes:
-        raise ValueError(f"it is nested or continued more than {DEEPEST} times")
+        raise ValueError(f"it is nested or continued more than {MAX_DEPTH} times")
     return tree

@@ -1,39 +1,49 @@
-"""The search for conserved quantities: which laws hold, how surely, and which follow from others.
+"""The search for conserved quantities of data as people measure them.
 
-Libraries are tried from simple to rich (libraries.py), each on what the laws before leave open, and
-each law is judged on classes that took no part (eigenproblem.py). Laws come as three kinds:
+One question decides: is chi^2 per degree of freedom of a combination of features, mu, below
+1 + Z sqrt(2 / dof), in the fit and on classes that took no part? (eigenproblem.py) All libraries
+(libraries.py) are asked at once; the shortest law that the errors allow comes first, then the next
+that is independent. The errors of the readings are, in this order:
 
-    exact         lambda is at rounding, far below what slowly varying terms alone would give
-    exact         lambda is what the noise of the columns explains (noise.py)
-    approximate   lambda is small, and no other library has a lower one
+    given      by the user, for each reading or column
+    digits     those in which the values are written, step / sqrt(12)
+    rounding   of doubles, and of a solver: SOLVER of a column's deviation
+    fitted     one common level, the least that any law needs, if none of these explains the data
+
+A level that is fitted cannot be tested by mu. Such a law is exact only if what it leaves does not
+depend on its own features, class by class, nor on the order of the rows, and if its columns move
+far more than the level; all other laws are approximate.
 """
 
 from dataclasses import dataclass, field, replace
-from itertools import product
+from heapq import heappop, heappush
+from html import escape
+from itertools import combinations_with_replacement, count
 from math import comb
 
 import numpy as np
 
 from discover import notation
-from discover.eigenproblem import (EXACT, FIXED, MOST_VALUES, PROMISING, Sample, eigenproblem,
-                                 fewest_terms, principal, simplest, standard_errors)
+from discover.eigenproblem import (MAX_VALUES, Features, Sample, eigenpairs, loss_without,
+                                   minimal_sets, sharpest, sparse_directions, weights_of)
 from discover.expressions import LARGEST, Expression
-from discover.libraries import factors, ladder
-from discover.noise import noise_of, unbent_fit, without_outliers
+from discover.libraries import factors, make_libraries, unite
 from support.checks import finite_array
 
-ABOUT = 3                           # times the lowest lambda: as good, if from a simpler library
-IDENTICAL = 1e-20                   # lambda of a column that is the same in all of a class
-NEARLY, APPROXIMATE = 0.1, 0.04     # lambda of what noise may explain, of an approximate law
-FAR_ABOVE = 1e4                     # lambda of what is not zero, beside that of what is
+Z = 5                               # standard deviations of mu, and of a coefficient, by chance
+SOLVER = 1e-6                       # error of a reading, of its column's deviation: a solver's
+SCREEN = 2.0                        # mu of what is looked at, before the rows have a law's weights
+MAX_LAMBDA = 0.3                    # of a law; from 0.5 on it is a relation of all data
+MAX_LEVEL, MAX_SAID = 0.03, 0.2     # of fitted errors: of what is counted, and of what is said
 SLOW = 0.15                         # lambda of a column that hardly varies within classes
-SURE = 0.03                         # error of an exact law's coefficients, relative to each
-SAME = 1e-3                         # sine of the angle between gradients that are one
-ZEROS = (1e-6, 1e-4, 1e-2)          # terms so small beside the largest are none, tried in turn
-WORTH = 0.15                        # of log lambda that one more term must gain
-CLASSES = 1.5                       # for each feature, where laws are hidden in noise
-LOWEST = 30                         # directions that are looked at
-FEWEST_TRAINING, FEWEST_TEST = 8, 4     # classes of several members
+MIN_TRAINING, MIN_TEST = 8, 4       # classes of several members
+IDENTITY = 1e-10                    # variance of a sum that is a number, as sin^2 + cos^2
+MAX_CANDIDATES = 1000               # sets of features that are looked at, the shortest first
+MAX_TRIALS = 200                    # fits with weights among them
+LAST = 1000.0                       # of cost: after all others
+FAR = 30                            # interquartile ranges off the median: no first fit with these
+MAX_OUTLIERS = 0.1                  # of the rows, which may break a law of all others
+ROUNDS_OF_TRIMMING = 8
 
 
 @dataclass(frozen=True)
@@ -45,10 +55,13 @@ class Law:
     library: str
     within: float                       # lambda on classes that took no part
     within_training: float
-    errors: dict[str, float]            # standard errors of the coefficients, by resampling
+    errors: dict[str, float]            # standard errors of the coefficients
     numbers: tuple                      # the coefficients, Fractions where these fit
     fractions: tuple                    # the features, see libraries.factors
-    slow: float                         # mean lambda of its terms, or of a single one's factors
+    chi2: float = 0.0                   # mu on classes that took no part
+    chi2_training: float = 0.0
+    source: str = "rounding"            # of the errors
+    level: float | None = None          # of fitted errors
     verdict: str = "approximate"        # or "exact"
     function_of: tuple[int, ...] = ()   # which laws determine it, if it is not independent
 
@@ -76,372 +89,665 @@ class Law:
         return notation.latex(self.numbers, self.fractions)
 
     @property
-    def cost(self):
-        """log lambda, and something for each term: the law of lower cost is preferred."""
-        return np.log(self.within + 1e-300) + WORTH * len(self.terms)
-
-    @property
-    def sure(self):
-        """Whether the data leave little doubt of any coefficient."""
-        return all(error < SURE * abs(self.terms[name]) for name, error in self.errors.items())
-
-    @property
-    def short(self):
-        """Whether it has no more terms than a formula that is no mere fit."""
-        return len(self.terms) <= max(12, 3 * len(self.function.inputs))
+    def evidence(self):
+        """How well the law holds, in words that follow it."""
+        chi2 = f"chi^2 per degree of freedom {self.chi2:.2f} on held-out classes"
+        if self.source == "rounding" and self.verdict == "exact":
+            power = int(np.ceil(np.log10(max(self.within, 1e-30))))
+            return f"exact: lambda < 1e{min(power, -6):d} on held-out classes"
+        if self.verdict == "exact" and self.source != "fitted":
+            known = "errors given" if self.source == "given" else "digits of the file"
+            return f"within the {known}: {chi2}"
+        if self.level is None:
+            return f"approximately: lambda = {self.within:.1e} on held-out classes"
+        needed = f"if readings have errors of {self.level:.2%} of each column's deviation"
+        if self.verdict == "exact":
+            return needed.replace("%", " %")
+        return f"approximately: lambda = {self.within:.1e} on held-out classes, " \
+               + needed.replace("%", " %")
 
 
 @dataclass
 class Laws:
-    """What was found, in order of simplicity, and sentences on what was left out."""
+    """What was found, in the order in which it is printed, and sentences on what was left out."""
     laws: list[Law] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    level: float | None = None          # of fitted errors, of each column's deviation
+    source: str = "rounding"            # of the errors: given, digits, rounding, fitted
 
     @property
     def independent(self):
-        """How many of the laws are independent."""
-        return sum(not law.function_of for law in self.laws)
+        """How many of the laws are independent and exact."""
+        return sum(not law.function_of and law.verdict == "exact" for law in self.laws)
+
+    def __str__(self):
+        lines = [f"{law.text}    {law.evidence}" for law in self.laws] or ["no law"]
+        return "\n".join(lines + self.notes)
+
+    def _repr_html_(self):
+        rows = [(f"${law.latex}$", law.evidence) for law in self.laws] or [("no law", "")]
+        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>{notes}"
 
 
-def find(x, classes, x_test, classes_test, names,
-         features=(), given=(), angles=None, positive=None, kinds=()):
+def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=None,
+         positive=None, kinds=(), errors=None, errors_test=None, degrees=()):
     """Laws of observations x (N, d) with class labels (N,), judged on other classes.
 
     x_test (M, d), classes_test (M,): observations of classes that take no part in the search.
     names: of the columns. features: texts of functions that a law may hold. given: Expressions
     known to be conserved or fixed; what follows from them is no law. angles, positive: names of
     such columns, recognised from the data by default. kinds: of libraries.KINDS, the only ones
-    tried. Raises ValueError if an argument has another shape or a value that is not finite, a name
-    or expression is not allowed, or there are too few classes.
+    tried. errors (N, d), errors_test (M, d): standard deviations of the readings, NaN where they
+    are not known. degrees: names of columns in degrees. Raises ValueError if an argument has
+    another shape or a value that is not finite, a name or expression is not allowed, or there are
+    too few classes.
     """
     names = tuple(names)
-    train, test = _samples(x, classes, x_test, classes_test, names)
+    x, x_test = check(x, classes, x_test, classes_test, names)
+    both = np.vstack([x, x_test])
+    known, source = reading_errors(both, errors, errors_test)
+    train = Sample(x, np.asarray(classes), known[:len(x)])
+    test = Sample(x_test, np.asarray(classes_test), known[len(x):])
+    libraries, waves, notes = make_libraries(both, names, features, angles, positive, kinds, degrees)
     given = [Expression(known.name, names) for known in given]
+    result = Laws(notes=warn_of_slow_columns(train, names) + notes, source=source)
+    if not libraries:
+        return result
+    search = Search(train, test, names, libraries, given)
+    result.laws = search.run(source)
+    if not search.has_motion(result.laws) and waves:
+        more = Search(train, test, names, waves, given).run(source, result.laws)
+        result.laws = more if search.has_motion(more) else result.laws
+    if not search.has_motion(result.laws):
+        odd = search.outliers()
+        if odd is not None:
+            clean = [each.part(~out) for each, out in zip((train, test), odd)]
+            again = Search(*clean, names, libraries, given)
+            laws = again.run(source)
+            if again.has_motion(laws):
+                result.laws = laws
+                result.notes.append(describe_outliers(names, (train, test), odd))
+    if not search.has_motion(result.laws):
+        fitted, level = search.fit_level(result.laws)
+        if fitted:
+            result.laws, result.level, result.source = fitted, level, "fitted"
+    return result
 
-    def searched(train, test):
-        libraries, notes = ladder(np.vstack([train.x, test.x]), names, features, angles, positive,
-                                  kinds)
-        search = Search(train, test, names, given)
-        search.result.notes += _warnings(train, names) + notes
-        search.through([library for library in libraries if search.supports(library)])
-        return search
-    return without_outliers(searched(train, test), searched).result
+
+def describe_outliers(names, samples, odd):
+    """A sentence on the rows that were left out: masks (n,) for each sample."""
+    first = np.vstack([sample.x[out] for sample, out in zip(samples, odd)])[0]
+    where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(names, first))
+    return (f"left out {sum(map(np.sum, odd))} of the observations, which break a law of all "
+            f"others; look whether they are measurements, the first: {where}")
 
 
-def _samples(x, classes, x_test, classes_test, names):
+def find_in_arrays(x, group, names=None, errors=None):
+    """The Laws of observations x (n, d) whose classes are group (n,): for notebooks.
+
+    names: of the columns, by default those of a table or x1, x2, ... errors: standard deviations
+    (n, d), or one for each column (d,). A quarter of the classes is held out. Raises ValueError as
+    `find` does.
+    """
+    names = list(getattr(x, "columns", ())) if names is None else list(names)
+    x = finite_array("x", np.asarray(x), "n", "d").astype(float)
+    group = np.unique(np.asarray(group), return_inverse=True)[1].ravel()
+    if len(group) != len(x):
+        raise ValueError(f"group must name the class of each of the {len(x)} rows")
+    names = names or [f"x{i + 1}" for i in range(x.shape[1])]
+    if errors is not None:
+        errors = np.broadcast_to(np.asarray(errors, float), x.shape)
+    counted = np.random.default_rng(0).permutation(group.max(initial=0) + 1)
+    held = np.isin(group, counted[:max(MIN_TEST, len(counted) // 4)])
+    parts = (None, None) if errors is None else (errors[~held], errors[held])
+    return find(x[~held], group[~held], x[held], group[held], names, errors=parts[0],
+                errors_test=parts[1])
+
+
+def check(x, classes, x_test, classes_test, names):
+    """x and x_test as floats; ValueError where `find` cannot use them."""
     if len(set(names)) < len(names):
         raise ValueError("two columns have the same name")
-    samples = []
+    checked = []
     for what, name, fewest, values, labels in (
-            ("training", "", FEWEST_TRAINING, x, classes),
-            ("test", "_test", FEWEST_TEST, x_test, classes_test)):
-        values = finite_array("x" + name, values, "n", len(names)).astype(float)
-        sample = Sample(values, finite_array("classes" + name, labels, len(values)))
-        several = np.count_nonzero(sample.sizes > 1)
+            ("training", "", MIN_TRAINING, x, classes),
+            ("test", "_test", MIN_TEST, x_test, classes_test)):
+        checked.append(finite_array("x" + name, values, "n", len(names)).astype(float))
+        labels = finite_array("classes" + name, labels, len(checked[-1]))
+        several = np.count_nonzero(np.unique(labels, return_counts=True)[1] > 1)
         if several < fewest:
             raise ValueError(f"{fewest} {what} classes of several observations are needed, "
                              f"and there are {several}")
-        samples.append(sample)
     if np.intersect1d(classes, classes_test).size:
         raise ValueError("a class has observations in both the training and the test data")
-    return samples
+    return checked
 
 
-def _warnings(train, names):
+def warn_of_slow_columns(train, names):
     """A sentence on columns that hardly vary within classes."""
     shares = zip(names, train.share(train.x))
-    slow = [f"{name} ({share:.1%})" for name, share in shares if IDENTICAL < share < SLOW]
+    slow = [f"{name} ({share:.1%})" for name, share in shares if 1e-20 < share < SLOW]
     return [f"little of the variance lies within classes for {', '.join(slow)}: what varies slowly "
             "looks conserved, and a longer stretch of each class would tell"] if slow else []
 
 
-class Features:
-    """A library's features on the data, of deviation 1, and what of them a Search's laws leave."""
+# ------------------------------------------------------------------------- the errors of readings
 
-    def __init__(self, library, search):
-        self.library = library
-        self.sample = search.train.first(MOST_VALUES // len(library.names))
-        test = search.test.first(MOST_VALUES // (4 * len(library.names)))
-        values = library.values(self.sample.x)
-        self.deviation = values.std(axis=0)             # (p,), infinite for a constant
-        self.deviation[self.deviation <= 1e-12 * np.abs(values).max(axis=0)] = np.inf
-        self.values = values / self.deviation           # (n, p)
-        basis = search.products(self.sample.x)
-        follows = np.linalg.lstsq(basis, self.values, rcond=None)[0]
-        self.rest = self.values - basis @ follows       # (n, p)
-        self.shares, self.directions, self.relations = eigenproblem(self.sample, self.rest)
-        rest_test = library.values(test.x) / self.deviation - search.products(test.x) @ follows
-        self.held = test.share(rest_test @ self.directions[:LOWEST].T)  # lambda on test classes
+def reading_errors(x, errors, errors_test):
+    """Standard deviations (n, d) of all readings, and their source."""
+    rounding = np.hypot(SOLVER * x.std(axis=0), np.finfo(float).eps * np.abs(x))
+    digits = np.stack([digit_errors(column) for column in x.T], axis=1)
+    found = np.hypot(np.nan_to_num(digits), rounding)
+    source = "digits" if np.any(np.nan_to_num(digits) > rounding) else "rounding"
+    if errors is None or errors_test is None:
+        return found, source
+    known = np.vstack([np.asarray(errors, float), np.asarray(errors_test, float)])
+    if known.shape != x.shape or np.any(known < 0):
+        raise ValueError(f"errors must be standard deviations of {x.shape[1]} columns, 0 or more")
+    if not np.any(known > 0):
+        return found, source
+    return np.where(np.isfinite(known), np.hypot(np.nan_to_num(known), rounding), found), "given"
 
-    @property
-    def apart(self):
-        """Directions (k, p) of low lambda on the test classes too, if a gap sets them apart."""
-        gaps = self.held[1:] / np.maximum.accumulate(self.held)[:-1]
-        apart = self.held[0] < NEARLY and len(gaps) and gaps.max() > 3
-        return self.directions[:np.argmax(gaps) + 1 if apart else 0]
+
+def digit_errors(column):
+    """step / sqrt(12) of each of the values (n,) that all have few digits, else NaN.
+
+    Values are written either with one number of decimals or with one of significant digits: as
+    more of them have, since the last digit is 0 in a tenth. Whole numbers below 10 or so are
+    labels and counts, without an error.
+    """
+    if np.array_equal(column.astype(np.float32), column):
+        single = np.spacing(np.abs(column).astype(np.float32)) / np.sqrt(12)
+    else:
+        single = np.full(len(column), np.nan)
+    size = np.abs(column[column != 0])
+    if not len(size):
+        return single
+    power = np.floor(np.log10(size)).astype(int)
+    digits = np.full(len(size), 16)
+    for n in range(12, 0, -1):
+        scaled = size * 10.0**(n - 1 - power)
+        digits[np.abs(scaled - np.round(scaled)) <= 1e-15 * scaled] = n
+    decimals, longest = digits - 1 - power, digits.max()
+    if longest > 12:
+        return single
+    fixed = np.mean(decimals == decimals.max()) >= np.mean(digits == longest)
+    steps = np.full(len(column), 10.0**-decimals.max())
+    if not fixed:
+        steps[:] = 10.0**(power.min() - longest + 1)
+        steps[column != 0] = 10.0**(power - longest + 1)
+    if fixed and decimals.max() == 0 and column.std() < 10:
+        return np.full(len(column), np.nan)
+    return steps / np.sqrt(12)
+
+
+# --------------------------------------------------------------------------------- the search
+
+def depends(sample, rest, weights, columns):
+    """Whether what a law leaves (n,) depends on columns (n, k) in some classes: an F test.
+
+    The slopes differ from class to class; classes that are too small for them take no part.
+    """
+    root = np.sqrt(weights)
+    inside = sample.within(columns, weights) * root[:, None]
+    scale = np.linalg.norm(inside, axis=0)
+    axes, sizes = np.linalg.svd(inside / np.where(scale > 0, scale, 1), full_matrices=False)[:2]
+    axes = axes[:, sizes > 1e-3 * sizes[0]]
+    ends, size = sample.starts + sample.sizes, 0
+    explained = left = freedom = 0.0
+    for start, end in zip(sample.starts, ends):
+        k = min(axes.shape[1], (end - start - 2) // 2)
+        if k < 1:
+            continue
+        basis, own = axes[start:end, :k], (rest * root)[start:end]
+        fitted = basis @ np.linalg.lstsq(basis, own, rcond=None)[0]
+        explained, left = explained + fitted @ fitted, left + np.sum((own - fitted)**2)
+        size, freedom = size + k, freedom + end - start - 1 - k
+    if size == 0:
+        return False
+    ratio = explained / size / max(left / freedom, 1e-300)
+    return ratio > 1 + Z * np.sqrt(2 / size + 2 / freedom)
+
+
+def follows(sample, rest):
+    """Whether each of what a law leaves (n,) is like the one before it in its class."""
+    pairs = rest[:-1] * rest[1:]
+    pairs[sample.starts[1:] - 1] = 0
+    return pairs.sum() / max(np.sum(rest**2), 1e-300) > Z / np.sqrt(len(rest))
+
+
+def distinct(values, costs):
+    """Features (an index) of values (n, p) that vary and are no multiple of a cheaper one."""
+    square, varies = np.abs(values.T @ values) / len(values), values.any(axis=0)
+    order = np.argsort(costs, kind="stable")
+    twins = np.triu(square[np.ix_(order, order)] > 1 - 1e-13, 1).any(axis=0)
+    return np.sort(order[~twins & varies[order]])
+
+
+@dataclass
+class Fit:
+    """A combination of features, fitted with its own weights, and how well it holds."""
+    terms: np.ndarray                   # (k,)
+    c: np.ndarray                       # (k,), of features of deviation 1
+    errors: np.ndarray                  # (k,)
+    mu: float
+    held: float                         # mu on held-out classes
+    share: float                        # lambda, the larger of both samples
 
 
 class Search:
-    """What is known so far, and two ways to more: laws that are exact to rounding, and others."""
+    """All features on both samples, and what is known so far."""
 
-    def __init__(self, train, test, names, given):
-        self.train, self.test, self.names = train, test, names
-        self.known, self.given, self.result = list(given), list(given), Laws()
-        self.scale, self.shares = train.x.std(axis=0), train.share(train.x)
-        self.points = train.x[np.linspace(0, len(train.x) - 1, min(len(train.x), 100)).astype(int)]
-        # Gradients (n, q, d) of what has one value on all data.
-        self.fixed = np.empty((len(self.points), 0, len(names)))
+    def __init__(self, train, test, names, libraries, given):
+        self.names, self.given, self.whole = names, given, (train, test)
+        libraries = [each for each in libraries if train.freedom >= 3 * len(each.names)]
+        library, groups = unite(libraries or [])
+        bounded = library.bounded(train.x) & library.bounded(test.x)
+        place = np.cumsum(bounded) - 1
+        self.library = library.part(bounded)
+        self.titles = [each.title for each in libraries]
+        self.groups = [place[group[bounded[group]]] for group in groups]
+        rows = MAX_VALUES // max(1, len(self.library.exponents) * len(names))
+        self.train = Features(self.library, train.some(rows))
+        self.test = Features(self.library, test.some(rows // 3), self.train)
+        self.costs = self.library.costs
+        used = distinct(self.train.values, self.costs)
+        self.groups = [group[np.isin(group, used)] for group in self.groups]
+        self.points = np.unique(np.linspace(0, len(self.train.values) - 1, 100).astype(int))
+        self.slopes = self.train.slopes[self.points]                            # (m, d, p)
+        self.moving = np.isfinite(self.train.scale)
+        self.shares = self.train.sample.share(self.train.sample.x)
+        self.constant = ~self.moving | (self.shares < 1e-20)
+
+    def has_motion(self, laws):
+        """Whether a law holds that is more than a constant beside the motion."""
+        return any(law.verdict == "exact" and np.any(law(self.whole[0].x[:50])[1][:, ~self.constant])
+                   for law in laws)
+
+    # ------------------------------------------------------------------ candidates
+
+    def candidates(self, limit):
+        """Sets of features, {terms: cost}, on which some mu is below the limit; W, N and V."""
+        w, n = self.moments
+        m, found = w - limit * n, {}
+        unit = 1 / np.sqrt(np.diag(w) + np.diag(n))
+        for group in self.groups:
+            group = group[self.usable[group]]
+            part = m[np.ix_(group, group)] * np.outer(unit[group], unit[group])
+            if len(group) == 0 or np.linalg.eigvalsh(part)[0] > 0:
+                continue
+            sets = [tuple(np.sort(group[list(each)])) for each in minimal_sets(part)]
+            found.update((each, self.cost(each)) for each in sets)
+            rest = self.without(group, sets)
+            for terms in self.long_sets(rest, w, n, limit):
+                found[terms] = self.cost(terms)
+        return found, w, n
+
+    def cost(self, terms):
+        return float(self.costs[list(terms)].sum())
+
+    def without(self, group, sets):
+        """The features of a group without the dearest of each set: no set is left in it."""
+        banned = set()
+        for each in sorted(sets, key=self.cost):
+            if not banned.intersection(each):
+                banned.add(max(each, key=lambda i: (self.costs[i], i)))
+        return np.array([i for i in group if i not in banned], int)
+
+    def long_sets(self, group, w, n, limit):
+        """Sets of more features than minimal_sets looks at: sparse directions of low mu."""
+        if len(group) < 2:
+            return
+        mu, directions = eigenpairs(w[np.ix_(group, group)], n[np.ix_(group, group)])
+        low = min(np.count_nonzero(mu < limit), 30)
+        if low == 0:
+            return
+        span = directions[:, :low]
+        span = span / np.linalg.norm(span, axis=0)
+        weight = np.linalg.norm(np.linalg.qr(span)[0], axis=1)
+        anchors = np.argsort(-weight)[:20 if low > 1 else 1]
+        seen = set()
+        for row in sparse_directions(span, anchors):
+            terms = group[np.argsort(-np.abs(row))[:40]]
+            terms = terms[np.abs(row[np.argsort(-np.abs(row))[:40]]) > 1e-6 * np.abs(row).max()]
+            terms = self.shorten(terms, w, n)
+            if terms not in seen and len(terms) <= self.longest:
+                seen.add(terms)
+                yield terms
 
     @property
-    def open(self):
-        """Whether there can be more laws than those known."""
-        return not self.complete([])
+    def longest(self):
+        """How many terms a law may have that is no mere fit."""
+        return max(12, 3 * np.count_nonzero(self.moving))
 
-    def complete(self, laws):
-        """Whether with more laws only one direction is left, and a class must extend in one."""
-        return self.rank([*self.known, *laws]) >= max(1, np.count_nonzero(self.scale) - 1)
+    def shorten(self, terms, w, n, level=1.0):
+        """A sorted tuple of terms without those whose loss is within Z standard errors."""
+        freedom = self.train.sample.freedom
+        while len(terms) > 1:
+            mu, directions = eigenpairs(w[np.ix_(terms, terms)], n[np.ix_(terms, terms)])
+            loss = loss_without(mu, directions) * freedom / (level * max(mu[0], 1e-3))
+            # Of those that may go the dearest goes, first the least of them.
+            worst = np.argmin(loss)
+            if loss[worst] > Z**2:
+                break
+            free = np.flatnonzero(loss <= max(1e-3, loss[worst]))
+            worst = free[np.argmax(self.costs[terms[free]])]
+            terms = np.delete(terms, worst)
+        return tuple(sorted(int(i) for i in terms))
 
-    def supports(self, library):
-        """Whether the data suffice for a library and its features are finite; notes say why not."""
-        enough = self.train.freedom >= 3 * len(library.names)
-        if not enough:
-            self.result.notes.append(
-                f"too few observations for {library.title}, {len(library.names)} features")
-        bounded = library.bounded(self.train.x) and library.bounded(self.test.x)
-        if not bounded:
-            self.result.notes.append(f"{library.title} would hold numbers beyond {LARGEST:g}")
-        return enough and bounded
+    # ------------------------------------------------------------------ fits
 
-    # ------------------------------------------------------------ what follows from what is known
+    def fit(self, terms):
+        """The Fit of a tuple of terms."""
+        terms = np.array(terms)
+        train = self.train.part(terms)
+        c, mu, errors = train.fit(self.first)
+        held, share = self.test.part(terms).judge(c)
+        share = max(share, train.judge(c)[1])
+        if np.var(train.values @ c) < IDENTITY * (c @ c):
+            share = 1.0
+        return Fit(terms, c, errors, float(mu), held, float(share))
 
-    def rank(self, laws):
-        """How many laws, with what is fixed, are independent: the rank of their Jacobian."""
-        slopes = [law(self.points)[1][:, None] * self.scale for law in laws] + [self.fixed]
-        slopes = np.concatenate(slopes, axis=1)
-        s = np.linalg.svd(slopes / np.maximum(_sizes(slopes)[:, None], 1e-300), compute_uv=False)
-        return int(np.median(np.sum(s > SAME * s[:, :1], axis=1)))
+    def allows(self, fit, level=1.0):
+        """Whether errors of this level explain all that varies within classes."""
+        limits = [1 + Z * np.sqrt(2 / each.sample.freedom) for each in (self.train, self.test)]
+        return fit.mu <= level * limits[0] and fit.held <= level * limits[1]
 
-    def independent(self, *laws):
-        """Whether laws add something to those that are known."""
-        return self.rank([*self.known, *laws]) > self.rank(self.known)
+    def slope(self, terms, c):
+        """Derivatives (m, d) at points, in units of the columns' deviations."""
+        return self.slopes[:, :, terms] @ c
 
-    def products(self, x):
-        """1 and monomials (n, m) of the known laws, as many as the classes can tell apart."""
-        columns = []
-        for law in self.known:
-            reference, slope = law(self.train.x)
-            if reference.std() > FIXED * np.sqrt(np.mean((slope * self.scale)**2)):
-                columns.append((law(x)[0] - reference.mean()) / reference.std())
-        z, most = np.array(columns).reshape(-1, len(x)).T, len(self.train.sizes) / 5
-        order = max((n for n in (2, 3, 4) if comb(z.shape[1] + n, n) <= most), default=1)
-        powers = product(range(order + 1), repeat=z.shape[1])
-        monomials = [np.prod(z**np.array(row, int), axis=1) for row in powers if sum(row) <= order]
-        return np.stack(monomials, axis=1)
+    def missing(self, fit, level):
+        """A feature that a law lacks: with it chi^2 falls by more than Z^2, or None."""
+        train, terms = self.train, fit.terms
+        sample, v = train.sample, train.part(terms).variances(fit.c)
+        weights = weights_of(v)
+        free = weights * (1 - weights / sample.sums(weights))
+        size, k = free.sum(), len(terms)
+        inside = sample.within(train.values, weights)
+        w = (inside[:, terms] * weights[:, None]).T @ inside / size             # (k, p)
+        w_own = weights @ inside**2 / size
+        n, n_own = np.zeros_like(w), np.zeros(len(w_own))
+        for at in range(0, len(free), 500):
+            part = train.slopes[at:at + 500] * train.errors[at:at + 500, :, None]
+            part *= np.sqrt(free[at:at + 500])[:, None, None]
+            part = part.reshape(-1, part.shape[2])
+            n += part[:, terms].T @ part / size
+            n_own += np.sum(part**2, axis=0) / size
+        mu, u = eigenpairs(w[:, terms], n[:, terms] + 1e-15 * np.eye(k))
+        border = u.T @ (w - mu[0] * n)                                          # (k, p)
+        own = w_own - mu[0] * n_own
+        own -= np.sum(border[1:]**2 / np.maximum(mu[1:] - mu[0], 1e-300)[:, None], axis=0)
+        certain = own > 3 * level * n_own + 1e-12 * w_own
+        certain[terms] = False
+        gain = np.where(certain, border[0]**2 / np.maximum(own, 1e-300), 0)
+        best = int(np.argmax(gain))
+        return best if gain[best] * sample.freedom > Z**2 * max(level, mu[0]) else None
 
-    def is_new(self, law):
-        """Whether a law is no polynomial of those known, as far as its lambda lets one tell."""
-        x = self.train.x[:: max(1, len(self.train.x) // 4000)]
-        basis, values = self.products(x), law(x)[0]
-        rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
-        return np.var(rest) > max(1e-8, 5 * law.within) * np.var(values)
+    # ------------------------------------------------------------------ what follows from what
 
-    def add(self, law, verdict):
-        """Add a law, and of which it is a function, unless it is a polynomial in the others."""
-        if not self.is_new(law):
+    def is_new(self, slope, known):
+        """Whether derivatives (m, d) are no combination of those known, a list of such."""
+        tolerance = np.clip(3 * np.median(self.train.errors[:, self.moving]) * self.amplitude,
+                            1e-3, 0.03)
+        size = np.linalg.norm(slope, axis=1)
+        rest = slope.copy()
+        for basis in known:
+            rest -= np.sum(rest * basis, axis=1)[:, None] * basis
+        return np.median(np.linalg.norm(rest, axis=1) / np.maximum(size, 1e-300)) > tolerance
+
+    @staticmethod
+    def remember(slope, known):
+        """Add derivatives (m, d) to the orthonormal ones that are known."""
+        rest = slope.copy()
+        for basis in known * 2:
+            rest -= np.sum(rest * basis, axis=1)[:, None] * basis
+        known.append(rest / np.maximum(np.linalg.norm(rest, axis=1), 1e-300)[:, None])
+
+    def is_polynomial(self, fit, fits):
+        """Whether a law is a polynomial of others, as far as its lambda lets one tell."""
+        if not fits:
             return False
-        function_of = () if self.independent(law) else self.determining(law)
-        self.known.append(law)
-        self.result.laws.append(replace(law, verdict=verdict, function_of=function_of))
-        return True
+        z = np.stack([self.train.values[:, each.terms] @ each.c for each in fits], axis=1)
+        z = (z - z.mean(axis=0)) / z.std(axis=0)
+        most = len(self.train.sample.sizes) / 5
+        order = max((n for n in (2, 3, 4) if comb(z.shape[1] + n, n) <= most), default=1)
+        columns = [np.prod(z[:, list(each)], axis=1) for n in range(order + 1)
+                   for each in combinations_with_replacement(range(z.shape[1]), n)]
+        basis, values = np.stack(columns, axis=1), self.train.values[:, fit.terms] @ fit.c
+        rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
+        return np.var(rest) < max(1e-8, 5 * fit.share) * np.var(values)
 
-    def determining(self, law):
-        """Indices of the independent laws of which a law is a function."""
-        laws = {i: other for i, other in enumerate(self.result.laws) if not other.function_of}
-        without = {i: self.given + [laws[j] for j in laws if j != i] for i in laws}
-        needed = [i for i, others in without.items()
-                  if self.rank([*others, law]) > self.rank(others)]
-        return tuple(needed or laws)
+    # ------------------------------------------------------------------ the laws
 
-    # ------------------------------------------------------------ from a library to a law
+    def is_relation(self, terms, level):
+        """Whether all that a combination of features varies by, on all data, is errors."""
+        fit, train = self.fit(terms), self.train.part(list(terms))
+        v, values = train.variances(fit.c), train.values @ fit.c
+        w = weights_of(v)
+        total = np.average((values - np.average(values, weights=w))**2, weights=w)
+        return total < 2 * level * np.average(v, weights=w)
 
-    def law(self, features, row):
-        """The law with the terms of a row (p,), fitted once more to these terms alone.
+    def measure(self, errors=None):
+        """Make W and N of all features; errors: of the columns (d,), in their deviations."""
+        for features in (self.train, self.test):
+            if errors is not None:
+                features.errors = np.ones_like(features.errors) * errors
+        self.first = self.train.first_weights()
+        self.moments = self.train.covariances(self.first)
 
-        Where their space holds several laws, or one and what is fixed, the row stays as it is.
+    def queue(self, level):
+        """Candidates (cost, number, terms, c, slope) as a heap; relations on all data."""
+        self.usable, relation = self.train.largest_variances() * level < 1, count()
+        found, w, n = self.candidates(SCREEN * level)
+        rows = self.first[:, None] / self.first.sum()
+        v = (self.train.values - np.sum(self.train.values * rows, axis=0))
+        v = (v * rows).T @ v
+        heap, relations, number = [], [], count()
+        for terms, cost in sorted(found.items(), key=lambda each: each[1])[:MAX_CANDIDATES]:
+            ix = np.ix_(terms, terms)
+            mu, c = eigenpairs(w[ix], n[ix])
+            c, slope = c[:, 0], self.slope(list(terms), c[:, 0])
+            share = (c @ w[ix] @ c) / max(c @ v[ix] @ c, 1e-300)
+            size = np.mean(np.sum((self.slopes[:, :, list(terms)] * c)**2, axis=(1, 2)))
+            if np.mean(np.sum(slope**2, axis=1)) < 1e-6 * size:
+                continue                                # an identity, as sin^2 + cos^2 = 1
+            if share < 0.5:
+                heappush(heap, (cost, next(number), terms, slope, mu[0]))
+            # A relation of one column says no more than that it has few values.
+            elif (np.count_nonzero(np.abs(slope).max(axis=0) > 1e-3 * np.abs(slope).max()) > 1
+                  and self.is_new(slope, relations) and next(relation) < 40
+                  and self.is_relation(terms, level)):
+                self.remember(slope, relations)
+        return heap, relations, number
+
+    def run(self, source, before=()):
+        """The Laws' list with errors that are known; before: laws of constants, listed again."""
+        self.amplitude = 1.0
+        self.measure()
+        return self.choose(*self.queue(1.0), source, before)
+
+    def choose(self, heap, relations, number, source, before, level=1.0, amplitude=None):
+        """Laws of a heap of candidates, the shortest first, then the next that is independent."""
+        known, fits, laws, aside, constants, grown, trials = [], [], [], [], [], set(), 0
+        points = self.train.sample.x[self.points]
+        for law in (*self.given, *(law.function for law in before)):
+            self.remember(law(points)[1] * np.where(self.moving, self.train.scale, 0), known)
+        for slope in relations:
+            if self.is_new(slope, known):
+                self.remember(slope, known)
+        room = max(1, np.count_nonzero(self.moving) - 1) - len(before)
+        while heap and len(fits) < room and trials < MAX_TRIALS:
+            cost, _, terms, slope, mu = heappop(heap)
+            if not self.is_new(slope, known):
+                continue
+            trials += 1
+            fit = self.fit(terms)
+            if fit.share > MAX_LAMBDA or not self.allows(fit, level):
+                continue
+            slope = self.slope(fit.terms, fit.c)
+            if not self.is_new(slope, known) or self.is_polynomial(fit, fits):
+                continue
+            if terms not in grown:
+                longer = self.grow(fit, level)
+                if longer is not None:
+                    grown.update((terms, longer))
+                    heappush(heap, (self.cost(longer), next(number), longer, slope, mu))
+                    heappush(heap, (cost + LAST, next(number), terms, slope, mu))
+                    continue
+            elif cost >= LAST and fits:
+                continue
+            law = self.name(fit, source, amplitude)
+            beside = not np.any(np.abs(slope).max(axis=0)[~self.constant] > 0)
+            if source == "fitted" and not beside and self.lack_of_fit(fit, level):
+                aside.append(law)
+                continue
+            self.remember(slope, known)
+            fits.append(fit)
+            (constants if beside else laws).append(replace(law, verdict="exact"))
+        if source == "fitted" and not laws:             # no law has confirmed the level
+            constants = []
+        return laws + (aside[:1] if not laws else []) + list(before) + constants
+
+    def grow(self, fit, level):
+        """A fit's terms and those that it lacks, as a sorted tuple, or None if it lacks none."""
+        terms = tuple(fit.terms)
+        for _ in range(3):
+            more = self.missing(fit, level)
+            if more is None:
+                break
+            longer = self.fit((*fit.terms, more))
+            if longer.share > MAX_LAMBDA:
+                break
+            fit = longer
+        longer = tuple(sorted(int(i) for i in fit.terms))
+        return longer if len(longer) > len(terms) and self.allows(fit, level) else None
+
+    # ------------------------------------------------------------------ a common level of errors
+
+    def fit_level(self, before):
+        """Laws with one common level of errors, of each column's deviation, and this level.
+
+        before: laws of constants, which are listed again.
         """
-        terms = np.flatnonzero(row)
-        terms = terms[np.argsort(features.library.complexity[terms] % 1 > 0, kind="stable")]
-        chosen = features.values[:, terms]
-        shares, directions, _ = eigenproblem(features.sample, chosen)
-        conserved = np.count_nonzero(shares < max(PROMISING, 30 * shares[0]))
-        alone = len(shares) == len(terms) and conserved == 1
-        fitted = directions[0] if alone else row[terms]
-        needed = np.abs(fitted) > ZEROS[0] * np.abs(fitted).max()
-        if not needed.all():
-            return self.law(features, np.where(np.isin(np.arange(len(row)), terms[needed]), row, 0))
-        errors = np.zeros(len(terms))
-        if alone and len(terms) > 1:
-            errors = standard_errors(features.sample, chosen, fitted)
-        return self.named(features, features.sample, terms, fitted, errors)
+        self.amplitude = 1.0
+        self.measure(~self.constant)
+        self.usable = self.train.largest_variances() * MAX_LEVEL**2 < 1
+        lowest = min(map(self.lowest, self.groups), default=np.inf)
+        if np.sqrt(lowest) > MAX_SAID:
+            return [], None
+        heap, relations, number = self.queue(lowest)
+        levels, chance = [], Z * np.sqrt(2 / self.test.sample.freedom)
+        ranked = sorted(heap, key=lambda each: each[4])[:100] + sorted(heap)[:50]
+        for terms in {each[2] for each in ranked}:
+            slope = np.abs(self.slopes[:, :, list(terms)]).max(axis=(0, 2)) > 0
+            if np.count_nonzero(slope) > 1:             # a single column has nothing to test
+                fit = self.fit(terms)
+                if fit.share < MAX_LAMBDA:
+                    levels.append(max(fit.mu, fit.held / (1 + chance)))
+        level = min(levels, default=np.inf)
+        if np.sqrt(level) > MAX_SAID:
+            return [], None
+        self.amplitude = float(np.sqrt(level))
+        self.constant |= self.shares < SCREEN * level
+        laws = self.choose(heap, relations, number, "fitted", before, level, self.amplitude)
+        return laws, self.amplitude
 
-    def named(self, features, sample, terms, fitted, errors):
-        """The law of coefficients (m,) of the features `terms`, as simple numbers if they do."""
-        library, deviation = features.library, features.deviation[terms]
-        chosen = features.values[:len(sample.x), terms]
-        powers = library.exponents[terms]
+    def lowest(self, group):
+        """The least mu of a group's features that is a law's, by its lambda."""
+        group, (w, n) = group[self.usable[group]], self.moments
+        if not 0 < len(group) <= self.train.sample.freedom / 8:
+            return np.inf
+        mu, directions = eigenpairs(w[np.ix_(group, group)], n[np.ix_(group, group)])
+        few = directions[:, :20] / np.linalg.norm(directions[:, :20], axis=0)
+        values = self.train.values[:, group] @ few
+        varies = np.var(values, axis=0) > IDENTITY
+        laws = varies & (self.train.sample.share(values) < MAX_LAMBDA)
+        return min(mu[:20][laws], default=np.inf)
+
+    def lack_of_fit(self, fit, level):
+        """Whether a law's errors are no errors: too large, or not independent of all else.
+
+        What a law leaves must not depend on its own features, class by class, nor on the order of
+        the rows; its columns must vary within classes far more than by errors.
+        """
+        train, sample = self.train.part(fit.terms), self.train.sample
+        slopes = train.slopes @ fit.c                                           # (n, d)
+        uses = np.abs(slopes).max(axis=0) > 0
+        if self.amplitude > MAX_LEVEL or np.any(uses & self.moving & ~self.constant
+                                                & (self.shares < SLOW)):
+            return True
+        v = train.variances(fit.c)
+        w = weights_of(v)
+        rest = sample.within(train.values @ fit.c, w)
+        # Where errors have moved a row along the law's gradient they are taken back.
+        feet = sample.x - np.where(self.moving, self.train.scale, 0) * (
+            slopes * train.errors**2 * (rest / np.maximum(v, 1e-300))[:, None])
+        own = (train.library.values(feet) - train.mean) / train.deviation
+        place = np.arange(len(rest)) - sample.starts.repeat(sample.sizes)
+        columns = feet[:, uses & ~self.constant]
+        return any(depends(sample, rest, w, each) for each in (
+            own, columns, place[:, None].astype(float))) or follows(sample, rest * np.sqrt(w))
+
+    # ------------------------------------------------------------------ rows that are wrong
+
+    def outliers(self):
+        """Masks (n,) of rows of both whole samples that break a law of all others, or None."""
+        train = self.train
+        low, middle, high = np.quantile(train.sample.x, [0.25, 0.5, 0.75], axis=0)
+        near = np.all(np.abs(train.sample.x - middle) <= FAR * (high - low), axis=1)
+        for group in self.groups:
+            group = group[self.usable[group]]
+            if not 0 < len(group) <= 70:
+                continue
+            part, kept = train.part(group), near
+            for _ in range(ROUNDS_OF_TRIMMING):
+                few = part.rows(kept)
+                c = eigenpairs(*few.covariances(self.first[kept]))[1][:, 0]
+                off = part.distances(c)
+                kept = near & ~(off > max(np.quantile(off[near], 1 - MAX_OUTLIERS), 1.0))
+            chi2, share = few.judge(c)
+            if chi2 < 1 and share < MAX_LAMBDA and 0 < np.mean(off > Z) <= MAX_OUTLIERS:
+                masks = [Features(part.library, each, part).distances(c) > Z
+                         for each in self.whole]
+                return masks if all(np.mean(each) <= 2 * MAX_OUTLIERS for each in masks) else None
+        return None
+
+    # ------------------------------------------------------------------ from terms to a Law
+
+    def name(self, fit, source, amplitude=None):
+        """The Law of a fit, its coefficients as simple numbers if they are."""
+        terms, train = fit.terms, self.train
+        order = np.argsort(terms, kind="stable")
+        terms, c, errors = terms[order], fit.c[order], fit.errors[order]
+        if fit.share < 1e-9 and len(terms) > 1:
+            sharp = sharpest(train.values[:, terms], train.sample)
+            if train.sample.share(train.values[:, terms] @ sharp) < fit.share:
+                size = np.linalg.norm(c) / np.linalg.norm(sharp)
+                c = sharp * size * np.sign(sharp @ c)
+        deviation = train.deviation[terms]
+        powers = self.library.exponents[terms]
         squares = (np.sum(powers != 0, axis=1) == 1) & (np.sum(powers, axis=1) == 2)
-        numbers = notation.simple_numbers(fitted / deviation, errors / deviation, squares)
-        factor = float(numbers[0]) * deviation[0] / fitted[0]
+        numbers = notation.simple_numbers(c / deviation, errors / deviation, squares)
+        factor = float(numbers[0]) * deviation[0] / c[0]
         simple = np.array(numbers, float) * deviation
-        if sample.share(chosen @ simple) > 1.05 * sample.share(chosen @ fitted) + 1e-18:
-            numbers = [float(c) for c in factor * fitted / deviation]
-        names = [library.names[i] for i in terms]
-        expression = notation.expression(numbers, [library.expressions[i] for i in terms])
-        law = Expression(expression, self.names)
-        within, within_training = (float(each.share(law(each.x)[0]))
-                                   for each in (self.test, self.train))
-        slow = min(self.slowness(library, sample, chosen, terms, fitted), self.of_columns(law))
-        return Law(dict(zip(names, map(float, numbers))), expression, law, library.title,
-                   within, within_training,
+        share = train.sample.share
+        if share(train.values[:, terms] @ simple) > 1.05 * share(train.values[:, terms] @ c) + 1e-18:
+            numbers = [float(each) for each in factor * c / deviation]
+        names = [self.library.names[i] for i in terms]
+        expression = notation.expression(numbers, [self.library.expressions[i] for i in terms])
+        function = Expression(expression, self.names)
+        within = [float(each.share(function(each.x)[0])) for each in self.whole]
+        title = next(title for title, group in zip(self.titles, self.groups)
+                     if np.isin(terms, group).all()) if self.fits_group(terms) else "all"
+        unit = 1.0 if amplitude is None else amplitude**2
+        return Law(dict(zip(names, map(float, numbers))), expression, function, title,
+                   within[1], within[0],
                    dict(zip(names, map(float, np.abs(factor) * errors / deviation))),
-                   tuple(numbers), tuple(factors(library.labels, row) for row in powers), slow)
+                   tuple(numbers), tuple(factors(self.library.labels, row) for row in powers),
+                   fit.held / unit, fit.mu / unit, source, amplitude)
 
-    def of_columns(self, law):
-        """Mean lambda of a law's columns, as far as each moves it; a constant is not slow."""
-        weights = np.mean((law(self.points)[1] * self.scale)**2, axis=0)
-        moving = np.where(self.shares > IDENTICAL, self.shares, 1.0)
-        return float(moving @ weights / max(weights.sum(), 1e-300))
-
-    def slowness(self, library, sample, chosen, terms, fitted):
-        """Mean lambda of a law's terms, which a false law does not undercut by far."""
-        if len(terms) > 1:
-            return float(np.average(sample.share(chosen), weights=fitted**2))
-        single = [library.variables[i] for i in np.flatnonzero(library.exponents[terms[0]])]
-        return float(np.mean([sample.share(variable(sample.x)[0]) for variable in single]))
-
-    def shortened(self, features, direction, limit=0.0):
-        """The law of few terms with nearly the lambda of a direction (p,), or below the limit."""
-        terms = fewest_terms(features.sample, features.rest, direction, limit)
-        row = np.zeros(len(direction))
-        row[terms] = eigenproblem(features.sample, features.rest[:, terms])[1][0]
-        return self.law(features, row)
-
-    # ------------------------------------------------------------ through all libraries
-
-    def through(self, libraries):
-        """Add what the libraries hold, in turn."""
-        self.libraries = libraries
-        for library in libraries:
-            if self.open:
-                self.exact(library)
-        if self.open:
-            self.inexact(libraries)
-
-    # ------------------------------------------------------------ laws that are exact to rounding
-
-    def exact(self, library):
-        """Add the laws of a library that hold to rounding."""
-        features = Features(library, self)
-        shares, directions, held = features.shares, features.directions, features.held
-        if len(features.relations):
-            self.fix(features)
-        zeros, before = np.count_nonzero(np.cumprod(held < PROMISING)), len(self.known)
-        if zeros == 0 or zeros < len(shares) and shares[zeros] < 30 * held[:zeros].max():
-            return
-        # What varies slowly, as a time stamp does, can be near zero too: the lowest come first.
-        counts = [n for n in range(1, zeros) if held[n] > FAR_ABOVE * held[:n].max()] + [zeros]
-        for count, zero in product(counts, ZEROS):
-            rows = simplest(directions[:count], features.relations, library.complexity, zero)
-            rows = rows[np.argsort((rows != 0) @ (1 + library.complexity), kind="stable")]
-            laws = [self.law(features, row) for row in rows if row.any()]
-            laws = [law for law in laws if self.verified(law)]
-            for law in laws if self.independent(*laws) else ():
-                self.add(law, "exact")
-        if len(self.known) == before:
-            self.stubborn(features, directions[:zeros])
-
-    def stubborn(self, features, directions):
-        """Add a law that elimination misses where features nearly are functions of others."""
-        laws = (self.shortened(features, direction, PROMISING) for direction in directions)
-        law = next((law for law in laws if self.verified(law) and self.independent(law)), None)
-        if law is not None:
-            self.add(law, "exact")
-
-    def fix(self, features):
-        """Note the gradients of what has one value on all data: sums that do not vary."""
-        s, axes = principal(features.values - features.values.mean(axis=0))
-        slopes = features.library.gradients(self.points) / features.deviation[:, None] * self.scale
-        slopes = np.einsum("qp,npd->nqd", axes[s <= FIXED * s[0]], slopes)
-        # What holds for any numbers, as sin^2 + cos^2 = 1, has no gradient.
-        self.fixed = slopes[:, _sizes(slopes) > 30 * SAME]
-
-    def verified(self, law):
-        """Whether a law holds to rounding, and far better than what varies slowly."""
-        return law.sure and law.short and law.within < max(EXACT * law.slow**2, IDENTICAL)
-
-    # ------------------------------------------------------------ laws up to noise, or nearly
-
-    def inexact(self, libraries):
-        """Add what noise explains, where nothing is exact to rounding; then what nearly holds."""
-        most = len(self.train.sizes) / CLASSES
-        libraries = [library for library in libraries if len(library.names) <= most]
-        noisy = not self.result.laws
-        while noisy and self.open and any([self.counts(law) and self.add(law, "exact")
-                                           for law in self.explained(libraries)]):
-            pass
-        while self.open and self.nearly(libraries):
-            pass
-
-    def explained(self, libraries):
-        """The laws that vary as the noise of the columns makes them, the best first."""
-        laws = []
-        for library in libraries:
-            features = Features(library, self)
-            directions = features.apart
-            richer = not self.complete(laws) or features.held[0] < 0.9 * laws[0].within
-            if len(directions) and richer:
-                candidates = [self.shortened(features, directions[0])]
-                # Of laws with about the same lambda the lowest direction is any mixture.
-                rows = simplest(directions[:7], directions[:0], library.complexity, 0.1)
-                candidates += [self.law(features, row) for row in rows] if 1 < len(rows) < 7 else []
-                unbent = [self.unbent(features, law) for law in candidates]
-                laws = sorted(laws + [law for law in unbent if law], key=lambda law: law.cost)
-        return laws
-
-    def counts(self, law):
-        """Whether a law is independent, or as short as one known, and not of slow columns."""
-        longest = max((len(other.terms) for other in self.result.laws), default=0)
-        fast = law.slow > SLOW and law.within < NEARLY * law.slow
-        return fast and (len(law.terms) <= longest or self.independent(law))
-
-    def unbent(self, features, law):
-        """The law without the pull of noise, and its needless terms; None if noise is not all."""
-        terms = np.array([features.library.names.index(name) for name in law.terms])
-        while (sigma := noise_of(law, self.train, self.test)) is not None and len(terms) > 1:
-            part = replace(features.library, exponents=features.library.exponents[terms])
-            sample = features.sample.first(MOST_VALUES // (len(terms) * len(self.names)))
-            slopes = part.gradients(sample.x) / features.deviation[terms][:, None] * sigma
-            fitted, errors = unbent_fit(sample, features.values[:len(sample.x), terms], slopes)
-            law = self.named(features, sample, terms, fitted, errors)
-            if np.all(np.abs(fitted) > 3 * errors):
-                explained = law.sure and noise_of(law, self.train, self.test) is not None
-                return law if explained else None
-            terms = np.delete(terms, np.argmin(np.abs(fitted) / (errors + 1e-300)))
-        return law if sigma is not None else None
-
-    def nearly(self, libraries):
-        """Add the law of about the lowest lambda, from the simplest library that has one."""
-        laws = []
-        for library in libraries:
-            features = Features(library, self)
-            laws += [self.shortened(features, direction) for direction in features.apart[:1]]
-        laws = [law for law in laws if law.short and law.within < APPROXIMATE * law.slow**2
-                and self.is_new(law) and self.independent(law)]
-        best = min((law.within for law in laws), default=0)
-        law = next((law for law in laws if law.within <= ABOUT * best), None)
-        return law is not None and self.add(law, "exact" if self.verified(law) else "approximate")
-
-
-def _sizes(slopes):
-    """Root mean squares (m,) of gradients (n, m, d)."""
-    return np.sqrt(np.mean(np.sum(slopes**2, axis=2), axis=0))
+    def fits_group(self, terms):
+        return any(np.isin(terms, group).all() for group in self.groups)

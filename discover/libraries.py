@@ -3,8 +3,10 @@
     polynomials   of all columns, orders 1 to 4
     distance      these with r = sqrt(x^2 + y^2) or sqrt(x^2 + y^2 + z^2), and 1/r
     angles        sines and cosines of angles, with the other columns
-    logarithms    of positive columns, with all columns; and their roots and negative powers
+    logarithms    of positive columns, with all columns
+    roots         of positive columns, and negative powers of all that stay away from 0
     typed         expressions of the user, with all columns
+    waves         sines and cosines of every column, where nothing else fits
 
 The user may restrict them to KINDS: polynomials alone, or these and quotients by positive columns.
 """
@@ -19,9 +21,12 @@ import numpy as np
 from discover.expressions import LARGEST, Expression
 
 KINDS = ("polynomial", "rational")
-MOST_FEATURES = 300
+MAX_FEATURES = 300                      # of one library
+NEAR_ZERO = 0.05                        # of a column's root mean square: no quotients by less
+MAX_EXPONENT = 30                       # of exp: e^30 is 1e13
 DISTANCES = ("sqrt(x^2 + y^2)", "sqrt(x^2 + y^2 + z^2)")
-ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle)(_?\w{1,2})?", re.IGNORECASE)
+ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle)(_?\w{1,2}|_deg)?", re.IGNORECASE)
+COSTS = {"exp": 3.0, "log": 1.5, "sqrt": 1.5, "sin": 1.3, "cos": 1.3}   # beside a column's 1
 
 
 @dataclass(frozen=True)
@@ -35,31 +40,37 @@ class Library:
     @cached_property
     def names(self):
         """Of each feature, as it is read: "y*v_x/r"."""
-        return tuple(_monomial(self.labels, row) for row in self.exponents)
+        return tuple(format_monomial(self.labels, row) for row in self.exponents)
 
     @cached_property
     def expressions(self):
         """Of each feature, as Expression reads it: "y*v_x/sqrt(x^2 + y^2)"."""
-        labels = [_factor(variable.name) for variable in self.variables]
-        return tuple(_monomial(labels, row) for row in self.exponents)
+        labels = [in_product(variable.name) for variable in self.variables]
+        return tuple(format_monomial(labels, row) for row in self.exponents)
 
     @cached_property
-    def complexity(self):
-        """Degrees (p,) of the features, where r or a sine counts a little more than a column."""
-        weights = [1.0 if variable.name in variable.inputs else 1.01 for variable in self.variables]
-        return np.abs(self.exponents) @ np.array(weights)
+    def costs(self):
+        """What a reader pays for each feature (p,): its degree, functions more than columns."""
+        weights = [1.0 if label in variable.inputs else COSTS.get(label.split("(")[0], 1.3)
+                   for label, variable in zip(self.labels, self.variables)]
+        below = np.maximum(-self.exponents, 0).sum(axis=1)
+        return 0.6 + 0.4 * np.abs(self.exponents) @ np.array(weights) + 0.2 * below
+
+    def part(self, features):
+        """The Library of these features (an index)."""
+        return Library(self.title, self.labels, self.variables, self.exponents[features])
 
     def bounded(self, x):
-        """Whether all features of samples (n, d) are finite, and below LARGEST with certainty."""
+        """Which features (p,) of samples (n, d) are below LARGEST with certainty."""
         with np.errstate(divide="ignore"):
             sizes = np.array([np.log10(np.abs(variable(x)[0])) for variable in self.variables])
         above, below = np.maximum(sizes.max(axis=1), 0), np.maximum(-sizes.min(axis=1), 0)
         below[self.exponents.min(axis=0) >= 0] = 0      # it may be infinite
         bound = np.maximum(self.exponents, 0) @ above + np.maximum(-self.exponents, 0) @ below
-        return bool(bound.max() < np.log10(LARGEST))
+        return bound < np.log10(LARGEST)
 
     def values(self, x):
-        """Features (n, p) of samples (n, d), for which the library is bounded."""
+        """Features (n, p) of samples (n, d), for which they are bounded."""
         powers = self._powers([variable(x)[0] for variable in self.variables])
         return self._products(powers, self.exponents, len(x))
 
@@ -69,10 +80,11 @@ class Library:
         powers = self._powers([value for value, _ in pairs])
         result = np.zeros((len(x), len(self.exponents), x.shape[1]))
         for i, (_, slope) in enumerate(pairs):
-            lowered = self.exponents - np.eye(len(pairs), dtype=int)[i]
             used = np.flatnonzero(self.exponents[:, i])
-            by_variable = self._products(powers, lowered[used], len(x)) * self.exponents[used, i]
-            result[:, used] += by_variable[:, :, None] * slope[:, None, :]
+            lowered = self.exponents[used] - np.eye(len(pairs), dtype=int)[i]
+            by_variable = self._products(powers, lowered, len(x)) * self.exponents[used, i]
+            for column in np.flatnonzero(slope.any(axis=0)):
+                result[:, used, column] += by_variable * slope[:, [column]]
         return result
 
     def _powers(self, variables):
@@ -90,27 +102,51 @@ class Library:
         return result.T
 
 
-def ladder(x, names, features=(), angles=None, positive=None, kinds=()):
-    """Libraries from simple to rich for samples (n, d), and notes on what was left out.
+def unite(libraries):
+    """One Library of all features of these, each once, and where theirs are in it (p,), a list."""
+    names = dict.fromkeys(v.name for library in libraries for v in library.variables)
+    place, rows, groups = {name: i for i, name in enumerate(names)}, {}, []
+    for library in libraries:
+        wide = np.zeros((len(library.exponents), len(place)), int)
+        wide[:, [place[v.name] for v in library.variables]] = library.exponents
+        groups.append(np.array([rows.setdefault(tuple(row), len(rows)) for row in wide]))
+    known = {v.name: (label, v) for library in libraries[::-1]
+             for label, v in zip(library.labels, library.variables)}
+    labels, variables = zip(*(known[name] for name in names))
+    return Library("all", labels, variables, np.array(list(rows), int)), groups
+
+
+def make_libraries(x, names, features=(), angles=None, positive=None, kinds=(), degrees=()):
+    """Libraries from simple to rich for samples (n, d), those of waves, and notes on what is not in.
 
     names: of the columns. features: expressions that the user typed. angles, positive: names of
     such columns; by default they are recognised from the data. kinds: of KINDS, to which libraries
-    are restricted. Raises ValueError for an unknown name or an expression that is not allowed.
+    are restricted. degrees: names of columns in degrees. Raises ValueError for an unknown name or
+    an expression that is not allowed.
     """
-    moving, notes = _moving(x, names)
-    angles = _recognised(names, angles, "angles", is_angle, x, moving)
-    positive = _recognised(names, positive, "positive", is_positive, x, moving)
+    moving, notes = select_columns(x, names)
+    turns = {name: np.pi / 180 if name in degrees else 1.0 for name in moving}
+    angles = choose_columns(names, angles, "angles", lambda name: is_angle(
+        name, moving[name] * turns[name]), moving)
+    chosen = choose_columns(names, positive, "positive", lambda name: moving[name].min() > 0, moving)
+    if any(moving[name].min() <= 0 for name in chosen):
+        raise ValueError("a column that is named as positive holds a value that is not")
     typed = {Expression(text, names).name: range(5) for text in features}
     columns = {name: range(5) for name in moving}
+    waves = []
     if kinds:
-        plan = _restricted(columns, typed, positive if "rational" in kinds else ())
+        plan = restricted_plan(columns, typed, chosen if "rational" in kinds else ())
     else:
-        plan = _plan(moving, columns, typed, angles, positive, _distance(x, names, moving))
-    libraries, left_out = _built(plan if moving else [], names)
-    return libraries, notes + left_out
+        plan = full_plan(moving, columns, typed, angles, chosen,
+                         distance(x, names, moving), degrees)
+        others = [name for name in moving if name not in angles
+                  and moving[name].std() * turns[name] < 30]
+        waves = [("sines and cosines of columns", columns | sines(others, degrees), (2, 3))]
+    libraries, left_out = build(plan if moving else [], names)
+    return libraries, build(waves if moving else [], names)[0], notes + left_out
 
 
-def _restricted(columns, typed, below):
+def restricted_plan(columns, typed, below):
     """(title, {variable: its powers}, orders) of polynomials, and of quotients by these columns."""
     yield "polynomials", columns, (1, 2)
     if typed:
@@ -120,42 +156,50 @@ def _restricted(columns, typed, below):
         yield "quotients", columns | dict.fromkeys(below, range(-2, 5)) | typed, (2, 3, 4)
 
 
-def _plan(moving, columns, typed, angles, positive, distance):
+def sines(names, degrees):
+    """{variable: its powers} of sines and cosines of columns; cos^2 is 1 - sin^2."""
+    inside = [f"pi*{name}/180" if name in degrees else name for name in names]
+    return ({f"sin({each})": range(5) for each in inside}
+            | {f"cos({each})": range(2) for each in inside})
+
+
+def full_plan(moving, columns, typed, angles, positive, distance, degrees):
     """(title, {variable: its powers}, orders) of each kind of library, from simple to rich."""
-    sine = {f"sin({name})": range(5) for name in angles}
-    cosine = {f"cos({name})": range(2) for name in angles}    # cos^2 is 1 - sin^2
+    waves = sines(angles, degrees)
     straight = {name: powers for name, powers in columns.items() if name not in angles}
     logarithms = {f"log({name})": range(3) for name in positive}
     exponentials = {f"exp({name})": range(-2, 3) for name in straight
-                    if np.abs(moving[name]).max() < 30}
+                    if np.abs(moving[name]).max() < MAX_EXPONENT}
     roots = {f"sqrt({name})": range(2) for name in positive}
-    negative = {name: range(-2, 5) for name in positive}
-    everything = straight | typed | sine | cosine | distance | logarithms
+    away = [name for name, values in moving.items()
+            if name in positive or np.abs(values).min() > NEAR_ZERO * np.sqrt(np.mean(values**2))]
+    negative = {name: range(-2, 5) for name in away}
+    everything = straight | typed | waves | distance | logarithms
     many = len(everything) > len(columns) + 1
     return [each for needed, *each in (
         (True, "polynomials", columns, (1, 2)),
         (typed, "typed features", columns | typed, (1, 2, 3)),
-        (angles, "sines and cosines", straight | sine | cosine, (1, 2, 3, 4)),
+        (angles, "sines and cosines", straight | waves, (1, 2, 3, 4)),
         (True, "polynomials", columns, (3,)),
         (distance, "with r and 1/r", columns | distance, (2, 3)),
         (positive, "logarithms", columns | logarithms, (1, 2, 3)),
-        (positive, "roots and negative powers", columns | negative | roots, (2, 3)),
+        (away, "roots and negative powers", columns | negative | roots, (2, 3)),
         (True, "polynomials", columns, (4,)),
         (distance, "with r and 1/r", columns | distance, (4,)),
         (exponentials, "exponentials", straight | exponentials, (2, 3)),
         (many, "all of these", everything, (2, 3))) if needed]
 
 
-def _moving(x, names):
+def select_columns(x, names):
     """{name: column} of those that vary and are no multiple of one before; notes on the others."""
     kept, notes = {}, []
     for name, column in zip(names, x.T):
-        least = (1 - 1e-14) * (np.linalg.norm(column) or 1.0)
-        twin = next((other for other, values in kept.items()
-                     if abs(column @ values) > least * np.linalg.norm(values)), None)
+        unit = column / (np.abs(column).max() or 1.0)
+        twin = next((other for other, values in kept.items() if abs(unit @ values)
+                     > (1 - 1e-14) * np.linalg.norm(values) * np.linalg.norm(unit)), None)
         if not name.isidentifier() or iskeyword(name):
             notes.append(f"{name} is no name that a formula can hold, and takes no part: rename it")
-        elif np.ptp(column) <= 1e-12 * np.abs(column).max():
+        elif np.ptp(unit) <= 1e-12:
             notes.append(f"{name} has one value on all data and takes no part")
         elif twin is not None:
             notes.append(f"{name} is a multiple of {twin} and takes no part")
@@ -177,25 +221,18 @@ def is_angle(name, column):
     return ANGLE_NAMES.fullmatch(name) is not None
 
 
-def is_positive(name, column):
-    """Whether a column (n,) is positive."""
-    return column.min() > 0
-
-
-def _recognised(names, chosen, what, rule, x, moving):
+def choose_columns(names, chosen, what, rule, moving):
     """Names of the moving columns that are chosen, or follow a rule."""
     if chosen is None:
-        return [name for name, column in moving.items() if rule(name, column)]
+        return [name for name in moving if rule(name)]
     unknown = [name for name in chosen if name not in names]
     if unknown:
         raise ValueError(f"{what} must name columns, and {unknown[0]!r} is none of "
                          f"{', '.join(names)}")
-    if rule is is_positive and any(x[:, names.index(name)].min() <= 0 for name in chosen):
-        raise ValueError("a column that is named as positive holds a value that is not")
     return [name for name in chosen if name in moving]
 
 
-def _distance(x, names, moving):
+def distance(x, names, moving):
     """r of the positions, with its powers, unless r is a column, or 0 somewhere."""
     position = [name for name in ("x", "y", "z") if name in names]
     if not {"x", "y"} <= set(moving) or "r" in names:
@@ -204,12 +241,12 @@ def _distance(x, names, moving):
     return {DISTANCES[len(position) - 2]: range(-3, 2)} if r.min() > 1e-9 * r.max() else {}
 
 
-def _built(plan, names):
+def build(plan, names):
     """The libraries of a plan that are small enough, and a note on polynomials that are not."""
     libraries, notes, seen = [], [], set()
     for title, allowed, orders in plan:
         variables = tuple(Expression(text, names) for text in allowed)
-        labels = tuple("r" if text in DISTANCES else _factor(text) for text in allowed)
+        labels = tuple("r" if text in DISTANCES else in_product(text) for text in allowed)
         for order in orders:
             exponents = monomials(allowed.values(), order)
             key = (labels, tuple(allowed.values()), order)
@@ -217,7 +254,7 @@ def _built(plan, names):
                 libraries.append(Library(f"{title}, order {order}", labels, variables, exponents))
             elif exponents is None and title == "polynomials" and order < 4:
                 notes += [f"polynomials of order {order} of {len(labels)} columns are more than "
-                          f"{MOST_FEATURES} features, and were not tried"]
+                          f"{MAX_FEATURES} features, and were not tried"]
                 if order == 2:
                     each = np.eye(len(labels), dtype=int)
                     powers = np.vstack([power * each for power in (1, 2, 3, 4)])
@@ -229,18 +266,18 @@ def _built(plan, names):
 def monomials(allowed, order):
     """Exponents (p, v) of all monomials up to an order, each power from its variable's list.
 
-    None where there are more than MOST_FEATURES. The order counts negative powers as positive ones.
+    None where there are more than MAX_FEATURES. The order counts negative powers as positive ones.
     """
     rows = [()]
     for powers in allowed:
         rows = [row + (e,) for row in rows for e in powers if sum(map(abs, row)) + abs(e) <= order]
-        if len(rows) > MOST_FEATURES + 1:
+        if len(rows) > MAX_FEATURES + 1:
             return None
     rows.sort(key=lambda row: (sum(map(abs, row)), [-abs(e) for e in row], [-e for e in row]))
     return np.array(rows[1:], int).reshape(len(rows) - 1, -1)
 
 
-def _factor(text):
+def in_product(text):
     """A variable as it stands in a product: in brackets, unless a name or a function's value."""
     return text if re.fullmatch(r"\w+(\([^()]*\))?", text) else f"({text})"
 
@@ -251,7 +288,7 @@ def factors(labels, row):
             for sign in (1, -1)]
 
 
-def _monomial(labels, row):
+def format_monomial(labels, row):
     above, below = map("*".join, factors(labels, row))
     if not below:
         return above

@@ -12,8 +12,11 @@ def finite_array(name, array, *shape):
 
     shape: one entry per axis, its length or, where that is free, its name:
     finite_array("x", x, "n", 4).
-    Whole numbers and truth values become float64, since small integers would wrap around.
+    Whole numbers and truth values become float64, since small integers would wrap around. Masked
+    entries are refused, as values that are not finite are.
     """
+    if np.ma.is_masked(array):
+        raise ValueError(f"{name} must hold no masked entries; leave their rows out")
     array = np.asarray(array)
     matches = array.ndim == len(shape) and all(
         isinstance(want, str) or want == got for got, want in zip(array.shape, shape))

@@ -1,48 +1,56 @@
-"""The process of the command: one thread, a quiet end when told to, text that any screen can show.
+"""The process of a command: one thread, a quiet end when it is told to end, text for any screen.
 
-Nothing here imports NumPy, whose threads are counted when it is imported.
+NumPy counts its threads when it is imported, so nothing here imports it before `prepare`.
 """
 
+import ctypes
 import os
 import signal
 import sys
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 
-PARENT = "SIAMESE_PARENT"               # the process that started this one, and waits for it
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+# Ctrl-C, a cluster's end, a terminal that closes, and what clusters send before the time is over.
+NAMES = "SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU"
+ENDINGS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 
 def prepare():
-    """Set up the process; to be called before NumPy is imported."""
-    # One thread, since products are rounded otherwise with two, and the same seed is to give the
-    # same bits. A setting of the user's own stands.
+    """Set up the process of a command, before NumPy is imported."""
+    # Two threads round otherwise than one, and the same seed is to give the same bits. A setting of
+    # the user's own stands.
     for variable in THREADS:
         os.environ.setdefault(variable, "1")
-    for number in signals():
-        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
-            signal.signal(number, end)                      # but nohup has SIGHUP ignored
-    sys.unraisablehook = unraised
+    # A notebook hands its backend to the programs it starts, where it may not be installed.
+    os.environ.pop("MPLBACKEND", None)
+    listen()
+    sys.unraisablehook = listen_again
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")                # a terminal that has no ² shows ?
 
 
-def unraised(lost):
+def listen():
+    """End quietly when a signal says so; nohup has SIGHUP ignored, and it stays so."""
+    for number in ENDINGS:
+        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
+            signal.signal(number, end)
+
+
+def end(number, _):
+    """End without a traceback; what is saved now is not disturbed by a second signal."""
+    for again in ENDINGS:
+        if signal.getsignal(again) is end:              # with SIG_IGN Python would complain of a
+            signal.signal(again, lambda *_: None)       # signal that is on its way
+    sys.exit(128 + number)
+
+
+def listen_again(lost):
     """Where Python must drop the end that a signal asked for, listen to the next signal again."""
     if not isinstance(lost.exc_value, SystemExit):
         return sys.__unraisablehook__(lost)
-    for number in signals():
-        signal.signal(number, end)
-
-
-def signals():
-    """Ctrl-C, a cluster's SIGTERM, and the SIGHUP of a terminal that closes, where there is one."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    return [getattr(signal, name) for name in names if hasattr(signal, name)]
-
-
-def orphaned():
-    """Whether the process that started this one, and waits for it, is gone."""
-    parent = os.environ.get(PARENT)
-    return parent is not None and os.name == "posix" and str(os.getppid()) != parent
+    listen()
 
 
 def printable(text):
@@ -51,8 +59,49 @@ def printable(text):
                    ascii(character)[1:-1] for character in str(text))
 
 
-def end(number, _):
-    """End without a traceback, and let what is saved now be undisturbed by a second signal."""
-    for again in signals():
-        signal.signal(again, signal.SIG_IGN)
-    sys.exit(128 + number)
+# ------------------------------------------------------------ the library that multiplies matrices
+
+@lru_cache(maxsize=1)
+def find_openblas():
+    """The functions of NumPy's own OpenBLAS: name of its kernels, number of threads, to set it."""
+    import numpy
+    package = Path(numpy.__file__).parent
+    for path in [*package.parent.glob("numpy.libs/*openblas*"),
+                 *package.glob(".dylibs/*openblas*")]:
+        library = ctypes.CDLL(os.fspath(path))              # the one that NumPy has loaded
+        for prefix, suffix in (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", "")):
+            found = [getattr(library, f"{prefix}openblas_{name}{suffix}", None)
+                     for name in ("get_corename", "get_num_threads", "set_num_threads")]
+            if all(found):
+                found[0].restype = ctypes.c_char_p
+                return found
+    return lambda: b"unknown", lambda: 0, lambda number: None
+
+
+def describe_blas():
+    """Kernels and threads of matrix products, on which the last bits of a result depend."""
+    kernels, threads, _ = find_openblas()
+    return {"kernels": kernels().decode("ascii", "replace"), "threads": threads()}
+
+
+@contextmanager
+def one_thread():
+    """Let matrix products take one thread, as those of the command do."""
+    _, get_threads, set_threads = find_openblas()
+    before = get_threads()
+    set_threads(1)
+    try:
+        yield
+    finally:
+        set_threads(before)
+
+
+def warm_up_blas():
+    """One larger product, 10 ms, before the first step.
+
+    OpenBLAS copies operands into a buffer, and its kernels prefetch beyond what was copied. Where
+    those pages were never written, later products can take three times as long (AMD EPYC).
+    """
+    import numpy
+    square = numpy.ones((512, 512), numpy.float32)
+    square @ square

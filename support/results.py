@@ -1,150 +1,213 @@
-"""What a run found, as a record with named fields: result.json, written and read back."""
+"""The record of a finished run: result.json, checked once, when it is read."""
 
 import json
 import platform
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 
-from support.blas import kernels, threads
-from support.files import check_seal, regular, sealed, write
-
-LEARNED = 0.7                           # test accuracy from which earlier versions said so
-LARGEST = 10**8                         # bytes of a result
+from support.process import describe_blas
 
 
 @dataclass(frozen=True)
-class Result:
-    """A finished run: a network that was read off, or with `steps` a search for all invariants."""
-    system: str
-    seed: int
-    schedule: str
-    settings: dict = field(default_factory=dict)
-    versions: dict = field(default_factory=dict)
-    notes: tuple = ()                   # what a reader of results on these data should know
-    epochs: int = 0
-    seconds: float = 0.0
-    learned: bool | None = None         # whether the network tells pairs apart
+class LawRecord:
+    """A law of `discover` (discover/laws.py), and the words that are its evidence."""
+    expression: str                     # as discover.expressions.Expression reads it
+    text: str
+    verdict: str                        # exact, or approximate
+    within: float                       # share of its variance within held-out classes
+    evidence: str = ""
+    terms: dict[str, float] = field(default_factory=dict)       # feature: coefficient
+    errors: dict[str, float] = field(default_factory=dict)      # standard errors of these
+    function_of: tuple[int, ...] = ()   # the laws that determine it, if it is not independent
+    library: str = ""
+    python: str = ""
+    sympy: str = ""
+    latex: str = ""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A network of `discover` that was asked whether more is left (discover/network.py)."""
+    word: str
+    sentence: str
+    train_accuracy: float
+    test_accuracy: float
+    interval: tuple[float, float]       # of the test accuracy, 95 %
+    test_classes: int
+    lambda_f: float                     # share of the variance of f within held-out classes
+    lambda_columns: float               # the same of its columns
+    ratio_interval: tuple[float, float]         # of lambda_f / lambda_columns, 95 %
+    independence: float
+    found: bool
+
+
+@dataclass(frozen=True)
+class Score:
+    """How much of f known invariants explain: test R^2 of orders 1 and 3, correlation with f^2."""
+    r2: float
+    r2_cubic: float
+    correlation_of_square: float | None = None
+
+
+@dataclass(frozen=True)
+class Interpreted:
+    """Reading a trained network: accuracies, Tables I to V, the equation of f, correlations."""
+    above_chance: bool = False                                  # whether f is worth reading
     train_accuracy: float | None = None
     test_accuracy: float | None = None
-    r2: dict = field(default_factory=dict)                  # {order: (training, test)}
+    r2: dict[str, tuple[float, float]] = field(default_factory=dict)    # order: training, test
     optimal_order: int | None = None
-    polynomial: dict = field(default_factory=dict)          # terms, intercept, text
+    polynomial: str = ""
+    terms: dict[str, float] = field(default_factory=dict)       # of the polynomial
+    intercept: float = 0.0
     formula: str | None = None
     formula_spread: float | None = None
-    formula_dropped: tuple | None = None
-    best: dict = field(default_factory=dict)                # the same, of the best training cycle
-    dominant: dict = field(default_factory=dict)            # {order: the formula's terms}
-    rank_correlations: dict = field(default_factory=dict)
-    correlations: dict = field(default_factory=dict)        # {known invariant: of f with it}
-    on_invariants: dict = field(default_factory=dict)       # {known invariants: R^2 of f on them}
-    verdict: dict = field(default_factory=dict)             # on f, discover.verdict.Verdict
-    laws: tuple = ()                                        # in order of simplicity, a dict each
-    on_laws: dict = field(default_factory=dict)             # {laws: R^2 of f on them}
-    count: int | None = None            # independent invariants found in all
-    named: int | None = None            # of these, independent laws
-    steps: tuple | None = None          # of a search: networks that looked for more, a dict each
-    files: dict = field(default_factory=dict)               # digests of the files beside it
-    sha256: str = ""
+    largest_dropped: tuple[str, float] | None = None
+    dominant: dict[str, dict[str, float]] = field(default_factory=dict)     # order: terms
+    correlations: dict[str, float] = field(default_factory=dict)            # invariant: with f
+    rank_correlations: dict[str, float] = field(default_factory=dict)
+    on_invariants: dict[str, Score] = field(default_factory=dict)
+
+    @property
+    def score(self):
+        """Test R^2 of the polynomial that the formula is made of."""
+        return self.r2[str(self.optimal_order or 2)][1]
+
+
+@dataclass(frozen=True)
+class Result(Interpreted):
+    """A finished run: of the paper, or with `laws` of discover."""
+    system: str = ""
+    seed: int = 0
+    schedule: str = "quick"
+    settings: dict[str, Any] = field(default_factory=dict)      # what two equal runs share
+    versions: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    files: tuple[str, ...] = ()                                 # names of the files beside it
+    training: str = ""                                          # what was trained, in a sentence
+    epochs: int = 0
+    best: Interpreted | None = None                             # of the best training cycle
+    best_epoch: int | None = None
+    laws: tuple[LawRecord, ...] | None = None
+    steps: tuple[StepRecord, ...] = ()
+    count: int | None = None                                    # independent invariants
+    named: int | None = None                                    # of these, laws
+    verdict: str = ""                                           # the finding in a sentence
+
+    def __post_init__(self):
+        needed = {"2", str(self.optimal_order or 2)}
+        if self.laws is None and (None in (self.train_accuracy, self.test_accuracy)
+                                  or not needed <= self.r2.keys()):
+            raise ValueError("it holds neither laws, nor accuracies and the R² of order 2")
+        if any(not 0 <= i < len(self.laws) for law in self.laws or () for i in law.function_of):
+            raise ValueError("a law is said to follow from a law that is not there")
 
 
 def versions():
-    """Versions of Python and the packages, the kernels of matrix products, and their threads."""
+    """Versions of Python and the packages, kernels of matrix products and their threads."""
+    return {"python": platform.python_version(), **package_versions(), **describe_blas()}
+
+
+@lru_cache(maxsize=1)                   # 5 ms, and each checkpoint asks
+def package_versions():
+    """Versions of the packages, {name: version}."""
     from importlib.metadata import version              # here, since --help does not need it
-    packages = "numpy", "scipy", "matplotlib"
-    return {"python": platform.python_version(), **{name: version(name) for name in packages},
-            "kernels": kernels(), "threads": threads()}
+    return {name: version(name) for name in ("numpy", "scipy", "matplotlib")}
 
 
-def save_result(result, folder, beside):
-    """Write result.json, with the digests of the files `beside` it in the folder and its own."""
-    known = {name: value for name, value in asdict(result).items() if value is not None}
-    content = sealed(known, folder, beside)
-    write(Path(folder) / "result.json",
-          lambda file: json.dump(content, file, indent=1, ensure_ascii=False))
+ALWAYS_KEPT = {"system", "seed", "schedule", "formula"}
+
+
+def as_json(result):
+    """The text of result.json; other fields that have their defaults are left out."""
+    defaults = {each.name: each.default for each in fields(result)}
+    known = {name: value for name, value in asdict(result).items() if name in ALWAYS_KEPT
+             or value != defaults[name] and value not in ({}, ())}
+    return json.dumps(known, indent=1, ensure_ascii=False)
 
 
 def load_result(path):
-    """The Result in a file; ValueError that names the file if it is damaged or was altered."""
-    with _named(path), regular(path, LARGEST) as file:
-        content = {"files": {}, **json.loads(file.read().decode("utf-8"))}
-    check_seal(path, content)
-    with _named(path):
-        if "steps" not in content:                      # earlier versions did not say it
-            content.setdefault("learned", content["test_accuracy"] >= LEARNED)
-        known = {each.name for each in fields(Result)}
-        result = Result(**{name: value for name, value in content.items() if name in known})
-        _check(result)
-    return result
-
-
-@contextmanager
-def _named(path):
-    """Turn what a file of other content raises into a ValueError that names the file."""
+    """The Result in a file; ValueError that names the file if it is damaged."""
     try:
-        yield
+        return convert(Result, json.loads(Path(path).read_text("utf-8")), "it")
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from error
-    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged or of another program or version "
-                         f"({type(error).__name__}: {error})") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged, or of another program or version: {error}") from error
 
 
-def _check(result):
-    """Raise if a field that a report needs is missing or of another kind."""
-    kinds = {"system": str, "seed": int, "schedule": str, "settings": dict, "versions": dict,
-             "r2": dict, "polynomial": dict, "correlations": dict, "verdict": dict, "on_laws": dict}
-    for name, kind in kinds.items():
-        if not isinstance(getattr(result, name), kind):
-            raise TypeError(f"{name} is no {kind.__name__}")
-    if result.steps is None:
-        float(result.train_accuracy), float(result.test_accuracy)
-        [float(score) for scores in result.r2.values() for score in scores]
-        result.r2[str(result.optimal_order or 2)], result.r2["2"]
-        result.polynomial and str(result.polynomial["text"])
-        result.verdict and (result.verdict["sentence"], float(result.verdict["within"]))
-    for step in result.steps or ():
-        float(step["test_accuracy"]), float(step["independence"]), bool(step["found"])
-        str(step["sentence"]), str(step["word"]), float(step["within"])
-        [float(bound) for bound in step["interval"]]
-    for law in result.laws:
-        str(law["text"]), law["verdict"], float(law["within"]), list(law["function_of"])
+def convert(kind, value, place):
+    """The value of a JSON file as this kind: a class, a record, or a type such as dict[str, int].
+
+    Raises ValueError that names the place if the value is of another kind.
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if origin is UnionType:
+        others = [each for each in arguments if each is not NoneType]
+        return None if value is None else convert(others[0], value, place)
+    if is_dataclass(kind) and isinstance(value, dict):
+        required = [each.name for each in fields(kind)
+                    if each.default is MISSING and each.default_factory is MISSING]
+        if missing := [name for name in required if name not in value]:
+            raise ValueError(f"{place} lacks {missing[0]}")
+        return kind(**{each.name: convert(each.type, value[each.name], each.name)
+                       for each in fields(kind) if each.name in value})
+    if origin is dict and isinstance(value, dict):
+        return {name: convert(arguments[1], each, f"{place}[{name!r}]")
+                for name, each in value.items()}
+    if origin is tuple and isinstance(value, list):
+        if arguments[-1] is not ... and len(arguments) != len(value):
+            raise ValueError(f"{place} must hold {len(arguments)} values")
+        kinds = [arguments[0]] * len(value) if arguments[-1] is ... else arguments
+        return tuple(convert(each, one, f"{place}[{i}]")
+                     for i, (each, one) in enumerate(zip(kinds, value)))
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if abs(value) <= 1e308:                         # nor is it NaN
+            return float(value)
+    elif isinstance(kind, type) and not isinstance(kind, bool) and type(value) is kind:
+        return value
+    raise ValueError(f"{place} must be of kind {getattr(kind, '__name__', kind)}")
 
 
 def load_results(paths, order):
-    """Results of all finished runs under the given folders, by system, as in `order`, and seed.
+    """Results of all finished runs under the folders, by system, as in `order`, and seed.
 
-    Raises ValueError, naming the file, if there are none, if one is damaged or altered, if a run is
-    there twice, or if schedules are mixed, or settings among the seeds of a system.
+    Raises ValueError, naming the file, if there are none, if one is damaged, if a run is there
+    twice, or if runs of the paper and of discover, schedules, or settings among the seeds of a
+    system are mixed.
     """
     results, places = [], {name: place for place, name in enumerate(order)}
     for path in map(Path, paths):
-        found = sorted(path.rglob("result.json")) if path.is_dir() else []
-        files = [file for file in found if not file.is_dir()]
+        files = [file for file in sorted(path.rglob("result.json")) if file.is_file()]
         if not files:
             raise ValueError(f"{path} is no folder that holds a result.json; "
                              "give folders of finished runs")
         for file in files:
             result = load_result(file)
-            _check_together(file, result, results)
+            if result.laws is None and result.system not in order:
+                raise ValueError(f"{file} is of no system of the paper: {result.system}")
+            check_together(file, result, results)
             results.append(result)
     return sorted(results, key=lambda result: (places.get(result.system, len(places)),
                                                result.system, result.seed))
 
 
-def _check_together(file, result, others):
+def check_together(file, result, others):
     """ValueError that names the file if a result cannot stand on one page with the others."""
     first = [*others, result][0]
     alike = [other for other in others if other.system == result.system]
-    if (result.steps is None) != (first.steps is None):
-        kind = "one run" if result.steps is None else "a search for all invariants"
-        raise ValueError(f"{file} is {kind}, others are not; report them apart")
-    if any(other.seed == result.seed for other in alike):
-        raise ValueError(f"{file} is a second run of {result.system} with seed {result.seed}; "
-                         "give one of them")
-    if result.schedule != first.schedule:
-        raise ValueError(f"{file} has the schedule {result.schedule}, others have "
-                         f"{first.schedule}; report them apart")
-    if alike and result.settings != alike[0].settings:
-        raise ValueError(f"{file} has other settings than another seed of {result.system}; "
-                         "report them apart")
+    for wrong, sentence in (
+            ((result.laws is None) != (first.laws is None), "is a run of another command"),
+            (any(other.seed == result.seed for other in alike),
+             f"is a second run of {result.system} with seed {result.seed}"),
+            (result.schedule != first.schedule, f"has the schedule {result.schedule}"),
+            (alike and {**result.settings, "seed": 0} != {**alike[0].settings, "seed": 0},
+             f"has other settings than another seed of {result.system}")):
+        if wrong:
+            raise ValueError(f"{file} {sentence}; report it apart from the others")

@@ -1,201 +1,161 @@
-"""The folder of a run: made, held by one process, shown if it is finished, filled at the end.
+"""The folder of a run: locked by one process, filled at the end, shown if it is finished.
 
 A folder is complete when it holds result.json; until then it holds a checkpoint, from which the
-same command goes on. Only files that a run makes, under their exact names, are ever removed.
+same command goes on. Only files that a run made are ever removed, by the names in result.json.
 """
 
 import csv
 import io
-import os
-from contextlib import contextmanager, suppress
-from itertools import takewhile
+import json
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
 from support import checkpoints
 from support.checks import UserError
-from support.files import (IN_USE, OWN_FOLDER, PART, RESULT, STATE, sole_user, writable_folder,
-                           write)
-from support.page import Heading, Picture, as_html, markdown
+from support.files import PART, load_arrays, lock_folder, pack_arrays, prepare_folder, write_all
+from support.page import Heading, as_html, markdown
 from support.process import printable
-from support.results import load_result, save_result
+from support.results import as_json, load_result
 
-ASIDE = "new-result"                    # the folder of a result until it is whole
+RESULT = "result.json"
 
 
-def carry_out(run, plan, folder, show, fresh=False):
-    """Let run(plan, folder) carry out a run in its folder, and clean up.
+def run_in_folder(run, config, summarise, fresh=False):
+    """Let run(config) carry out a run in config.folder, and clean up.
 
-    Started again after an interruption, it goes on where it was; a finished run is only shown, by
-    show(result). With `fresh` it starts over, and replaces the old result when the new one is
-    complete. Raises UserError if the folder is in use, cannot be written, or holds a run of other
-    settings.
+    Started again after an interruption, the run goes on where it was; a finished run is only shown,
+    by its lines summarise(result, config). With `fresh` it starts over, and replaces the old result
+    when the new one is complete. Raises UserError if the folder is in use, cannot be written, or
+    holds a run of other settings.
     """
-    if fresh or not shown(folder, plan, show):          # also from a folder that is only to be read
-        writable_folder(folder)
-        try:
-            with sole_user(folder):
-                remove([*remains(folder), *(states(folder) if fresh else ())])
-                if fresh or not shown(folder, plan, show):      # finished by another, meanwhile
-                    run(plan, folder)
-        except BlockingIOError as error:
-            raise UserError(f"{folder} is in use by another run; wait for its end "
-                            "or give another --out") from error
-    with suppress(OSError):                             # also after one that was killed at its end
-        clean(folder)
-
-
-def clean(folder):
-    """Remove what a run needed before it was finished; OSError if another process is at work."""
-    if [*remains(folder), *states(folder), *steps(folder), *named(IN_USE, folder)]:
-        with sole_user(folder):
-            remove([*remains(folder), *states(folder)])
-            for place in steps(folder):
-                if not any(place.iterdir()):
-                    place.rmdir()
-
-
-def steps(folder):
-    """The folders of a search's steps, with checkpoints, and of a result that is not whole."""
-    places = named(OWN_FOLDER, folder)
-    return [place for place in places if place.is_dir() and not place.is_symlink()]
+    folder = config.folder
+    if not fresh and show_if_finished(config, summarise):
+        return                                          # also in a folder that is only to be read
+    prepare_folder(folder)
+    with lock_folder(folder):
+        if fresh:
+            remove_states(folder)
+        if not fresh and show_if_finished(config, summarise):
+            return                                      # finished by another process, meanwhile
+        run(config)
+        remove_states(folder)
 
 
 def step_folder(folder, number):
     """The folder of the checkpoint of a training that is one of several."""
     place = folder / f"step-{number}"
     place.mkdir(exist_ok=True)
-    if place.is_symlink():
-        raise UserError(f"{place} is a link; remove it")
     return place
 
 
-def states(folder):
-    """The checkpoints of a run and of the steps of a search."""
-    return named(STATE, folder, *steps(folder))
-
-
-def remains(folder):
-    """What a process that was killed while it wrote has left: temporary names, half a result."""
-    aside = [place for place in steps(folder) if place.name == ASIDE]
-    return named(PART, folder, *steps(folder)) + named(RESULT, *aside)
-
-
-def named(pattern, *folders):
-    return [path for folder in folders for path in folder.iterdir() if pattern.fullmatch(path.name)]
-
-
-@contextmanager
-def together(folder):
-    """A folder aside, whose files move into the run's folder when all of them are complete.
-
-    Until then an old result stays. It is removed first, and the new result.json comes last, so that
-    none is ever beside files of the other; a checkpoint stands for what is lost by a kill between.
-    """
-    aside, last = folder / ASIDE, "result.json"
-    aside.mkdir(exist_ok=True)
-    try:
-        yield aside
-        remove(sorted(named(RESULT, folder), key=lambda path: path.name != last))
-        for path in sorted(named(RESULT, aside), key=lambda path: path.name == last):
-            os.replace(path, folder / path.name)
-    finally:
-        remove(remains(folder))
+def remove_states(folder):
+    """Remove checkpoints, and what a process that was killed while it wrote has left."""
+    steps = list(folder.glob("step-[0-9]*"))
+    for place in (folder, *steps):
+        for path in (place / checkpoints.NAME, *place.glob("*" + PART)):
+            path.unlink(missing_ok=True)
+    for place in steps:
         with suppress(OSError):                         # a file of the user's is in it
-            aside.rmdir()
+            place.rmdir()
 
 
-def remove(paths):
-    for path in paths:
-        path.unlink(missing_ok=True)
+def load_finished(config):
+    """The Result of this run in its folder; None if there is none.
 
-
-def finished(folder, plan):
-    """The Result of this run that the folder holds.
-
-    Raises UserError if it is not finished, damaged, or of other settings.
+    Raises UserError if it is damaged, or of another run, which this run would overwrite.
     """
-    path = folder / "result.json"
-    if not path.exists():
-        raise UserError(f"{folder} holds no finished run; start it without --apply first")
-    return _checked(path, plan)
-
-
-def shown(folder, plan, show):
-    """Show this run if the folder holds it, finished, and return whether it does.
-
-    Raises UserError if the folder holds another run, which this one would overwrite, or a damaged
-    one.
-    """
-    path = folder / "result.json"
-    if not os.path.exists(path):        # nor if it cannot be asked: then the folder is refused
-        return False
-    print(printable(f"{show(_checked(path, plan))}\n"
-                    f"{folder} holds this run, finished; --fresh would start it over."))
-    return True
-
-
-def _checked(path, plan):
-    """The Result at this path; UserError if it is damaged or of another run."""
+    path = config.folder / RESULT
+    try:
+        if not path.exists():
+            return None
+    except OSError:                                     # it cannot be asked: the folder is refused
+        return None
     try:
         kept = load_result(path)
     except ValueError as error:
-        raise UserError(f"{error}; --fresh starts the run over, "
-                        "--model reads its network again") from error
-    identity = {**kept.settings, "system": kept.system, "seed": kept.seed}
-    other = checkpoints.other_settings(identity, plan.identity)
-    if other:
-        raise UserError(f"{path.parent} holds a finished run of other settings ({other}); "
-                        "give another --out, or --fresh to replace it")
+        raise UserError(f"{error}; --fresh starts the run over") from error
+    differing = checkpoints.other_settings(kept.settings, config.identity)
+    if differing:
+        raise UserError(f"{config.folder} holds a finished run of other settings ({differing}); "
+                        + checkpoints.advise(differing, "replace it"))
     return kept
 
 
-def keep(folder, result, parts, brief, networks, history, figures):
-    """Write the files of a finished run, and print what is `brief`.
+def show_if_finished(config, summarise):
+    """Show this run if the folder holds it, finished, and return whether it does."""
+    kept = load_finished(config)
+    if kept:
+        print(printable(f"{summarise(kept, config)}\n"
+                        f"{config.folder} holds this run, finished; --fresh would start it over."))
+    return kept is not None
 
-    parts: of the report; networks: by file name; figures: {file name: what writes one};
-    history: {column: values}.
 
-    Raises UserError if they cannot be written.
+def read_identity(folder):
+    """The settings of the run in a folder, finished or not; {} if there is none."""
+    with suppress(OSError, ValueError, KeyError):
+        return json.loads(str(load_arrays(folder / checkpoints.NAME, "")["identity"]))
+    with suppress(ValueError):
+        return load_result(folder / RESULT).settings
+    return {}
+
+
+def keep(folder, result, parts, summary, networks, history, pictures, pdf=False):
+    """Write the files of a finished run, and print its summary.
+
+    parts: of the report; networks: by file name; history: {column: values};
+    pictures: {name: (caption, function that returns the figures.Picture)}.
+    Raises UserError if the files cannot be written.
     """
+    drawn = draw(pictures, pdf)
+    contents = {name: pack_arrays(network.state_dict()) for name, network in networks.items()}
+    if history:                                         # not of a run that asked no network
+        contents["history.csv"] = format_csv(history)
+    contents |= page_files(parts, drawn)
+    result = replace(result, files=tuple(contents))
+    outdated = ()
+    with suppress(ValueError):
+        old = load_result(folder / RESULT).files
+        outdated = [name for name in old if name not in contents and Path(name).name == name]
     try:
-        with together(folder) as aside:
-            for name, network in networks.items():
-                network.save(aside / name)
-            if history:                                 # not of a search that asked no network
-                write(aside / "history.csv", lambda file: write_history(file, history))
-            write_page(aside, parts, figures)
-            # The report and the figures follow from what is sealed.
-            save_result(result, aside, (*networks, *["history.csv"] * bool(history)))
+        write_all(folder, {**contents, RESULT: as_json(result)}, outdated)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
                         "make room there and start again") from error
-    print(printable(f"\n{brief}\nThe report is {folder / 'report.html'}."))
+    print(printable(f"\n{summary}\nThe report is {folder / 'report.html'}."))
 
 
-def keep_page(folder, parts, figures):
-    """Write the page on many runs, with its figures, and print its first part."""
-    write_page(folder, parts, figures)
-    first = takewhile(lambda part: not isinstance(part, Heading) or part.level == 1, parts)
-    print(printable(f"\n{markdown(first)}\nThe page is {folder / 'report.html'}."))
+def keep_page(folder, parts):
+    """Write the page on many runs, and print its parts before the first section."""
+    write_all(folder, page_files(parts, {}))
+    ends = [i for i, part in enumerate(parts) if isinstance(part, Heading) and part.level > 1]
+    print(printable(f"\n{markdown(parts[:min(ends, default=None)])}\n"
+                    f"The page is {folder / 'report.html'}."))
 
 
-def write_page(folder, parts, figures):
-    """Write figures, {file name: what writes one}, and the page as report.md and report.html."""
-    pictures = {}
-    for name, draw in figures.items():
-        content = io.BytesIO()
+def draw(pictures, pdf=False):
+    """The contents of the pictures' files, {file name: bytes}; says which could not be drawn."""
+    contents = {}
+    for name, (_, make) in pictures.items():
         try:
-            draw(content)
+            for kind in ["png"] + ["pdf"] * pdf:
+                content = io.BytesIO()
+                make().save(content, kind)
+                contents[f"{name}.{kind}"] = content.getvalue()
         except Exception as error:      # almost any of Matplotlib's; no picture costs a result
             print(printable(f"{name} could not be drawn ({type(error).__name__}: {error})"))
-            continue
-        pictures[name] = content.getvalue()
-        write(folder / name, lambda file, name=name: file.write(pictures[name]), binary=True)
-    parts = [part for part in parts if not isinstance(part, Picture) or part.name in pictures]
-    write(folder / "report.md", lambda file: file.write(markdown(parts)))
-    write(folder / "report.html", lambda file: file.write(as_html(parts, pictures)))
+    return contents
 
 
-def write_history(file, history):
+def page_files(parts, drawn):
+    """The files of a page, {name: content}: its pictures, report.md and report.html."""
+    return {**drawn, "report.md": markdown(parts), "report.html": as_html(parts, drawn)}
+
+
+def format_csv(columns):
+    """The text of a table, {column: values}."""
+    file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
-    table.writerow(history)
-    table.writerows(zip(*history.values()))
+    table.writerow(columns)
+    table.writerows(zip(*columns.values()))
+    return file.getvalue()

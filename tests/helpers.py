@@ -1,4 +1,4 @@
-"""What several test files need: pairs, networks whose f is known, small runs and what they leave, files of own data."""
+"""What several test files need: pairs, networks whose f is known, small runs, files of own data."""
 
 import csv
 import functools
@@ -10,20 +10,27 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import physics
 import siamese
 import train
 from support import checkpoints, options
-from support.files import check_seal
-from support.results import Result, load_result, save_result
+from support.results import Result, as_json, load_result
 
 ROOT = Path(__file__).parent.parent
-TINY = ["--pairs", "300", "--hidden", "8", "--epochs", "50", "--learning-rate", "30",
-        "--features", "polynomial"]                     # less than a second
+TINY = ["--pairs", "300", "--hidden", "8", "--epochs", "50", "--learning-rate", "30"]
+SMALL = ["--pairs", "10000", "--hidden", "64", "64", "--epochs", "20", "--learning-rate", "5"]
 
 
-# ---------------------------------------------------------------------------------- pairs and networks
+def mostly_slow(values, quick):
+    """Values of parameters, of which all but the first `quick` are marked slow."""
+    rows = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*row, marks=[pytest.mark.slow] * (i >= quick))
+            for i, row in enumerate(rows)]
+
+
+# ------------------------------------------------------------------------------ pairs and networks
 
 def pairs(n, seed, system="sr"):
     """n equivalent and n different pairs of a system: x, x_prime, y."""
@@ -31,7 +38,7 @@ def pairs(n, seed, system="sr"):
 
 
 def sample_sets(seed, n, name="sr"):
-    """Labelled pairs to train on, n of each label, and to test on, as a run with this seed samples them."""
+    """Labelled pairs to train on, n of each label, and to test on, as a run with this seed has."""
     sets = physics.sample_sets(physics.SYSTEMS[name], physics.seed_streams(seed)[0], n)
     return [each.labelled() for each in sets]
 
@@ -39,12 +46,12 @@ def sample_sets(seed, n, name="sr"):
 def stepper(network, x, first, second, y):
     """A function that does both passes of a training step, as often as it is called.
 
-    Pair p compares observations first[p] and second[p] of x (n, d) and has the label y[p]. This is the
-    only place in the tests that knows what `SiameseNetwork.step` takes.
+    Pair p compares observations first[p] and second[p] of x (n, d) and has the label y[p]. Only
+    here the tests know what `SiameseNetwork.step` takes.
     """
-    rows = network.rows(x)
+    augmented = network.augment(x)
     first, second, y = map(network.xp.asarray, (first, second, np.asarray(y, network.dtype)))
-    return lambda: network.step(rows, first, second, y)
+    return lambda: network.step(augmented, first, second, y)
 
 
 def pair_stepper(network, x, x_prime, y):
@@ -53,15 +60,16 @@ def pair_stepper(network, x, x_prime, y):
 
 
 def central_differences(function, x, h=1e-6):
-    """Derivatives (n, ..., d) of a function of x (n, d); h: one step, or one for each of the d inputs."""
-    steps = h * np.eye(x.shape[1])
-    return np.stack([(function(x + step) - function(x - step)) / (2 * step.sum()) for step in steps], axis=-1)
+    """Derivatives (n, ..., d) of a function of x (n, d); h: one step, or one for each input."""
+    slopes = [(function(x + step) - function(x - step)) / (2 * step.sum())
+              for step in h * np.eye(x.shape[1])]
+    return np.stack(slopes, axis=-1)
 
 
-class Known(siamese.SiameseNetwork):
-    """Stands for a trained network: its f is this function of x (n, inputs), and pairs of one f are the same.
+class FakeNetwork(siamese.SiameseNetwork):
+    """Stands for a trained network: its f is this function of x (n, inputs).
 
-    With w = 0 it calls all pairs the same: it has an f, and tells nothing apart.
+    Pairs of one f are the same. With w = 0 it calls all pairs the same, and tells nothing apart.
     """
 
     def __init__(self, inputs, function, w=1000.0, b=-1.0):
@@ -69,19 +77,19 @@ class Known(siamese.SiameseNetwork):
         self.function = function
         self.w[:], self.b[:] = w, b
 
-    def forward(self, rows):
-        return self.function(rows[:, :-1])[:, None]
+    def forward(self, augmented):
+        return self.function(augmented[:, :-1])[:, None]
 
     def gradient(self, x):
         return central_differences(self.function, x)
 
 
-# ------------------------------------------------------------------------------- the command and its runs
+# ---------------------------------------------------------------------------- the command and runs
 
-def command(*arguments, **settings):
+def command(*arguments, program=("train.py",), **settings):
     """Run `python train.py` with these arguments; return the ended process."""
-    return subprocess.run([sys.executable, "train.py", *map(str, arguments)], cwd=ROOT, capture_output=True,
-                          encoding="utf-8", timeout=300, **settings)
+    return subprocess.run([sys.executable, *program, *map(str, arguments)], cwd=ROOT,
+                          capture_output=True, encoding="utf-8", timeout=300, **settings)
 
 
 def parsed(words):
@@ -90,34 +98,37 @@ def parsed(words):
 
 
 def planned(*words, seed=0):
-    """The run that these words of a command line ask for."""
+    """The train.Config that these words of a command line ask for."""
     chosen = parsed(words)
-    return train.plan_of(chosen, train.system_of(chosen), seed)
+    return train.build_config(chosen, chosen.system, seed)
 
 
 def outcome(out, system="sr"):
-    """All that a run found: parameters, history and result, without what depends on how long it took."""
+    """All that a run found: parameters, history and result, without the seconds that it took."""
     folder = out / system / "seed-0"
-    assert not [path for pattern in ("*.part", "checkpoint*", "new-result", "in-use") for path in folder.glob(pattern)]
+    assert not [path for pattern in ("*-part", "checkpoint*", "in-use")
+                for path in folder.glob(pattern)]
     result = json.loads((folder / "result.json").read_text("utf-8"))
-    check_seal(folder / "result.json", result)
-    del result["seconds"], result["sha256"], result["files"]["history.csv"]
+    result.pop("seconds", None)         # left out where they round to zero
     with open(folder / "history.csv", newline="") as file:
         history = [row[:-1] for row in csv.reader(file)]
     assert history[0][-1] == "learning_rate"
     return siamese.SiameseNetwork.load(folder / "model.npz").parameters.tobytes(), history, result
 
 
-def picture(file):
+class FakePicture:
     """In place of a figure, which takes a second to draw."""
-    file.write(b"picture" * 1000)
+
+    def save(self, file, kind):
+        file.write(b"picture")
 
 
 def checkpoint_every_epoch(monkeypatch):
     """A checkpoint after every epoch; no figures, and no waiting for the disk."""
+    import figures
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(train, "draw", lambda *_: {"figure_9.png": picture})
-    monkeypatch.setattr(train.findings, "draw", lambda *_: {})
+    monkeypatch.setattr(figures, "figures_of_run",
+                        lambda *_: {"figure_9": ("Fig. 9: losses", FakePicture)})
     monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", -1)
 
 
@@ -131,17 +142,19 @@ def canned(system="sr", seed=0, schedule="quick", accuracy=0.95, r2=0.997, **oth
     """A result as a run gives it, with chosen numbers."""
     known = dict.fromkeys(physics.SYSTEMS[system].invariants, 0.99)
     numbers = dict(
-        epochs=80, learned=accuracy >= 0.7, train_accuracy=accuracy + 0.01, test_accuracy=accuracy,
-        r2={"1": (0.001, 0.0), "2": (r2, r2 - 0.001), "3": (r2, r2), "4": (r2, r2)}, optimal_order=2,
-        polynomial={"terms": {"t^2": -9.0}, "intercept": 0.5, "text": "-9.00t² + 0.50"},
-        formula="f ≈ -9.00 t² + 0.50", formula_spread=0.0, formula_dropped=("x", 0.01), correlations=known)
-    return Result(system, seed, schedule, **{**numbers, **others})
+        epochs=80, above_chance=accuracy >= 0.7,
+        train_accuracy=accuracy + 0.01, test_accuracy=accuracy,
+        r2={"1": (0.001, 0.0), "2": (r2, r2 - 0.001), "3": (r2, r2), "4": (r2, r2)},
+        optimal_order=2, terms={"t^2": -9.0}, intercept=0.5, polynomial="-9.00t² + 0.50",
+        formula="f ≈ -9.00 t² + 0.50", formula_spread=0.0, largest_dropped=("x", 0.01),
+        correlations=known)
+    return Result(system=system, seed=seed, schedule=schedule, **{**numbers, **others})
 
 
 def saved(folder, **numbers):
     """Write a canned result into the folder, as a run does; return the file."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_result(canned(**numbers), folder, ())
+    (folder / "result.json").write_text(as_json(canned(**numbers)), "utf-8")
     return folder / "result.json"
 
 
@@ -161,7 +174,7 @@ def benchmark(name):
     return module
 
 
-# --------------------------------------------------------------------------------------- own observations
+# -------------------------------------------------------------------------------- own observations
 
 NAMES = ["x", "y", "v_x", "v_y"]
 
@@ -188,5 +201,5 @@ def table(folder, head, rows):
 
 
 def rows_of(orbits):
-    """The rows of a .csv file with these orbits (orbits, times, d), each behind the name of its orbit."""
+    """The rows of a .csv file of orbits (orbits, times, d), each behind the name of its orbit."""
     return [[f"orbit {i}", *map(float, state)] for i, orbit in enumerate(orbits) for state in orbit]

@@ -1,6 +1,7 @@
-"""A training on another device: an array type that, as CuPy's, refuses every silent step to NumPy."""
+"""A training on another device, whose arrays refuse every silent step to NumPy, as CuPy's do."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from support import checkpoints
 
 
 class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
-    """Stands for cupy.ndarray: NumPy's ufuncs act on it, it mixes with numbers but not with NumPy's arrays.
+    """Stands for cupy.ndarray: NumPy's ufuncs act on it, it does not mix with NumPy's arrays.
 
     Only get() leaves it.
     """
@@ -33,8 +34,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         return (DeviceArray(self.array[i:i + 1].reshape(self.shape[1:])) for i in range(len(self)))
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
-        if method != "__call__" or ufunc.signature is not None:              # np.matmul: the device has its own
-            return NotImplemented
+        if method != "__call__" or ufunc.signature is not None:
+            return NotImplemented                       # np.matmul: the device has its own
         if out:
             options["out"] = tuple(inside(array) for array in out)
         result = getattr(ufunc, method)(*map(inside, inputs), **options)
@@ -112,14 +113,6 @@ class Device:
         return DeviceArray(np.empty(*shape))
 
     @staticmethod
-    def empty_like(array):
-        return DeviceArray(np.empty_like(array.array))
-
-    @staticmethod
-    def stack(arrays):
-        return DeviceArray(np.stack([*map(inside, arrays)]))
-
-    @staticmethod
     def concatenate(arrays):
         return DeviceArray(np.concatenate([*map(inside, arrays)]))
 
@@ -135,14 +128,16 @@ class Device:
 
 def trainings(schedule, n, xps=(np, Device), activation="relu"):
     """The same training on the host and on the device, not begun."""
-    networks = [siamese.SiameseNetwork((4, 12, 8, 1), seed=0, activation=activation, xp=xp) for xp in xps]
-    return [train.Training(network, pairs(n, 1), pairs(100, 2), schedule) for network in networks]
+    networks = [siamese.SiameseNetwork((4, 12, 8, 1), seed=0, activation=activation, xp=xp)
+                for xp in xps]
+    return [train.Training(each, pairs(n, 1), pairs(100, 2), schedule) for each in networks]
 
 
 @pytest.mark.parametrize("activation", siamese.ACTIVATIONS)
-@pytest.mark.parametrize("exchange", [False, True])
-def test_a_training_on_a_device_is_that_on_the_host_bit_for_bit(activation, exchange):
-    host, device = trainings(Schedule(1.0, epochs=3, exchange=exchange), 300, activation=activation)
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_a_training_on_a_device_is_that_on_the_host_bit_for_bit(activation, in_batch):
+    schedule = Schedule(1.0, epochs=3, in_batch_negatives=in_batch)
+    host, device = trainings(schedule, 300, activation=activation)
     for training in (host, device):
         while not training.finished:
             training.epoch()
@@ -162,11 +157,12 @@ def test_no_value_comes_back_from_the_device_within_a_step():
     assert DeviceArray.gets == before
 
 
-@pytest.mark.parametrize("exchange", [False, True])
-def test_the_number_of_values_that_come_back_does_not_depend_on_the_number_of_steps(exchange):
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_the_number_of_values_that_come_back_does_not_depend_on_the_number_of_steps(in_batch):
     gets = []
     for batch_size in (300, 6):
-        training, = trainings(Schedule(1.0, batch_size, exchange=exchange), 300, [Device])
+        schedule = Schedule(1.0, batch_size, in_batch_negatives=in_batch)
+        training, = trainings(schedule, 300, [Device])
         before = DeviceArray.gets
         training.epoch()
         gets.append(DeviceArray.gets - before)
@@ -176,41 +172,48 @@ def test_the_number_of_values_that_come_back_does_not_depend_on_the_number_of_st
 def test_what_a_network_on_a_device_gives_and_saves_is_the_hosts(tmp_path):
     host, device = [siamese.SiameseNetwork((4, 12, 1), seed=6, xp=xp) for xp in (np, Device)]
     x, x_prime, y = pairs(40, 7)
-    for name, arguments in (("bottleneck", [x]), ("f", [x]), ("gradient", [x]), ("predict", [x, x_prime]),
-                            ("evaluate", [x, x_prime, y]), ("loss_and_gradients", [x, x_prime, y])):
-        assert np.array_equal(getattr(host, name)(*arguments), getattr(device, name)(*arguments)), name
+    for name, arguments in (("f", [x]), ("gradient", [x]), ("predict", [x, x_prime]),
+                            ("loss_and_gradients", [x, x_prime, y])):
+        expected, got = [getattr(each, name)(*arguments) for each in (host, device)]
+        assert np.array_equal(got, expected), name
     device.save(tmp_path / "model.npz")
-    assert np.array_equal(siamese.SiameseNetwork.load(tmp_path / "model.npz").parameters, host.parameters)
+    loaded = siamese.SiameseNetwork.load(tmp_path / "model.npz")
+    assert np.array_equal(loaded.parameters, host.parameters)
 
 
 def test_a_training_on_a_device_is_taken_up_again_bit_for_bit():
-    schedule = Schedule(1.0, epochs=4, exchange=True)
+    schedule = Schedule(1.0, epochs=4, in_batch_negatives=True)
     whole, first, second = [trainings(schedule, 100, [Device])[0] for _ in range(3)]
     for training, epochs in ((whole, 4), (first, 2)):
         for _ in range(epochs):
             training.epoch()
-    checkpoints.set_state(second, checkpoints.state_of(first))
+    checkpoints.set_state(second, checkpoints.copy_state(first))
     while not second.finished:
         second.epoch()
     assert np.array_equal(whole.network.parameters.array, second.network.parameters.array)
 
 
-def test_without_cupy_the_device_gpu_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", None)                         # as if it were not installed
-    assert train.main(["--device", "gpu", "--out", str(tmp_path / "out")]) == 2
+def refused(capsys, out):
+    """The one sentence with which --device gpu ends, before anything is written."""
+    assert train.main(["--device", "gpu", "--out", str(out)]) == 2
     printed = capsys.readouterr()
-    assert "--device gpu needs CuPy" in printed.err and "pip install" in printed.err and printed.err.count("\n") == 1
-    assert printed.out == "" and not (tmp_path / "out").exists()
+    assert printed.err.count("\n") == 1 and printed.out == "" and not list(out.rglob("*.*"))
+    return printed.err
 
 
-def test_a_machine_without_a_gpu_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
-    def no_device(*_):
+def test_without_cupy_the_device_gpu_is_refused_in_one_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)      # as if it were not installed
+    sentence = refused(capsys, tmp_path)
+    assert "--device gpu needs CuPy" in sentence and "pip install" in sentence
+
+
+@pytest.mark.parametrize("version, words", [
+    ("13.0", "finds no GPU that computes (cudaErrorNoDevice)"), ("9.6", "9.6 is older than 10")])
+def test_a_gpu_that_cannot_be_used_is_refused_in_one_sentence(
+        tmp_path, capsys, monkeypatch, version, words):
+    def no_device():
         raise RuntimeError("cudaErrorNoDevice")
-    runtime = type("runtime", (), {"getDeviceCount": staticmethod(no_device)})
-    cupy = type("cupy", (), {"cuda": type("cuda", (), {"runtime": runtime}), "__version__": "13.0",
-                             "zeros": staticmethod(no_device), "ones": staticmethod(no_device),
-                             "arange": staticmethod(no_device), "asarray": staticmethod(no_device)})
-    monkeypatch.setitem(sys.modules, "cupy", cupy)
-    assert train.main(["--device", "gpu", "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert "GPU" in said and "leave --device out" in said and said.count("\n") == 1
+    cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=no_device))
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda, __version__=version))
+    sentence = refused(capsys, tmp_path)
+    assert words in sentence and "leave --device out" in sentence

@@ -435,7 +435,7 @@ def orbits_of_fixed_L():
 
 def scores_by_order(x, x_test, quantity):
     """Test R² of the polynomials of order 1 to 4 that are fitted to a quantity."""
-    fits = regression.hierarchy(x, quantity(x), x_test, quantity(x_test), physics.STATE)
+    fits = regression.fit_orders(x, quantity(x), x_test, quantity(x_test), physics.STATE)
     return [fit.r2[1] for fit in fits.values()]
 
 

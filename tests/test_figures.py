@@ -1,57 +1,111 @@
-"""The paper's figures show the numbers that they are given."""
+"""The figures show the numbers that they are given, and every run and every system gets its own."""
 
 import subprocess
 import sys
+import warnings
+from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
 
 import figures
 import physics
+import siamese
 from helpers import ROOT
 
-S2, L, E, A_Y, E_DOT_B, B2_E2 = "s^2", "L", "E", "A_y", "E·B", "|B|^2 - |E|^2"
-PANELS = {3: [S2], 4: [L, E], 5: [E, A_Y], 6: [E_DOT_B, B2_E2], 7: [B2_E2]}
+S2, L, E, A_X, A_Y, E_DOT_B, B2_E2 = "s^2", "L", "E", "A_x", "A_y", "E·B", "|B|^2 - |E|^2"
+PANELS = {"sr": [S2], "cp": [L, E, A_X, A_Y], "cp-fixed": [E, A_Y], "em": [E_DOT_B, B2_E2], "em-fixed": [B2_E2]}
+HISTORY = {name: [1.0, 2.0, 3.0] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy")}
 
 
-@pytest.mark.parametrize("name", figures.OF_SYSTEM)
-def test_the_figures_of_a_system_show_f_over_its_invariants(name):
+def drawn(system, network=None, title=""):
+    """The pictures of a run with 200 test pairs, by file stem; the network is not trained."""
+    network = network or siamese.SiameseNetwork((len(system.inputs), 8, 1))
+    pairs = system.pairs(200, np.random.default_rng(0))
+    made = figures.figures_of_run(system, network, pairs, HISTORY, title)
+    return {stem: draw() for stem, (_, draw) in made.items()}, pairs, network
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_the_figure_of_a_system_shows_f_over_its_invariants(name):
     system = physics.SYSTEMS[name]
-    number, figure = figures.OF_SYSTEM[name]
+    _, _, draw = figures.OF_SYSTEM[name]
     x, _ = system.sample(200, np.random.default_rng(0))
-    invariants = {known: invariant(x) for known, invariant in system.invariants.items()}
-    f = 2 * list(invariants.values())[-1] + 1                   # of s², A_y or |B|² - |E|²
-    panels = figure(x, f, system.invariants).axes
-    assert len(panels) == len(PANELS[number])
-    for axes, known in zip(panels, PANELS[number]):
-        squared = (number, known) == (5, E)                     # in Fig. 5a
-        expected = np.column_stack([invariants[known], f**2 if squared else f])
+    f = 2 * list(system.invariants.values())[-1](x) + 1             # of s², A_y or |B|² - |E|²
+    panels = draw(x, f, system.invariants).axes
+    assert len(panels) == len(PANELS[name])
+    for axes, known in zip(panels, PANELS[name]):
+        squared = (name, known) == ("cp-fixed", E)                  # in Fig. 5a
+        expected = np.column_stack([system.invariants[known](x), f**2 if squared else f])
         assert axes.collections[0].get_offsets().data == pytest.approx(expected)
         assert axes.get_xlabel() and ("squared" in axes.get_ylabel()) == squared
 
 
-def words(figure):
-    return " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
+@pytest.mark.parametrize("name, stems", [
+    ("sr", ["figure_3", "decision", "levels", "figure_9"]), ("sr-fixed", ["decision", "figure_9"]),
+    ("cp", ["figure_4", "decision", "figure_9"]), ("em-fixed", ["figure_7", "decision", "figure_9"])])
+def test_a_run_has_the_figures_of_its_system(name, stems):
+    assert list(drawn(physics.SYSTEMS[name])[0]) == stems
+
+
+def test_a_new_system_gets_f_over_each_of_its_invariants_and_the_lines_of_equal_f():
+    oscillator = replace(physics.SYSTEMS["cp"], name="oscillator", inputs=("x", "v_x"), sample=None, invariants={
+        "x^2 + v_x^2": lambda x: np.sum(x**2, axis=1), "always 1": lambda x: np.ones(len(x))}, fixed=("always 1",))
+    x = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    network, pairs = siamese.SiameseNetwork((2, 8, 1)), physics.Pairs(x, -x, np.roll(np.arange(200), 1))
+    made = figures.figures_of_run(oscillator, network, pairs, HISTORY, "f ≈ 3 x^2")
+    assert list(made) == ["invariants", "decision", "levels", "figure_9"]
+    picture = made["invariants"][1]()
+    axes, = picture.axes
+    assert axes.collections[0].get_offsets().data == pytest.approx(np.column_stack([np.sum(x**2, 1), network.f(x)]))
+    assert axes.get_xlabel() == "x² + $v_{x}$²" and picture.get_suptitle() == "f ≈ 3 x²"
+
+
+def test_the_levels_are_lines_of_equal_f_and_of_equal_invariant_where_all_other_columns_are_zero():
+    picture = drawn(physics.SYSTEMS["sr"])[0]["levels"]
+    axes, = picture.axes
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("y = z = 0", "x", "t")
+    _, of_interval = axes.collections
+    for level, path in zip(of_interval.levels, of_interval.get_paths()):
+        x, t = path.vertices.T
+        assert np.median(np.abs(x**2 - t**2 - level)) < 1e-3
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["bottleneck output  f", "s²"]
+
+
+def test_the_decision_shows_F_and_one_half_in_its_legend_and_the_accuracy():
+    pictures, pairs, network = drawn(physics.SYSTEMS["sr"])
+    picture = pictures["decision"]
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["same", "different", "F(x, x′)", "F = 1/2"]
+    _, accuracy = network.evaluate(*pairs.labelled())
+    left, right = picture.axes
+    assert f"accuracy {accuracy:.3f}" in left.get_title()
+    difference, F = right.lines[0].get_data()
+    f = network.f(pairs.x) - network.f(pairs.x_prime)
+    assert np.interp(f[:5], difference, F) == pytest.approx(network.predict(pairs.x[:5], pairs.x_prime[:5]), abs=0.01)
 
 
 def test_figures_1_and_8_show_the_actual_layer_sizes():
-    first, eighth = [words(figure((7, 50, 30, 2), "tanh")) for figure in (figures.figure_1, figures.figure_8)]
-    assert all(size in first for size in ("7 inputs", "50 tanh\n30 tanh", "2 neurons"))
-    assert all(size in eighth for size in ("2 × 7", "7 × 50 + 50 = 400", "30 × 2 + 2 = 62"))
+    made = figures.figures_of_network((7, 50, 30, 2), "tanh")
+    first, eighth = [made[name][1]().axes[0] for name in ("figure_1", "figure_8")]
+    first = [text.get_text() for text in first.texts]
+    eighth = [cell.get_text().get_text() for cell in eighth.tables[0].get_celld().values()]
+    assert {"x\n7 inputs", "50 tanh\n30 tanh", "f(x′)\n2 neurons", "w (f(x) − f(x′))² + b"} <= set(first)
+    assert {"2 × 7", "7 × 50 + 50 = 400", "30 × 2 + 2 = 62"} <= set(eighth)
 
 
 def test_figure_2_shows_one_event_in_two_frames_and_one_orbit_at_two_times():
-    figure = figures.figure_2()
-    assert "(t, x) = (1.00, 1.40)" in words(figure)
-    assert "(t′, x′) = (0.35, 1.04)" in words(figure)           # γ (t - β x), γ (x - β t) at β = 1/2
-    states = [text.get_text().split("(")[1].strip(")") for text in figure.legends[0].get_texts()]
+    event, orbit = figures.figure_2().axes
+    said = " ".join(text.get_text() for text in event.texts)
+    assert "(t, x) = (1.00, 1.40)" in said
+    assert "(t′, x′) = (0.35, 1.04)" in said                        # γ (t - β x), γ (x - β t) at β = 1/2
+    states = [text.get_text().split("(")[1].strip(")").replace("−", "-") for text in orbit.get_legend().get_texts()]
     first, second = [np.array([[float(number) for number in state.split(",")]]) for state in states]
     assert not np.allclose(first, second, atol=0.1)
     for state in (first, second):                               # of two decimals; semi-major axis 1, eccentricity 1/2
         assert physics.energy(state) == pytest.approx(-0.5, abs=0.02)
         assert physics.angular_momentum(state) == pytest.approx(np.sqrt(0.75), abs=0.02)
         assert physics.laplace_runge_lenz(state)[0] == pytest.approx([0.5, 0], abs=0.04)
-    event, orbit = figure.axes
     places = {text.get_text(): text.get_position() for text in event.texts}
     fast, slow = 2 * 1.1547, 1.1547                             # axes of length 2: γ and β γ, as Λ's inverse has them
     assert places["t"] == pytest.approx((0, 2)) and places["x"] == pytest.approx((2, 0))
@@ -62,24 +116,46 @@ def test_figure_2_shows_one_event_in_two_frames_and_one_orbit_at_two_times():
 
 
 def test_figure_9_shows_loss_and_accuracy_of_both_sets_at_every_epoch():
-    history = {name: [1, 2, 3] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy")}
-    for axes in figures.figure_9(history).axes:
-        assert [line.get_xydata().tolist() for line in axes.lines] == [[[1, 1], [2, 2], [3, 3]]] * 2
+    history = {**HISTORY, "test_loss": [4.0, 5.0, 6.0], "accuracy": [7.0, 8.0, 9.0]}
+    for axes, lines in zip(figures.figure_9(history).axes, ((1, 4), (7, 1))):
+        assert [line.get_xydata()[0].tolist() for line in axes.lines] == [[1, first] for first in lines]
         assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "test"]
 
 
 def test_losses_of_very_different_size_have_a_logarithmic_axis():
-    history = {name: [1, 2] for name in ("epoch", "accuracy", "test_loss", "test_accuracy")}
-    for losses, scale in (([2.0, 1.0], "linear"), ([30.0, 1.0], "log")):
-        axes, _ = figures.figure_9({**history, "loss": losses}).axes
+    for losses, scale in (([2.0, 1.0, 1.0], "linear"), ([30.0, 1.0, 1.0], "log")):
+        axes, _ = figures.figure_9({**HISTORY, "loss": losses}).axes
         assert axes.get_yscale() == scale
 
 
+def test_a_name_that_no_font_has_gives_a_picture_and_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = figures.titled(figures.figure_9(HISTORY), "位置 $5 v_x")
+        for kind, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+            file = BytesIO()
+            figure.save(file, kind)
+            assert file.getvalue().startswith(magic) and b"/Type3" not in file.getvalue()
+
+
+def test_the_pictures_of_a_run_are_small():
+    sizes = {stem: len(picture._repr_png_()) for stem, picture in drawn(physics.SYSTEMS["sr"])[0].items()}
+    assert max(sizes.values()) < 80_000, sizes
+
+
 def test_a_saved_figure_is_a_png_that_the_users_settings_do_not_change(tmp_path):
-    history = {name: [1, 2] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy")}
-    figures.figure_9(history).save(tmp_path / "own.png")
+    figures.figure_9(HISTORY).save(tmp_path / "own.png")
     code = ("import sys, matplotlib; matplotlib.rcParams.update({'font.size': 40, 'axes.facecolor': 'red'}); "
-            f"import figures; figures.figure_9({history}).save(sys.argv[1])")
+            f"import figures; figures.figure_9({HISTORY}).save(sys.argv[1])")
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "other.png")], cwd=ROOT, check=True)
     assert (tmp_path / "own.png").read_bytes() == (tmp_path / "other.png").read_bytes()
     assert (tmp_path / "own.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_module_draws_figures_1_2_and_8_into_a_folder_or_says_in_a_sentence_what_is_wrong(tmp_path):
+    figures.main(tmp_path / "new")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [f"figure_{n}.png" for n in (1, 2, 8)]
+    (tmp_path / "taken").write_text("")
+    for arguments, said in (([tmp_path / "taken"], "cannot write"), (["--help"], "usage"), (["a", "b"], "usage")):
+        with pytest.raises(SystemExit, match=said):
+            figures.main(*arguments)

@@ -1,5 +1,6 @@
-"""Monomials, ridge regression, its hierarchy of orders, the optimal order, and the formulas read off."""
+"""Monomials, ridge regression, the fits of all orders, the optimal order, and the formulas."""
 
+from itertools import combinations_with_replacement
 from math import comb
 
 import numpy as np
@@ -14,6 +15,12 @@ def samples(f, d, n=4000, noise=0.0):
     rng = np.random.default_rng(0)
     x, x_test = rng.uniform(-1, 1, (2, n, d))
     return [x, f(x) + noise * rng.standard_normal(n), x_test, f(x_test) + noise * rng.standard_normal(n)]
+
+
+def every_monomial(x, order):
+    """Monomials of degree 1 to order of x (n, d), as products written out, (n, p)."""
+    return np.stack([np.prod(x[:, c], axis=1) for degree in range(1, order + 1)
+                     for c in combinations_with_replacement(range(x.shape[1]), degree)], axis=1)
 
 
 def scored(*scores):
@@ -46,7 +53,7 @@ def test_monomials_have_readable_names():
     exponents = [2, 0, 0], [1, 1, 0], [1, 0, 1], [0, 1, 3]
     names = [regression.monomial_name(inputs, powers) for powers in exponents]
     assert names == ["x^2", "x*y", "x*v_x", "y*v_x^3"]
-    assert [regression.readable(name) for name in names] == ["x²", "xy", "x v_x", "y v_x³"]
+    assert [regression.format_monomial(name) for name in names] == ["x²", "xy", "x v_x", "y v_x³"]
 
 
 # ----------------------------------------------------------------------------------------- ridge
@@ -105,25 +112,40 @@ def test_correlation_of_vectors_on_a_line_is_one_and_of_a_constant_zero():
     assert regression.correlation(a, np.ones(3)) == 0
 
 
-# ------------------------------------------------------------------------------------- hierarchy
+def test_rank_correlation_is_spearmans_also_where_values_are_equal():
+    assert regression.rank_correlation(np.array([1, 2, 3, 4]), np.array([1, 8, 27, 1000])) == pytest.approx(1)
+    # Ranks 1, 2.5, 2.5, 4 and 4, 1, 2.5, 2.5: deviations -1.5, 0, 0, 1.5 and 1.5, -1.5, 0, 0.
+    assert regression.rank_correlation(np.array([1, 2, 2, 3]), np.array([4, 1, 3, 3])) == pytest.approx(-2.25 / 4.5)
 
-def test_hierarchy_equals_one_ridge_per_order_also_over_several_blocks():
-    inputs = ("x", "y", "z")
+
+@pytest.mark.parametrize("constant", [np.ones(5), -1 + 1e-16 * np.arange(5)])
+def test_a_constant_has_no_rank_correlation_with_anything(constant):
+    assert regression.rank_correlation(constant, np.arange(5)) == 0
+    assert regression.rank_correlation(np.arange(5), constant) == 0
+
+
+# ---------------------------------------------------------------------------------------- orders
+
+def test_each_order_has_its_own_features_and_its_scores_on_training_and_test_data():
     rng = np.random.default_rng(6)
-    x, x_test = rng.uniform(-1, 2, (2, regression.BLOCK + 100, 3))
+    x, x_test = rng.uniform(-1, 2, (2, 500, 3))
     f, f_test = [np.sin(values.sum(axis=1)) for values in (x, x_test)]
-    for order, polynomial in regression.hierarchy(x, f, x_test, f_test, inputs, alpha=0.5).items():
-        features, exponents = regression.polynomial_features(x, order)
-        coefficients, intercept = regression.ridge(features, f, 0.5)
-        assert polynomial.coefficients == pytest.approx(coefficients, rel=1e-6, abs=1e-9)
-        for score, values, target in zip(polynomial.r2, (x, x_test), (f, f_test)):
-            prediction = regression.polynomial_features(values, order)[0] @ coefficients + intercept
-            assert score == pytest.approx(regression.r2_score(target, prediction), abs=1e-9)
-        assert np.array_equal(polynomial.exponents, exponents)
+    for order, polynomial in regression.fit_orders(x, f, x_test, f_test, "xyz", alpha=0).items():
+        expected = np.linalg.lstsq(np.c_[every_monomial(x, order), np.ones(500)], f, rcond=None)[0]
+        predictions = [np.c_[every_monomial(values, order), np.ones(500)] @ expected for values in (x, x_test)]
+        r2 = [1 - np.mean((target - each)**2) / np.var(target) for target, each in zip((f, f_test), predictions)]
+        assert polynomial.r2 == pytest.approx(r2, abs=1e-9)
 
 
-def test_hierarchy_of_a_constant_explains_nothing_and_says_so_by_zeros():
-    fits = regression.hierarchy(*samples(lambda x: np.full(len(x), 3.0), 2), ("x", "y"))
+def test_every_order_goes_through_the_public_ridge_and_r2_score(monkeypatch):
+    monkeypatch.setattr(regression, "ridge", lambda features, target, alpha: (np.full(features.shape[1], 7.0), 5.0))
+    monkeypatch.setattr(regression, "r2_score", lambda target, prediction: prediction[0])
+    fits = regression.fit_orders(np.ones((3, 2)), np.ones(3), 0 * np.ones((2, 2)), np.ones(2), ("x", "y"))
+    assert [fit.r2 for fit in fits.values()] == [(7 * p + 5, 5) for p in (2, 5, 9, 14)]
+
+
+def test_a_constant_is_explained_by_no_order_and_scores_zero():
+    fits = regression.fit_orders(*samples(lambda x: np.full(len(x), 3.0), 2), ("x", "y"))
     assert {polynomial.r2 for polynomial in fits.values()} == {(0.0, 0.0)}
     assert fits[1].intercept == pytest.approx(3)
 
@@ -131,12 +153,12 @@ def test_hierarchy_of_a_constant_explains_nothing_and_says_so_by_zeros():
 def test_optimal_order_is_the_degree_of_the_polynomial_behind_the_data():
     for degree in (1, 2, 3, 4):
         behind = samples(lambda x: x[:, 0]**degree - x[:, 1], 2, noise=0.01)
-        assert regression.optimal_order(regression.hierarchy(*behind, ("x", "y"))) == degree
+        assert regression.optimal_order(regression.fit_orders(*behind, ("x", "y"))) == degree
 
 
 def test_optimal_order_is_none_where_no_polynomial_explains_half():
     jagged = samples(lambda x: np.sign(np.sin(40 * x[:, 0])), 2)
-    assert regression.optimal_order(regression.hierarchy(*jagged, ("x", "y"))) is None
+    assert regression.optimal_order(regression.fit_orders(*jagged, ("x", "y"))) is None
 
 
 def test_optimal_order_does_not_stop_at_a_plateau_before_the_last_gain():
@@ -164,7 +186,7 @@ def test_eq_05_first_line_lists_all_terms_in_the_order_of_their_coefficients():
 
 def test_eq_11_first_line_of_many_terms_shows_the_first_and_the_last():
     # Of 27 terms and the intercept, eight on either side: the coefficients are -14 to 13, and 0 is the intercept.
-    exponents = regression.monomial_exponents(6, 2)
+    exponents = regression.polynomial_features(np.ones((1, 6)), 2)[1]
     coefficients = np.array([c for c in range(-14, 14) if c])
     text = str(regression.Polynomial(physics.FIELD, exponents, coefficients, 0.0, (1, 1)))
     first, last = text.split(" + ... + ")
@@ -205,33 +227,39 @@ def test_formula_of_no_terms_is_refused(terms, words):
         regression.group_terms(terms)
 
 
-# ---------------------------------------------------------------------------------------- reading
+@pytest.mark.parametrize("settings", [{"drop": 2}, {"drop": 0}, {"drop": np.nan}, {"tolerance": 1}, {"tolerance": -1}])
+def test_impossible_shares_for_grouping_are_refused(settings):
+    with pytest.raises(ValueError, match="tolerance must be from 0 to below 1 and drop"):
+        regression.group_terms({"x": 1.0}, **settings)
 
-def test_a_reading_has_the_polynomial_and_the_formula_of_the_optimal_order():
-    reading = regression.read_off(*samples(lambda x: 5 * x[:, 0]**3 - 5 * x[:, 1] + 1, 2), ("x", "y"))
-    assert reading.optimal_order == 3 and reading.polynomial is reading.polynomials[3]
-    (factor, signs), = reading.formula.groups
+
+# --------------------------------------------------------------------------------- interpretation
+
+def test_an_interpretation_has_the_polynomial_and_the_formula_of_the_optimal_order():
+    interpretation = regression.interpret(*samples(lambda x: 5 * x[:, 0]**3 - 5 * x[:, 1] + 1, 2), ("x", "y"))
+    assert interpretation.optimal_order == 3 and interpretation.polynomial is interpretation.polynomials[3]
+    (factor, signs), = interpretation.formula.groups
     assert factor == pytest.approx(-5, rel=0.01) and signs == {"y": 1, "x^3": -1}
 
 
-def test_a_reading_puts_the_formulas_terms_of_all_orders_side_by_side():
-    reading = regression.read_off(*samples(lambda x: 5 * x[:, 0]**2 - 5 * x[:, 1] + 1, 2), ("x", "y"))
-    assert set(reading.dominant) == {1, 2, 3, 4} and set(reading.dominant[1]) == {"y"}
+def test_an_interpretation_puts_the_formulas_terms_of_all_orders_side_by_side():
+    interpretation = regression.interpret(*samples(lambda x: 5 * x[:, 0]**2 - 5 * x[:, 1] + 1, 2), ("x", "y"))
+    assert set(interpretation.dominant) == {1, 2, 3, 4} and set(interpretation.dominant[1]) == {"y"}
     for order in (2, 3, 4):
-        assert reading.dominant[order] == pytest.approx({"x^2": 5, "y": -5}, rel=0.05)   # ridge shrinks
+        assert interpretation.dominant[order] == pytest.approx({"x^2": 5, "y": -5}, rel=0.05)   # ridge shrinks
 
 
-def test_a_reading_without_an_order_shows_the_quadratic_and_no_formula():
-    reading = regression.read_off(*samples(lambda x: np.sign(np.sin(40 * x[:, 0])), 2), ("x", "y"))
-    assert reading.optimal_order is None and reading.formula is None
-    assert reading.polynomial is reading.polynomials[2]
+def test_an_interpretation_without_an_order_shows_the_quadratic_and_no_formula():
+    interpretation = regression.interpret(*samples(lambda x: np.sign(np.sin(40 * x[:, 0])), 2), ("x", "y"))
+    assert interpretation.optimal_order is None and interpretation.formula is None
+    assert interpretation.polynomial is interpretation.polynomials[2]
 
 
-@pytest.mark.parametrize("d, readable", [(regression.MOST_TERMS, True), (regression.MOST_TERMS + 1, False)])
+@pytest.mark.parametrize("d, readable", [(regression.MAX_TERMS, True), (regression.MAX_TERMS + 1, False)])
 def test_a_formula_of_more_terms_than_a_person_reads_is_none(d, readable):
     inputs = [f"x_{i}" for i in range(d)]
-    reading = regression.read_off(*samples(lambda x: x.sum(axis=1), d, n=500), inputs)
-    assert reading.optimal_order == 1 and (reading.formula is not None) == readable
+    interpretation = regression.interpret(*samples(lambda x: x.sum(axis=1), d, n=500), inputs)
+    assert interpretation.optimal_order == 1 and (interpretation.formula is not None) == readable
 
 
 # ---------------------------------------------------------------------------------- bad arguments
@@ -251,8 +279,8 @@ def test_a_formula_of_more_terms_than_a_person_reads_is_none(d, readable):
     (lambda: regression.r2_score(np.ones((3, 1)), np.ones(3)), "target must have shape"),
     (lambda: regression.r2_score(np.ones(0), np.ones(0)), "target must hold"),
     (lambda: regression.correlation(np.ones(3), np.ones(2)), "b must have shape"),
-    (lambda: regression.hierarchy(np.ones((3, 2)), np.ones(3), np.ones((3, 2)), np.ones(3), ["x"]), "x must have"),
-    (lambda: regression.hierarchy(np.ones((0, 1)), np.ones(0), np.ones((3, 1)), np.ones(3), ["x"]), "hold samples"),
+    (lambda: regression.fit_orders(np.ones((3, 2)), np.ones(3), np.ones((3, 2)), np.ones(3), ["x"]), "x must have"),
+    (lambda: regression.fit_orders(np.ones((0, 1)), np.ones(0), np.ones((3, 1)), np.ones(3), ["x"]), "hold samples"),
 ])
 def test_bad_arguments_are_refused_by_name(call, name):
     with pytest.raises(ValueError, match=name):

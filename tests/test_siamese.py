@@ -1,6 +1,9 @@
-"""The network beyond its equations: initial weights, gradients, optimiser, callbacks, saved files, bad arguments."""
+"""The network beyond its equations: initial weights, gradients, optimiser, callbacks, files, copies, bad arguments."""
 
+import copy
+import pickle
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -48,8 +51,19 @@ def test_f_is_the_bottleneck_of_one_neuron_as_double_precision_vector():
             function(x)
 
 
-@pytest.mark.parametrize("activation", siamese.ACTIVATIONS)
-def test_gradient_of_f_by_the_observation_equals_central_differences(activation):
+def sine(z, memory):
+    memory[:] = z
+    np.sin(z, out=z)
+
+
+def sine_derivative(a, memory):
+    np.cos(memory, out=a)
+
+
+@pytest.mark.parametrize("activation", [*siamese.ACTIVATIONS, "sine"])
+def test_gradient_of_f_by_the_observation_equals_central_differences_also_where_a_derivative_needs_z(
+        activation, monkeypatch):
+    monkeypatch.setitem(siamese.ACTIVATIONS, "sine", (sine, sine_derivative))
     network = siamese.SiameseNetwork((4, 8, 6, 1), activation=activation, dtype=np.float64)
     x = np.random.default_rng(1).standard_normal((siamese.BLOCK + 5, 4))
     gradient = network.gradient(x)
@@ -65,6 +79,15 @@ def test_gradients_do_not_depend_on_which_batch_the_buffers_served_before():
     for network in (used, fresh):
         network.loss_and_gradients(x[:7], x_prime[:7], y[:7])
     assert np.array_equal(used.gradients, fresh.gradients)
+
+
+def test_several_threads_get_the_f_and_the_gradient_that_one_gets():
+    network = siamese.SiameseNetwork((4, 200, 32, 1))
+    arrays = list(np.random.default_rng(2).standard_normal((20, 2000, 4)))
+    for function in (network.f, network.gradient):
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(function, arrays))
+        assert all(np.array_equal(one, function(x)) for one, x in zip(found, arrays))
 
 
 def test_a_training_step_allocates_nothing_of_the_size_of_its_buffers():
@@ -124,13 +147,13 @@ def test_learning_rate_halves_after_patience_epochs_without_improvement_and_agai
 
 def test_a_decrease_by_less_than_1e_4_counts_for_stopping_but_not_for_the_learning_rate():
     reduce, stop = siamese.ReduceLearningRateOnPlateau(1), siamese.EarlyStopping(9)
-    rate, rates, waited = 8.0, [], []
+    rate, rates, waits = 8.0, [], []
     for loss in (1, 1 - 0.6e-4, 1 - 1.2e-4, 1 - 1.8e-4):        # the third is 1.2e-4 below the best that counted
         rate = reduce.update(loss, rate)
         stop.update(loss)
         rates.append(rate)
-        waited.append(stop.waited)
-    assert rates == [8, 4, 4, 2] and waited == [0, 0, 0, 0]
+        waits.append(stop.wait)
+    assert rates == [8, 4, 4, 2] and waits == [0, 0, 0, 0]
 
 
 def test_training_stops_after_patience_epochs_without_improvement():
@@ -145,13 +168,14 @@ def test_the_paper_schedule_is_appendix_b_as_printed():
     assert paper.decay == 1
 
 
-# ------------------------------------------------------------------------------------ saved files
+# ------------------------------------------------------------------------------- files and copies
 
-def test_a_saved_network_comes_back_the_same(tmp_path):
-    network = siamese.SiameseNetwork((4, 6, 2), seed=5, activation="tanh", dtype=np.float64, label="sr")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_saved_network_comes_back_the_same(dtype, tmp_path):
+    network = siamese.SiameseNetwork((4, 6, 2), seed=5, activation="tanh", dtype=dtype, label="sr")
     network.save(tmp_path / "model.npz")
     loaded = siamese.SiameseNetwork.load(tmp_path / "model.npz")
-    assert np.array_equal(loaded.parameters, network.parameters) and loaded.parameters.dtype == np.float64
+    assert np.array_equal(loaded.parameters, network.parameters) and loaded.parameters.dtype == dtype
     assert (loaded.layer_sizes, loaded.activation, loaded.label) == ((4, 6, 2), "tanh", "sr")
     assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
 
@@ -171,6 +195,26 @@ def test_a_damaged_or_foreign_file_is_refused_by_name(tmp_path):
     for name in (*damaged, *foreign):
         with pytest.raises(ValueError, match=f"{name}.npz is not a complete saved network"):
             siamese.SiameseNetwork.load(tmp_path / f"{name}.npz")
+
+
+class InUnitsOf(siamese.SiameseNetwork):
+    """A network of a subclass with an argument of its own."""
+
+    def __init__(self, layer_sizes, *, unit):
+        super().__init__(layer_sizes)
+        self.unit = unit
+
+    def standardise(self, x):
+        return x / self.unit
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_of_a_subclass_keeps_its_arguments_and_has_parameters_of_its_own(copied):
+    network, x = InUnitsOf((4, 6, 1), unit=3.0), np.ones((2, 4))
+    before, other = network.f(x), copied(network)
+    assert type(other) is InUnitsOf and np.array_equal(other.f(x), before)
+    other.layers[0][:] = 1
+    assert np.array_equal(network.f(x), before) and not np.array_equal(other.f(x), before)
 
 
 # ---------------------------------------------------------------------------------- bad arguments
@@ -205,6 +249,13 @@ def test_arrays_of_wrong_shape_or_not_finite_are_refused_by_name(name, value):
 def test_impossible_adadelta_constants_are_refused(settings):
     with pytest.raises(ValueError, match="Adadelta"):
         siamese.Adadelta(3, **settings)
+
+
+@pytest.mark.parametrize("parameters, gradients", [
+    ([1.0, 2.0], np.ones(2)), (np.ones(2), [1.0, 2.0]), (np.ones(3), np.ones(3)), (np.ones(2), np.ones(1))])
+def test_adadelta_refuses_a_list_or_an_array_of_another_size(parameters, gradients):
+    with pytest.raises(ValueError, match=r"must be arrays of shape \(2,\)"):
+        siamese.Adadelta(2).step(parameters, gradients)
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "batch_size", "epochs", "reduce_patience", "reduce_factor",

@@ -1,4 +1,4 @@
-"""The loop of Appendix B: every step against a plain reference, the callbacks, the history, the streams of a seed."""
+"""The loop of Appendix B: steps against a plain reference, batches, callbacks, history, seeds."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def plain_gradients(p, x, x_prime, y):
 
 
 def reference_fit(network, train, schedule, seed):
-    """The training loop once more, in its plainest form: float64, no buffers, one branch at a time."""
+    """The training loop in its plainest form: float64, no buffers, one branch at a time."""
     p = [*(layer.copy() for layer in network.layers), network.w.copy(), network.b.copy()]
     g2, d2 = [np.zeros_like(q) for q in p], [np.zeros_like(q) for q in p]
     rng, history = np.random.default_rng(seed), []
@@ -63,7 +63,7 @@ def reference_fit(network, train, schedule, seed):
 
 @pytest.mark.parametrize("learning_rate", [1.0, 100.0])
 def test_fit_takes_the_steps_of_a_plain_reference_loop(learning_rate):
-    schedule = Schedule(learning_rate, batch_size=32, epochs=3)                     # 100 = 32 + 32 + 32 + 4
+    schedule = Schedule(learning_rate, batch_size=32, epochs=3)         # 100 = 32 + 32 + 32 + 4
     network = siamese.SiameseNetwork((4, 6, 5, 1), seed=1, dtype=np.float64)
     expected, expected_history = reference_fit(network, pairs(50, 0), schedule, seed=2)
     history = fit(network, pairs(50, 0), pairs(10, 3), schedule, seed=2)
@@ -73,42 +73,71 @@ def test_fit_takes_the_steps_of_a_plain_reference_loop(learning_rate):
 
 
 class Recorded(siamese.SiameseNetwork):
-    """Keeps what its training steps are given: first and second observation of each pair, and its label."""
+    """Keeps what its steps are given: first and second observation of each pair, and its label."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self.steps = []
 
-    def step(self, rows, first, second, y):
-        self.steps.append((rows[first, :-1], rows[second, :-1], y))
-        return super().step(rows, first, second, y)
+    def step(self, augmented, first, second, y):
+        self.steps.append((augmented[first, :-1], augmented[second, :-1], y))
+        return super().step(augmented, first, second, y)
 
 
-def test_exchanged_pairs_are_all_equivalent_ones_and_as_many_others_that_are_new_at_every_epoch():
+def test_a_batch_holds_equivalent_pairs_and_as_many_in_batch_negatives_that_are_new_every_epoch():
     x, x_prime, y = pairs(100, 0)
     network = Recorded((4, 5, 1), dtype=np.float64)
-    schedule = Schedule(1.0, batch_size=32, epochs=2, exchange=True)                # 100 = 16 + ... + 16 + 4
+    schedule = Schedule(1.0, batch_size=32, epochs=2, in_batch_negatives=True)
     fit(network, (x, x_prime, y), pairs(10, 1), schedule)
     assert [len(labels) for _, _, labels in network.steps] == 2 * [32, 32, 32, 32, 32, 32, 8]
     own = {tuple(a): tuple(b) for a, b in zip(x[:100], x_prime[:100])}
-    others = []
+    negatives = []
     for epoch in (network.steps[:7], network.steps[7:]):
         first, second, labels = map(np.concatenate, zip(*epoch))
         seen = [(tuple(a), tuple(b), label) for a, b, label in zip(first, second, labels)]
         assert {(a, b) for a, b, label in seen if label == 0} == set(own.items())
-        others.append({(a, b) for a, b, label in seen if label == 1})
-        assert len(others[-1]) == 100 and not others[-1] & set(own.items())
-        assert {a for a, _ in others[-1]} == set(own) and {b for _, b in others[-1]} == set(own.values())
-    assert len(others[0] & others[1]) < 10
+        different = {(a, b) for a, b, label in seen if label == 1}
+        assert len(different) == 100 and not different & set(own.items())
+        assert {a for a, _ in different} == set(own)
+        assert {b for _, b in different} == set(own.values())
+        negatives.append(different)
+    assert len(negatives[0] & negatives[1]) < 10
 
 
-def test_exchanged_pairs_of_one_class_are_never_called_different():
+def test_in_batch_negatives_are_never_of_one_class():
     x, x_prime, _ = [array[:100] for array in pairs(100, 0)]
     network, classes = Recorded((4, 5, 1), dtype=np.float64), np.arange(100) % 3
     of_class = {tuple(a): c for a, c in zip(np.concatenate([x, x_prime]), [*classes, *classes])}
-    fit(network, train.ExchangedPairs(network, x, x_prime, classes), pairs(10, 1), Schedule(1.0, epochs=2))
-    different = [(tuple(a), tuple(b)) for step in network.steps for a, b, label in zip(*step) if label == 1]
+    train_set = physics.Pairs(x, x_prime, None, classes)
+    fit(network, train_set, pairs(10, 1), Schedule(1.0, epochs=2, in_batch_negatives=True))
+    different = [(tuple(a), tuple(b)) for step in network.steps
+                 for a, b, label in zip(*step) if label == 1]
     assert len(different) > 100 and all(of_class[a] != of_class[b] for a, b in different)
+
+
+def test_data_of_one_class_have_no_negatives_and_a_batch_of_one_pair_none_either():
+    x, x_prime, _ = [array[:5] for array in pairs(5, 0)]
+    rng = np.random.default_rng(0)
+    for one_class, size in ((physics.Pairs(x, x_prime, None, np.zeros(5)), 10),
+                            (physics.Pairs(x, x_prime, None), 2)):
+        batches = [*train.in_batch_negatives(one_class, size, rng)]
+        assert sum(len(y) for *_, y in batches) == 5 and not any(y.any() for *_, y in batches)
+        for members, first, second, _ in batches:
+            assert np.array_equal(members[second], 5 + members[first])
+
+
+def test_labelled_batches_take_every_labelled_pair_once_an_epoch_in_a_new_order():
+    pairs = physics.SYSTEMS["sr"].pairs(50, np.random.default_rng(0)).labelled()
+    observations, rng = np.concatenate([pairs.x, pairs.x_prime]), np.random.default_rng(1)
+    epochs = []
+    for _ in range(2):
+        batches = [*train.labelled_batches(pairs, 32, rng)]
+        assert [len(y) for *_, y in batches] == [32, 32, 32, 4]
+        epochs.append([(*a, *b, label) for members, first, second, y in batches
+                       for a, b, label in zip(observations[members[first]],
+                                              observations[members[second]], y)])
+    assert set(epochs[0]) == set(epochs[1]) == {(*a, *b, y) for a, b, y in zip(*pairs)}
+    assert len(epochs[0]) == 100 and epochs[0] != epochs[1]
 
 
 def test_the_same_seeds_give_the_same_network_bit_for_bit_and_other_seeds_another():
@@ -129,7 +158,8 @@ def test_the_learning_rate_falls_by_the_factor_decay_at_every_epoch():
 
 def test_the_callbacks_see_the_training_loss_of_every_epoch():
     # At this learning rate the loss soon stops improving, so that both callbacks act.
-    schedule = Schedule(300.0, batch_size=20, epochs=200, reduce_patience=2, reduce_factor=3, stop_patience=6)
+    schedule = Schedule(300.0, batch_size=20, epochs=200, reduce_patience=2, reduce_factor=3,
+                        stop_patience=6)
     history = fit(siamese.SiameseNetwork((4, 5, 1)), pairs(20, 0), pairs(20, 1), schedule)
     reduce, stop, rate = siamese.ReduceLearningRateOnPlateau(2, 3), siamese.EarlyStopping(6), 300.0
     for loss, used in zip(history["loss"], history["learning_rate"]):
@@ -166,14 +196,25 @@ def test_a_last_step_that_diverges_is_not_missed():
         fit(siamese.SiameseNetwork((4, 5, 1)), pairs(20, 0), pairs(20, 1), Schedule(1e38, epochs=1))
 
 
-@pytest.mark.parametrize("which", ["train", "test"])
-@pytest.mark.parametrize("name, value", [("x", np.ones((3, 5))), ("x_prime", np.full((3, 4), np.nan)),
-                                         ("y", np.ones(2)), ("y", np.array([0, 1, 2]))])
-def test_sets_that_cannot_be_trained_on_are_refused_by_name(which, name, value):
+@pytest.mark.parametrize("name, value", [
+    ("x", np.ones((3, 5))), ("x_prime", np.full((3, 4), np.nan)), ("y", np.ones(2)),
+    ("y", np.array([0, 1, 2]))])
+def test_sets_that_cannot_be_trained_on_are_refused_by_name(name, value):
     good = {"x": np.ones((3, 4)), "x_prime": np.ones((3, 4)), "y": np.zeros(3)}
-    sets = {"train": good, "test": good} | {which: good | {name: value}}
-    with pytest.raises(ValueError, match=f"^{which} {name} must"):
-        fit(siamese.SiameseNetwork((4, 3, 1)), *(tuple(each.values()) for each in sets.values()))
+    for which in ("train", "test"):
+        sets = {"train": good, "test": good} | {which: good | {name: value}}
+        with pytest.raises(ValueError, match=f"^{which} {name} must"):
+            fit(siamese.SiameseNetwork((4, 3, 1)), *(tuple(one.values()) for one in sets.values()))
+
+
+def test_what_is_no_set_of_pairs_is_refused_in_words():
+    x, x_prime, y = pairs(10, 0)
+    network, quick = siamese.SiameseNetwork((4, 5, 1)), siamese.SCHEDULES["quick"]
+    for wrong in (x, (x, x_prime), [(x, x_prime, y)]):
+        with pytest.raises(ValueError, match="^train pairs must be physics.Pairs, or the three"):
+            fit(network, wrong, (x, x_prime, y), quick)
+    with pytest.raises(ValueError, match="^train y must hold a 0"):
+        fit(network, (x, x_prime, np.ones(20)), (x, x_prime, y), quick)
 
 
 @pytest.mark.parametrize("varied", ["data", "weights", "batches"])
@@ -183,7 +224,7 @@ def test_data_initial_weights_and_batches_can_be_varied_alone(varied):
         sets = sample_sets(seeds["data"], 300)
         network = siamese.SiameseNetwork((4, 8, 1), physics.seed_streams(seeds["weights"])[1])
         batches = physics.seed_streams(seeds["batches"])[2]
-        training = Training(network, *sets, train.SCHEDULES["quick"], batches)
+        training = Training(network, *sets, siamese.SCHEDULES["quick"], batches)
         return {"data": sets[0][0].tobytes(), "weights": network.parameters.tobytes(),
                 "batches": training.rng.permutation(600).tobytes()}
     one, other = begin(None), begin(varied)

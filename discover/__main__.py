@@ -1,0 +1,284 @@
+"""What is conserved? python -m discover FILE, or python -m discover --system cp
+
+    read        a user's file, or the pairs of a system of the paper        data.py, physics.py
+    laws        combinations of features that do not vary within a class    laws.py
+    networks    asked whether anything is left beside the laws              network.py
+    report      every law with its evidence, and pictures                   report.py
+"""
+
+import os
+import sys
+
+if __name__ == "__main__":              # before NumPy is imported: it counts its threads then
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    from support import process
+    process.prepare()
+
+import csv
+import time
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+
+import numpy as np
+
+import physics
+import train
+from discover import data, laws, network, report, tables
+from discover.expressions import Expression
+from discover.libraries import KINDS
+from siamese import ACTIVATIONS, SCHEDULES, SiameseNetwork
+from support import command, options, runs
+from support.checkpoints import train_with_checkpoints
+from support.checks import UserError
+from support.device import array_module
+from support.process import printable
+from support.results import LawRecord, Result, StepRecord, versions
+
+MAX_NETWORK_PAIRS = 20_000              # of each label, for each network
+MAX_LAW_PAIRS = 2_000                   # of a system of the paper: its laws are exact
+
+
+@dataclass(frozen=True)
+class Config(train.Config):
+    """What determines a run of discover."""
+    features: tuple[str, ...] = ()      # KINDS, and expressions that laws may hold
+    angles: tuple[str, ...] | None = None
+    positive: tuple[str, ...] | None = None
+    words: tuple[str, ...] = ()         # of the command, for the report
+
+    @property
+    def identity(self):
+        own = self.system.identity if isinstance(self.system, data.OwnData) else {}
+        return {**super().identity, "features": list(self.features), "angles": self.angles,
+                "positive": self.positive, **own}
+
+    @property
+    def folder(self):
+        """runs/cp-discover/seed-0, runs/pendulum.tsv-discover/seed-0.
+
+        Where another file of this name was there first, the fingerprint of the file is added.
+        """
+        folder = self.out / f"{self.system.name}-discover" / f"seed-{self.seed}"
+        own, kept = self.identity.get("data"), runs.read_identity(folder).get("data")
+        if own and kept and own != kept:
+            folder = self.out / f"{self.system.name}-{own[:8]}-discover" / f"seed-{self.seed}"
+        return folder
+
+
+def run(config):
+    """Find laws, ask networks whether more is left, and write the report."""
+    from discover import pictures       # slow to import; what can fail, fails before the training
+    system, started = config.system, time.perf_counter()
+    streams = [stream.spawn(2 * len(system.inputs)) for stream in physics.seed_streams(config.seed)]
+    train_set, test_set = physics.sample_sets(system, streams[0][0], config.train_pairs)
+    found = find_laws(config, train_set, test_set)
+    records = tuple(map(record_law, found.laws))
+    print(printable("\n".join(report.list_lines(records))), flush=True)
+
+    history, seconds_before, steps, networks = {}, [], [], {}
+    learn = partial(train_network, config, streams, history, seconds_before)
+    known = [network.Invariant(law.function.value, lambda x, law=law: law(x)[1])
+             for law in found.laws if law.verdict == "exact" and not law.function_of]
+    steps_of_columns = 1e-5 * test_set.x.std(axis=0)
+    fixed = [partial(network.gradient, system.invariants[name], steps=steps_of_columns)
+             for name in system.fixed]
+    for step in network.search(train_set, test_set, learn, known, len(system.inputs) - 1, fixed):
+        networks[f"f_{len(networks) + 1}.npz"] = step.network
+        steps.append(record_step(step))
+        print(printable(f"Network {len(steps)}: {step.verdict.word}; {step.verdict.sentence}"),
+              flush=True)
+    verdict, count, named = report.conclude(records, steps, len(system.inputs), system.fixed)
+    result = Result(
+        system=system.name, seed=config.seed, settings=config.identity, versions=versions(),
+        notes=(*getattr(system, "notes", ()), *found.notes), laws=records, steps=tuple(steps),
+        count=count, named=named, verdict=verdict,
+        seconds=round(sum(seconds_before) + time.perf_counter() - started, 1))
+    drawn = pictures.pictures_of_run(system, networks, test_set, found.laws)
+    captions = {f"{name}.png": caption for name, (caption, _) in drawn.items()}
+    runs.keep(config.folder, result, report.report(result, system, captions, config.words),
+              verdict, networks, history, drawn, config.pdf)
+
+
+def find_laws(config, train_set, test_set):
+    """The laws.Laws of the pairs; of a user's data, of all observations."""
+    system = config.system
+    if isinstance(system, data.OwnData):
+        own, held_out = system.draw, system.draw_test
+        arguments = own.observations, own.classes, held_out.observations, held_out.classes
+        errors = {"errors": own.errors, "errors_test": held_out.errors,
+                  "degrees": [name for name, yes in zip(system.inputs, system.degrees) if yes]}
+    else:                                               # a pair is a class
+        arguments, errors = [], {}
+        for pairs, first in ((train_set, 0), (test_set, MAX_LAW_PAIRS)):
+            x, x_prime = pairs.x[:MAX_LAW_PAIRS], pairs.x_prime[:MAX_LAW_PAIRS]
+            arguments += np.concatenate([x, x_prime]), np.tile(np.arange(len(x)) + first, 2)
+    return laws.find(
+        *arguments, system.inputs,
+        features=[text for text in config.features if text not in KINDS],
+        kinds=[text for text in config.features if text in KINDS],
+        given=[Expression(name, system.inputs) for name in getattr(system, "known", ())],
+        angles=config.angles, positive=config.positive, **errors)
+
+
+def record_law(law):
+    """A laws.Law as a result keeps it."""
+    return LawRecord(law.expression, law.text, law.verdict, law.within, law.evidence, law.terms,
+                     law.errors, tuple(law.function_of), law.library, law.python, law.sympy, law.latex)
+
+
+def record_step(step):
+    """A network.Step as a result keeps it."""
+    return StepRecord(**asdict(step.verdict), independence=step.independence, found=step.found)
+
+
+def train_network(config, streams, history, seconds_before, number, train_set, test_set, batches):
+    """Train the network of this number; return it with its losses.
+
+    The history takes the epochs of all trainings, one below the other.
+    """
+    system = config.system
+    kind, scaling = SiameseNetwork, {}
+    if isinstance(system, data.OwnData):
+        kind, scaling = data.ScaledNetwork, {"centre": system.centre, "scale": system.scale}
+    _, initial, orders = streams
+    learner = kind(config.layer_sizes, initial[number], config.activation, label=system.name,
+                   xp=array_module(config.device), **scaling)
+    training = train.Training(learner, train_set, test_set, config.schedule, orders[number],
+                              batches)
+    folder = runs.step_folder(config.folder, number + 1)
+    seconds_before.append(train_with_checkpoints(training, folder, config.identity))
+    for name, column in {"network": [number + 1] * len(training.history["epoch"]),
+                         **training.history}.items():
+        history.setdefault(name, []).extend(column)
+    return learner, training.history["loss"]
+
+
+# ------------------------------------------------------------------------------------- the command
+
+def build_parser():
+    """The options of the command."""
+    parser = options.Parser("python -m discover", "Names the conserved quantities of data, exactly, and "
+                            "asks networks whether more is left.")
+    add, many = parser.add_argument_group("data").add_argument, {"nargs": "+", "action": "extend"}
+    add("file", nargs="?", type=options.path, metavar="FILE",
+        help="own data: a table with a line of names and a column of groups, or an .npz")
+    add("--system", choices=physics.SYSTEMS, help="a system of the paper instead")
+    add("--group", **many, metavar="COLUMN", help="columns that tell what belongs together "
+        f"(default: {', '.join(tables.GROUP_COLUMNS)})")
+    add("--drop", **many, metavar="COLUMN", help="columns to leave out")
+    add("--errors", **many, metavar="NAME=X",
+        help="errors of readings, as theta=0.005, or omega=2%% of each reading")
+    add("--known", **many, metavar="EXPRESSION", help="quantities known to be conserved")
+    add("--check", action="store_true", help="say what is read from the file, and end")
+    add("--apply", type=options.path, metavar="FILE",
+        help="print the laws and f of the finished run for each row of a table, as CSV")
+    add = parser.add_argument_group("what laws may be made of").add_argument
+    add("--features", **many, metavar="NAME", help=f"{', '.join(KINDS)}, and expressions such as "
+        '"v_x^2 + v_y^2" (default: from simple to rich)')
+    add("--angles", **many, metavar="COLUMN", help="angles in radians (default: detected)")
+    add("--positive", **many, metavar="COLUMN", help="positive columns (default: detected)")
+    options.add_training_options(parser, ACTIVATIONS)
+    options.add_run_options(parser)
+    return parser
+
+
+PARSER = build_parser()
+
+
+def main(arguments=None):
+    """Run the command; return its exit status."""
+    return options.exit_status("discover", lambda: dispatch(arguments))
+
+
+def dispatch(arguments):
+    """Do what the options ask for; return the exit status."""
+    chosen = options.parse(PARSER, arguments)
+    if chosen.report:
+        return command.print_page("-m discover", chosen.report, physics.SYSTEMS)
+    if (chosen.file is None) == (chosen.system is None):
+        raise UserError("give a FILE of own data, or a --system of the paper")
+    about_file = [name for name in ("group", "drop", "errors", "known", "check", "apply")
+                  if getattr(chosen, name)]
+    if chosen.system and about_file:
+        raise UserError(f"--{about_file[0]} is for own data; give a FILE instead of --system")
+    configs = [build_config(chosen, seed) for seed in chosen.seeds or [chosen.seed]]
+    for sentence in getattr(configs[0].system, "notes", ()):
+        options.note("discover", f"{chosen.file}: {sentence}")
+    if chosen.check:
+        return 0
+    if chosen.apply:
+        return apply(configs[0], chosen.apply)
+    return command.run_configs("discover", run, configs, summarise, chosen, physics.SYSTEMS)
+
+
+def build_config(chosen, seed):
+    """The run that the options ask for, of one seed."""
+    system = physics.SYSTEMS[chosen.system] if chosen.system else data.load_system(
+        chosen.file, chosen.group or (), chosen.drop or (), chosen.known or (),
+        chosen.errors or (), seed)
+    check_names(chosen, system)
+    changes = {"epochs": chosen.epochs, "learning_rate": chosen.learning_rate}
+    schedule = replace(SCHEDULES["quick"], **{name: value for name, value in changes.items()
+                                              if value})
+    words = [os.fspath(chosen.file)] if chosen.file else ["--system", chosen.system]
+    for name in ("group", "drop", "errors", "known", "features", "angles", "positive"):
+        words += [f"--{name}", *getattr(chosen, name)] if getattr(chosen, name) else []
+    return Config(
+        system, seed, "quick", schedule, tuple(chosen.hidden or train.HIDDEN["quick"]),
+        chosen.activation, chosen.pairs or min(system.train_pairs, MAX_NETWORK_PAIRS), "",
+        chosen.device, chosen.out, chosen.pdf, tuple(chosen.features or ()), chosen.angles,
+        chosen.positive, tuple(words))
+
+
+def check_names(chosen, system):
+    """Raise UserError for names and expressions that the columns do not allow."""
+    unknown = [name for name in [*(chosen.angles or ()), *(chosen.positive or ())]
+               if name not in system.inputs]
+    if unknown:
+        raise UserError(f"--angles and --positive name columns, {', '.join(system.inputs)}; "
+                        f"got {unknown[0]!r}")
+    x = system.pairs(1000, np.random.default_rng(0)).x
+    try:
+        for text in chosen.features or ():
+            if text not in KINDS:
+                Expression(text, system.inputs)(x)
+    except ValueError as error:
+        raise UserError(f"--features takes {', '.join(KINDS)} and expressions: {error}") from error
+
+
+def summarise(result, _):
+    """The lines that the screen shows of a finished run."""
+    return "\n".join([*report.list_lines(result.laws), result.verdict])
+
+
+def apply(config, path):
+    """Print the laws and f of a finished run for each row of a table, as CSV.
+
+    Raises UserError if the run or the table cannot be used.
+    """
+    result, system, folder = runs.load_finished(config), config.system, config.folder
+    if result is None:
+        raise UserError(f"{folder} holds no finished run; start it without --apply first")
+    try:
+        x, lines = tables.read_columns(path, system.inputs, system.units)
+        columns = {"line": lines}
+        for number, law in enumerate(result.laws, 1):
+            columns[f"law {number}: {law.text}"] = Expression(law.expression, system.inputs)(x)[0]
+        for name in (name for name in result.files if name.startswith("f_")):
+            learner = data.ScaledNetwork.load(folder / name)
+            columns[f"network {name[2:-4]}: f"] = learner.f(x)
+    except OSError as error:
+        raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"cannot use --apply: {error}") from error
+    bad = [name for name, values in columns.items() if not np.isfinite(values).all()]
+    if bad:
+        raise UserError(f"cannot use --apply: {bad[0]} is not finite on all rows of {path}")
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows(zip(*columns.values()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,319 @@
+"""What a network adds to the laws: is anything more conserved than what is known?
+
+    negatives       pairs of two classes that agree in all that is known: it tells nothing apart
+    network         trained on them, it must find something else, or fail                train.py
+    verdict         is its f conserved on held-out classes, and independent of what is known?
+    second seed     only what a second network finds too is one more invariant; then the next one
+
+It is the paper's "we now fix the invariant" (section III), with nothing known beforehand.
+
+The verdict. An accuracy above chance says that something tells classes apart, not that it is
+conserved: a column that varies by a fifth within a class does that too. So f itself is judged. Let
+W be the variance within a class, V the variance over all observations, and
+
+    lambda(f) = W(f) / V(f),                            0: conserved, 1: white noise
+    lambda(columns) = sum_i s_i W(x_i) / sum_i s_i V(x_i),      s_i = mean of (df/dx_i)^2
+    ratio = lambda(f) / lambda(columns).
+
+A time stamp, an offset of a sensor or a short stretch of an orbit hardly vary within a class, and
+neither does any function of them: lambda(f) is small, but lambda(columns) is as small. The ratio is
+small only where the motions of the columns cancel in f. So one equivalence test decides (Schuirmann
+1987): f is conserved if the 95 % interval of the ratio, over held-out classes drawn again (Efron
+1979), ends below CONSERVED. That is asked of a network that was trained, whose f has errors: they
+are why the limit is not zero, and why no network tells friction of some per cent from them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+import regression
+
+CHANCE = 0.5                            # accuracy of a network that tells nothing apart
+CONSERVED = 0.02                        # end of the ratio's interval
+VARIES = 0.3                            # start of lambda(f)'s interval: f is clearly not conserved
+MEMORISED = 0.7                         # training accuracy, where the test accuracy is chance
+MIN_CLASSES = 8                         # held-out classes below which nothing is decided
+DRAWS = 400                             # of the held-out classes, for intervals
+INDEPENDENT = 0.1                       # sine of the angle between an f's gradient and the known
+NEIGHBOURS = 5                          # a negative is drawn among so many that agree best
+LARGE_CLASS = 100                       # pairs of a class from which each class has its own tree
+MAX_CUBIC = 12                          # invariants in one cubic; of more it has too many terms
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """A conserved quantity: a law, or the f of a network."""
+    value: Callable                     # x (n, d) -> (n,)
+    gradient: Callable                  # x (n, d) -> (n, d)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a network has found, and the evidence; intervals are of 95 %, over held-out classes."""
+    word: str                           # conserved, undecided, or nothing
+    sentence: str
+    train_accuracy: float
+    test_accuracy: float
+    interval: tuple[float, float]       # of the test accuracy
+    test_classes: int
+    lambda_f: float
+    lambda_columns: float
+    ratio_interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class SearchStep:
+    """A network that was asked whether anything more is conserved, and the answer."""
+    network: object
+    verdict: Verdict
+    independence: float                 # of f from what is known, see `independence`
+
+    @property
+    def found(self):
+        """Whether f is one more invariant."""
+        return self.verdict.word == "conserved"
+
+    def undecided(self, reason):
+        """The step with another word, and why."""
+        sentence = f"{reason}; {self.verdict.sentence}"
+        return replace(self, verdict=replace(self.verdict, word="undecided", sentence=sentence))
+
+
+# -------------------------------------------------------------------------------------- the search
+
+def search(train, test, train_network, known, most, fixed=()):
+    """Yield the SearchSteps of the search for what is conserved beside the known Invariants.
+
+    train, test: physics.Pairs to train on and to judge by.
+    train_network: (number of the training, train, test Pairs, batches) -> a network, and its losses
+        over the epochs. batches: what train.Training takes, or None while nothing is known.
+    most: of invariants that there can be, one less than columns: with more, classes are points.
+    fixed: gradients, functions as of Invariant, of what has one value in all observations.
+    Each step but the last has found one more invariant.
+    """
+    known = list(known)
+    for question in range(most - len(known) - len(fixed)):
+        step = ask(2 * question, train, test, train_network, known, fixed)
+        if step.found and not ask(2 * question + 1, train, test, train_network, known, fixed).found:
+            step = step.undecided("a second network, of another seed, does not find it")
+        yield step
+        if not step.found:
+            return
+        known.append(Invariant(step.network.f, step.network.gradient))
+
+
+def ask(number, train, test, train_network, known, fixed=()):
+    """The SearchStep of one network; arguments as of `search`."""
+    values, batches = [each.value for each in known], None
+    if known:
+        rng, batches = np.random.default_rng(number), matched_negatives(train, values)
+        train, test = (match_partners(pairs, values, rng) for pairs in (train, test))
+    network, losses = train_network(number, train, test, batches)
+    new = Invariant(network.f, network.gradient)
+    sine = independence([*known, new], test.x, [each(test.x) for each in fixed])
+    step = SearchStep(network, judge(network, train, test, losses, values), sine)
+    again = step.found and sine < INDEPENDENT
+    return step.undecided("it follows from what is known") if again else step
+
+
+# ------------------------------------------------------------------------------- matched negatives
+
+def matched_negatives(pairs, values):
+    """The function batches(pairs, batch_size, rng) of an epoch whose negatives agree in `values`.
+
+    pairs: physics.Pairs; values: functions of observations (n, d), giving (n,), one or more.
+    batches yields (members, first, second, y) as train.in_batch_negatives does. Each epoch draws a
+    new negative for each pair. Raises ValueError if there are not two classes.
+    """
+    near = find_neighbours(pairs, values)
+
+    def batches(pairs, batch_size, rng):
+        n, partner = len(near), draw_neighbour(near, rng)
+        half = max(1, batch_size // 2)                  # of a batch is equivalent pairs
+        for chosen in np.split(rng.permutation(n), range(half, n, half)):
+            m = len(chosen)
+            members = np.concatenate([chosen, n + chosen, n + partner[chosen]])
+            y = np.repeat(np.float32([0, 1]), m)
+            yield members, np.tile(np.arange(m), 2), m + np.arange(2 * m), y
+    return batches
+
+
+def match_partners(pairs, values, rng):
+    """The Pairs, each with a partner of another class that agrees with it in all `values`."""
+    return replace(pairs, partner=draw_neighbour(find_neighbours(pairs, values), rng))
+
+
+def draw_neighbour(near, rng):
+    """One of the neighbours (n, c) of each, at random, (n,)."""
+    return near[np.arange(len(near)), rng.integers(0, near.shape[1], len(near))]
+
+
+def find_neighbours(pairs, values):
+    """For each x' the numbers of those of other classes that are nearest in all values, (n, c).
+
+    c is NEIGHBOURS, or as many as all have. Raises ValueError if there are not two classes.
+    """
+    from scipy.spatial import cKDTree                   # slow to import
+    known = np.stack([each(pairs.x_prime) for each in values], axis=1)
+    scaled = known / np.maximum(known.std(axis=0), 1e-300)
+    _, classes, sizes = np.unique(classes_of(pairs), return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        raise ValueError("there must be two groups or more to make different pairs")
+    count = min(NEIGHBOURS, len(known) - sizes.max())
+    if sizes.max() <= LARGE_CLASS:                      # all of one's own class may be nearest
+        candidates = cKDTree(scaled).query(scaled, range(1, count + sizes.max() + 1))[1]
+        own = classes[candidates] == classes[:, None]
+        order = np.argsort(own, axis=1, kind="stable")[:, :count]
+        return np.take_along_axis(candidates, order, axis=1)
+    near = np.empty((len(scaled), count), int)
+    for number in range(len(sizes)):
+        members, others = np.flatnonzero(classes == number), np.flatnonzero(classes != number)
+        tree = cKDTree(scaled[others])
+        near[members] = others[tree.query(scaled[members], range(1, count + 1))[1]]
+    return near
+
+
+def classes_of(pairs):
+    """The class (n,) of each of the Pairs."""
+    return np.arange(len(pairs.x)) if pairs.classes is None else pairs.classes
+
+
+# ------------------------------------------------------------------------------------- the verdict
+
+def judge(network, train, test, losses, known=()):
+    """The Verdict on a network trained on physics.Pairs `train`, judged by the Pairs `test`.
+
+    losses: over the epochs. known: functions of observations (n, d), giving (n,), that are
+    conserved and in which negatives agree; what f owes to them does not count as its variance.
+    """
+    (x, x_prime, y), classes, n = test.labelled(), classes_of(test), len(test.x)
+    correct = ((network.predict(x, x_prime) > 0.5) == (y > 0.5)).reshape(2, n).mean(axis=0)
+    x = np.concatenate([test.x, test.x_prime])
+    f, squared_slopes = network.f(x), network.gradient(x)**2
+    rest = f - owed_to(known, network.f, train.x, x)
+
+    def of_pairs(values):               # means of the two members
+        return values.reshape(2, n, -1).mean(axis=0)
+    within = [(values[:n] - values[n:])**2 / 2 for values in (f[:, None], x)]
+    variance = [of_pairs((values - values.mean(axis=0))**2) for values in (rest, x)]
+    parts = [correct[:, None], *within, *variance, of_pairs(squared_slopes)]
+    means = resample_classes(np.hstack(parts), classes)
+    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+    correct, w_f, w_x, v_f, v_x, slopes = np.split(means, ends, axis=1)
+
+    lambda_f = w_f[:, 0] / np.maximum(v_f[:, 0], 1e-300)
+    w_x = np.where(w_x > 0, w_x, v_x)                   # a constant of each class is not slow
+    lambda_columns = np.sum(slopes * w_x, axis=1) / np.maximum(np.sum(slopes * v_x, axis=1), 1e-300)
+    ratio = lambda_f / np.maximum(lambda_columns, 1e-300)
+
+    x, x_prime, y = train.labelled()
+    train_accuracy = np.mean((network.predict(x, x_prime) > 0.5) == (y > 0.5))
+    accuracies, shares, ratios = (interval(each) for each in (correct[:, 0], lambda_f, ratio))
+    count = len(np.unique(classes))
+    word, reason = classify(train_accuracy, accuracies, shares, ratios, count, losses)
+    sentence = (f"{reason}; within held-out classes f varies by {lambda_f[0]:.2%} of its variance, "
+                f"{ratio[0]:.2%} ({ratios[0]:.2%} to {ratios[1]:.2%}) of what its columns do; test "
+                f"accuracy {correct[0, 0]:.3f} ({accuracies[0]:.3f} to {accuracies[1]:.3f}), "
+                f"{count} classes")
+    return Verdict(word, sentence, float(train_accuracy), float(correct[0, 0]), accuracies, count,
+                   float(lambda_f[0]), float(lambda_columns[0]), ratios)
+
+
+def classify(train_accuracy, accuracies, shares, ratios, classes, losses):
+    """The word and its reason, from the intervals of accuracy, lambda(f) and the ratio."""
+    if classes < MIN_CLASSES:
+        return "undecided", f"too few groups: {MIN_CLASSES} must be held out"
+    if accuracies[0] <= CHANCE and train_accuracy > MEMORISED:
+        return "undecided", (f"memorised, with training accuracy {train_accuracy:.3f}: more classes "
+                             "are needed")
+    if accuracies[0] <= CHANCE:
+        failed = " (or the training did not start)" if losses[-1] > 0.99 * np.log(2) else ""
+        return "nothing", f"no better than chance{failed}"
+    if ratios[1] < CONSERVED:
+        return "conserved", "f does not vary within classes"
+    if shares[0] > VARIES:
+        return "nothing", "what tells classes apart is not conserved"
+    return "undecided", ("something tells classes apart, and it is not certain that it is "
+                         "conserved: more classes, a longer stretch of each, or less noise would "
+                         "show")
+
+
+def resample_classes(values, classes):
+    """Means (1 + DRAWS, m) of values (n, m): over all classes (n,), then over classes drawn again.
+    """
+    _, number, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(number, column) for column in values.T], axis=1)
+    chance = np.full(len(sizes), 1 / len(sizes))
+    drawn = np.random.default_rng(0).multinomial(len(sizes), chance, DRAWS)
+    weights = np.vstack([np.ones(len(sizes)), drawn])
+    return weights @ sums / (weights @ sizes)[:, None]
+
+
+def interval(values):
+    """95 % of the values (1 + DRAWS,) over drawn classes."""
+    return tuple(float(bound) for bound in np.quantile(values[1:], (0.025, 0.975)))
+
+
+def owed_to(known, f, x, x_test):
+    """What f owes to the known functions at x_test (m, d), (m,): a cubic in them, fitted at x."""
+    if not known:
+        return 0.0
+    z, z_test, _ = in_own_units(known, x, x_test)
+    order = 3 if len(known) <= MAX_CUBIC else 1
+    features, features_test = (regression.polynomial_features(each, order)[0]
+                               for each in (z, z_test))
+    coefficients, intercept = regression.ridge(features, f(x))
+    return features_test @ coefficients + intercept
+
+
+def in_own_units(functions, x, x_test):
+    """Values (n, q), (m, q) of functions at x (n, d) and x_test (m, d), and their units (q,).
+
+    Their mean is 0 and their deviation 1, or powers of what is large would lose digits. What is
+    constant but for rounding is 0.
+    """
+    z, z_test = (np.stack([each(rows) for each in functions], axis=1) for rows in (x, x_test))
+    mean, size = z.mean(axis=0), z.std(axis=0)
+    size = np.where(size > 1e-6 * abs(mean), size, np.inf)
+    return (z - mean) / size, (z_test - mean) / size, size
+
+
+# ------------------------------------------------------------------------------------ independence
+
+def independence(quantities, x, normals=()):
+    """How independent the last of some Invariants is of the others, at x (n, d): 0 to 1.
+
+    It is the part of its unit gradient at right angles to the gradients of all others: the median
+    of its length over the observations. Each column is measured by its standard deviation, so that
+    units have no part in it. Zero means that the last is a function of the others.
+    normals: gradients (n, d) of what has one value in all observations. Only changes along the
+    surface on which the observations lie count.
+    """
+    scale = x.std(axis=0)
+    *others, last = [each.gradient(x) * scale for each in quantities]
+    normals = [normal * scale for normal in normals]
+    length = np.linalg.norm(orthogonal_part(last, normals), axis=1)
+    moving = length > 1e-6 * max(length.max(), 1e-300)
+    if not moving.any():
+        return 0.0
+    left = np.linalg.norm(orthogonal_part(last, [*normals, *others]), axis=1)
+    return float(np.median(left[moving] / length[moving]))
+
+
+def orthogonal_part(vectors, directions):
+    """The part of each vector (n, d) that is at right angles to all directions, each (n, d)."""
+    if not directions:
+        return vectors
+    along = np.linalg.qr(np.stack(directions, axis=2))[0]
+    return vectors - np.einsum("nde,ne->nd", along, np.einsum("nde,nd->ne", along, vectors))
+
+
+def gradient(function, x, steps):
+    """Derivatives (n, d) of a function of x (n, d), giving (n,), by central differences.
+
+    steps: (d,), by how much each column changes.
+    """
+    return np.stack([(function(x + h) - function(x - h)) / (2 * h.sum()) for h in np.diag(steps)],
+                    axis=1)

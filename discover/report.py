@@ -1,0 +1,120 @@
+"""What `python -m discover` says of a result: laws with their evidence, then what networks add."""
+
+from shlex import quote
+
+from support.page import Code, Details, Formula, Heading, Picture, Table, Text
+from support.report import independent_laws
+
+
+def report(result, system, captions, command):
+    """The parts of the report on one Result.
+
+    captions: {file name of a picture: caption}; the first picture stands right below the laws.
+    command: the words of the command that made it.
+    """
+    exact = independent_laws(result)
+    first, *others = [Picture(name, caption) for name, caption in captions.items()] or [None]
+    return [Heading(f"{system.title}: what is conserved, seed {result.seed}"),
+            *([Formula("\n".join(law.text for law in exact), large=True)] if exact else ()),
+            Text(result.verdict, strong=True),
+            *([first] if first else ()),
+            *list_laws(result),
+            *list_networks(result),
+            *([Details("For programs", [*list_code(result)])] if result.laws else ()),
+            *([Details("What was read", [Text(note) for note in result.notes])]
+              if result.notes else ()),
+            *([Details("More pictures", others)] if others else ()),
+            Details("What next", [Code("\n".join(list_next(result, command)))])]
+
+
+def list_laws(result):
+    """The laws with their evidence."""
+    if not result.laws:
+        return
+    rows = []
+    for number, law in enumerate(result.laws, 1):
+        of = ", ".join(str(i + 1) for i in law.function_of)
+        error = max((abs(error / law.terms[name]) for name, error in law.errors.items()
+                     if law.terms.get(name)), default=0.0)
+        rows.append((number, Formula(law.text), law.verdict, law.evidence, f"{law.within:.0e}",
+                     f"{error:.0e}" if error else "-", f"a function of {of}" if of else ""))
+    yield Table((("", "law", "verdict", "evidence", "λ", "relative error of coefficients", ""),
+                 *rows))
+    yield Text("λ is the share of a law's variance that lies within classes that took no part in "
+               "the fit: 0 for what is conserved, 1 for white noise.")
+
+
+def list_networks(result):
+    """The networks that were asked whether more is left."""
+    if not result.steps:
+        return
+    head = ("network", "accuracy, training", "test", "95 % interval", "held-out classes",
+            "λ of f", "beside its columns", "independence", "verdict")
+    yield Details("What networks say beyond the laws", [
+        Text("The pairs of a network agree in all laws found before it. It finds one more "
+             "invariant if its f is conserved, and independent of these."),
+        Table((head, *((number, f"{step.train_accuracy:.3f}", f"{step.test_accuracy:.3f}",
+                        "{:.3f} to {:.3f}".format(*step.interval), step.test_classes,
+                        f"{step.lambda_f:.1%}",
+                        "{:.1%} to {:.1%}".format(*step.ratio_interval),
+                        f"{step.independence:.2f}", step.word)
+                       for number, step in enumerate(result.steps, 1)))),
+        *(Text(f"Network {number}: {step.word}; {step.sentence}.")
+          for number, step in enumerate(result.steps, 1))])
+
+
+def list_code(result):
+    """The laws for programs."""
+    for title, language in (("Python, with `from numpy import *`:", "python"),
+                            ("SymPy, with `from sympy import *`:", "sympy"), ("LaTeX:", "latex")):
+        yield Text(title)
+        yield Code("\n".join(getattr(law, language) for law in result.laws))
+
+
+def list_next(result, command):
+    """Commands that go on from here."""
+    words = " ".join(map(quote, command))
+    yield f"python -m discover {words} --seeds 0-4 --jobs 2"
+    if result.settings.get("data"):
+        yield f"python -m discover {words} --apply new.csv"
+    if not independent_laws(result):
+        yield f'python -m discover {words} --fresh --features "cos(...)"'
+
+
+def list_lines(laws):
+    """The lines of laws on the screen."""
+    for law in laws:
+        of = f"; a function of {', '.join(str(i + 1) for i in law.function_of)}"
+        words = f"approximate: {law.evidence}" if law.verdict == "approximate" else law.evidence
+        yield f"Law: {law.text} ({words}{of * bool(law.function_of)})"
+
+
+def conclude(laws, steps, columns, fixed):
+    """The finding in a sentence, and the counts: independent invariants, and those with a name.
+
+    laws: LawRecords; steps: StepRecords; columns: of the data; fixed: invariants with one value.
+    """
+    exact = [law for law in laws if law.verdict == "exact"]
+    named = sum(not law.function_of for law in exact)
+    count = named + sum(step.found for step in steps)
+    if count:
+        said = [f"{count} independent invariant{'s' * (count > 1)} found"
+                + (" and named." if named == count else f", {named} of them named by a law.")]
+        if len(exact) > named:
+            said.append(f"{len(exact) - named} of the laws "
+                        f"{'is a function' if len(exact) - named == 1 else 'are functions'} "
+                        "of the others.")
+    else:
+        nearly = [law for law in laws if law.verdict == "approximate"]
+        said = ["No invariant was found." if not nearly else
+                f"Only approximately conserved: {nearly[0].text}."]
+    if count + len(fixed) >= columns - 1:
+        said.append(f"Complete: {columns} columns allow at most {columns - 1} independent "
+                    f"invariant{'s' * (columns > 2)}"
+                    + (f", of which {len(fixed)} is fixed here." if fixed else "."))
+    elif steps and not steps[-1].found:
+        last = steps[-1]
+        said.append("A network finds nothing more in pairs that agree in all of these."
+                    if last.word == "nothing" and count else
+                    f"A network says: {last.word}; {last.sentence}.")
+    return " ".join(said), count, named

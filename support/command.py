@@ -1,0 +1,63 @@
+"""What a command does with its runs: one in its folder, or many as processes and a page on them."""
+
+from support import jobs, report, runs
+from support.checks import UserError
+from support.files import prepare_folder
+from support.options import abbreviate, exit_status
+from support.page import markdown
+from support.process import printable
+from support.results import load_results
+
+
+def run_configs(command, run, configs, summarise, options, systems):
+    """Carry out the runs of configs; return 1 if one of several failed, else 0.
+
+    run(config): writes the files of a run into config.folder.
+    summarise(result, config): the lines that the screen shows of a finished run.
+    systems: {name: physics.System}, for the page on many.
+    """
+    if len(configs) == 1:
+        runs.run_in_folder(run, configs[0], summarise, options.fresh)
+        return 0
+    folder = page_folder(configs)
+    failed = jobs.run_all({f"{config.system.name} seed {config.seed}":
+                           (run_alone, command, run, config, summarise, options.fresh)
+                           for config in configs}, options.jobs)
+    finished = [config.folder for config in configs
+                if f"{config.system.name} seed {config.seed}" not in failed]
+    if finished:
+        runs.keep_page(folder, page(finished, systems))
+    if failed:
+        print(f"{len(failed)} of {len(configs)} runs failed: {', '.join(map(printable, failed))}")
+    return int(bool(failed))
+
+
+def run_alone(command, run, config, summarise, fresh):
+    """The exit status of one run, in a process of its own."""
+    def action():
+        runs.run_in_folder(run, config, summarise, fresh)
+        return 0
+    return exit_status(command, action)
+
+
+def page_folder(configs):
+    """The folder of the page on many runs: runs/sr-seeds-0-9, runs/all-seeds-0."""
+    names = {config.folder.parent.name: None for config in configs}
+    name = next(iter(names)) if len(names) == 1 else "all"
+    seeds = sorted({config.seed for config in configs})
+    return prepare_folder(configs[0].folder.parent.parent / f"{name}-seeds-{abbreviate(seeds)}")
+
+
+def page(folders, systems):
+    """The parts of the page on all finished runs in the folders."""
+    try:
+        return report.summary(load_results(folders, systems), systems)
+    except ValueError as error:
+        raise UserError(f"cannot report: {error}") from error
+
+
+def print_page(command, folders, systems):
+    """Print the page on all finished runs in the folders; return the exit status."""
+    made_by = printable(f"Made by `python {command} --report {' '.join(map(str, folders))}`.")
+    print(f"{made_by}\n\n{markdown(page(folders, systems))}", end="")
+    return 0
