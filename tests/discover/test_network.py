@@ -188,7 +188,7 @@ def test_intervals_are_of_classes_and_as_wide_as_the_mean_over_them_is_unsure():
     rng = np.random.default_rng(0)
     classes = np.repeat(np.arange(400), 5)
     values = rng.normal(size=400)[classes]              # all of a class alike: 400 values and not 2000
-    low, high = net.interval(net.resample_classes(values[:, None], classes)[:, 0])
+    low, high = net.interval(net.draw_classes(classes) @ values)
     assert high - low == pytest.approx(2 * 1.96 / np.sqrt(400), rel=0.15) and low < values.mean() < high
 
 
@@ -283,46 +283,6 @@ def test_a_network_finds_the_one_law_of_two_oscillators_that_is_not_known(known,
                                                                                      (slice(4000, None), 1000)))
     step = net.ask(0, train, test, train_network, [energies[i] for i in known])
     assert step.verdict.word == word and (step.independence > 0.8 if word == "conserved" else not step.found)
-
-
-# ---------------------------------------------------------------------------------------------- f on invariants
-
-def scores(f, n=2000):
-    """Of a function f of states on moderate orbits, at no special phase, on the invariants of `cp`."""
-    x, x_test = (physics.bound_states(n, np.random.default_rng(seed), lambda n, rng: rng.uniform(-1.5, 1.5, (n, 4)))
-                 for seed in (5, 6))
-    return net.r2_on_invariants(physics.SYSTEMS["cp"].invariants, x, f(x), x_test, f(x_test))
-
-
-def r2(found, name):
-    """R² of order 1 and of order 3."""
-    return found[name]["r2"], found[name]["r2_cubic"]
-
-
-def test_f_that_is_an_invariant_is_told_from_a_curved_function_of_it():
-    L = physics.angular_momentum
-    line, curve = scores(lambda x: 3 * L(x) + 7), scores(lambda x: L(x)**3 - L(x)**2)
-    assert list(line) == ["L", "E", "A_x", "A_y", "A_x, A_y", "L, E, A_x, A_y"]
-    assert r2(line, "L") == pytest.approx((1, 1)) and line["L"]["coefficients"] == pytest.approx([3])
-    assert r2(curve, "L")[0] < 0.9 and r2(curve, "L")[1] == pytest.approx(1)
-    assert line["A_x, A_y"]["correlation_of_square"] is None
-
-
-def test_f_that_is_a_mixture_is_explained_by_its_parts_together_and_by_none_alone():
-    A = physics.laplace_runge_lenz
-    found = scores(lambda x: 2 * A(x)[:, 0] - A(x)[:, 1])
-    assert r2(found, "A_x, A_y") == pytest.approx((1, 1)) and max(r2(found, "A_x")) < 0.9
-    assert found["A_x, A_y"]["coefficients"] == pytest.approx([2, -1])
-    assert max(max(r2(scores(lambda x: x[:, 0]), name)) for name in ("L", "L, E, A_x, A_y")) < 0.5
-
-
-def test_scores_do_not_depend_on_units_or_offsets_and_a_constant_explains_nothing():
-    invariants = {"large": lambda x: 1e9 * x[:, 0], "far": lambda x: 1e3 + 1e-2 * x[:, 0],
-                  "constant": lambda x: 0.1 + 1e-9 * np.sign(x[:, 0])}
-    x, x_test = np.random.default_rng(6).uniform(-1, 1, (2, 500, 1))
-    found = net.r2_on_invariants(invariants, x, 5 * x[:, 0], x_test, 5 * x_test[:, 0])
-    assert [found[name]["r2_cubic"] for name in ("large", "far")] == pytest.approx([1, 1])
-    assert abs(found["constant"]["r2"]) < 0.05 and found["constant"]["coefficients"] == [0]
 
 
 # ---------------------------------------------------------------------------------------------- pictures
