@@ -120,7 +120,7 @@ def ask(number, train, test, train_network, known, fixed=()):
     new = Invariant(network.f, network.gradient)
     sine = independence([*known, new], test.x, [each(test.x) for each in fixed])
     step = SearchStep(network, judge(network, train, test, losses, values), sine)
-    again = step.found and sine < INDEPENDENT
+    again = step.verdict.word != "nothing" and sine < INDEPENDENT
     return step.undecided("it follows from what is known") if again else step
 
 

@@ -225,8 +225,8 @@ def test_the_gradient_of_a_function_is_its_derivative():
 
 # ---------------------------------------------------------------------------------------------- the search
 
-def found_by(*functions, most=3, known=()):
-    """(found in each step, numbers of the trainings) of a search whose networks have these functions, in turn."""
+def found_by(*functions, most=3, known=(), fixed=()):
+    """(found in each step, numbers of the trainings, last Verdict) of a search with networks of these functions."""
     rng, asked = np.random.default_rng(0), []
     x, other = rng.uniform(-1, 1, (2, 400, 4))
     sample = Pairs(x, np.column_stack([x[:, :3], other[:, 3]]), derangement(400, rng))      # the last is not conserved
@@ -238,7 +238,7 @@ def found_by(*functions, most=3, known=()):
             assert np.median(agree) < 0.3
         asked.append(number)
         return FakeNetwork(functions[len(asked) - 1]), FELL
-    steps = list(net.search(sample, sample, train_network, known, most))
+    steps = list(net.search(sample, sample, train_network, known, most, fixed))
     return [step.found for step in steps], asked, steps[-1].verdict
 
 
@@ -250,8 +250,10 @@ def test_a_search_ends_with_the_first_question_to_which_nothing_is_found():
 
 
 def test_no_more_is_looked_for_than_there_can_be():
-    known = [net.Invariant(lambda x, i=i: x[:, i], lambda x, i=i: np.tile(np.eye(4)[i], (len(x), 1))) for i in (0, 1)]
-    assert found_by(*[lambda x: x[:, 2]] * 2, known=known)[:2] == ([True], [0, 1])
+    one, two = [net.Invariant(lambda x, i=i: x[:, i], lambda x, i=i: np.tile(np.eye(4)[i], (len(x), 1))) for i in (0, 1)]
+    third = [lambda x: x[:, 2]] * 2
+    assert found_by(*third, known=[one, two])[:2] == ([True], [0, 1])
+    assert found_by(*third, known=[one], fixed=[two.gradient])[:2] == ([True], [0, 1])
 
 
 def test_only_what_a_second_seed_finds_too_is_counted():
