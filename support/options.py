@@ -27,12 +27,12 @@ class Parser(argparse.ArgumentParser):
         leading = ""
         if message.endswith("at least one argument"):
             leading = " (put a space before one that starts with a minus)"
-        raise UserError(f"{message}{leading}; see python {self.prog} --help")
+        raise UserError(f"{message}{leading}; see {self.prog} --help")
 
 
 def build_paper_parser(systems, schedules, activations):
     """The parser of train.py; systems: {name: title}, the others names."""
-    parser = Parser("train.py", "The experiment of the paper: sample pairs of observations, train "
+    parser = Parser("python train.py", "The experiment of the paper: sample pairs of observations, train "
                     "the siamese network to tell them apart, interpret its bottleneck.")
     add = parser.add_argument_group("system").add_argument
     titles = "; ".join(f"{name}: {title}" for name, title in systems.items())
