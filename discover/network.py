@@ -94,7 +94,8 @@ def search(train, test, train_network, known, most, fixed=()):
     known: laws, those that hold approximately among them: a network that finds them again would
         say that they are conserved, since its errors are as large as what they vary by.
     train_network: (number of the training, train, test Pairs, batches) -> a network, and its losses
-        over the epochs. batches: what train.Training takes, or None while nothing is known.
+        over the epochs. batches: what train.Training takes, or None while nothing is known. Even
+        numbers ask a question, odd ones ask it again.
     most: of invariants that there can be, one less than columns: with more, classes are points.
     fixed: gradients, functions as of Invariant, of what has one value in all observations.
     Each step but the last has found one more invariant.
@@ -230,17 +231,17 @@ def classify(train_accuracy, accuracies, shares, ratios, classes, losses):
     if classes < MIN_CLASSES:
         return "undecided", f"too few groups: {MIN_CLASSES} must be held out"
     if accuracies[0] <= 0.5 and train_accuracy > MEMORISED:
-        return "undecided", (f"memorised, with training accuracy {train_accuracy:.3f}: more classes "
-                             "are needed")
+        return "undecided", ("the network memorised its pairs, with training accuracy "
+                             f"{train_accuracy:.3f}: more classes are needed")
     if accuracies[0] <= 0.5:
         failed = " (or the training did not start)" if losses[-1] > 0.99 * np.log(2) else ""
         return "nothing", f"no better than chance{failed}"
     if ratios[1] < CONSERVED:
-        return "conserved", "f does not vary within classes"
+        return "conserved", "f is constant within classes, up to the errors of a network"
     if shares[0] > VARIES:
         return "nothing", "what tells classes apart is not conserved"
-    return "undecided", ("f may be conserved: more classes, longer stretches of them, or less noise "
-                         "would tell")
+    return "undecided", ("f may be conserved: more classes, longer stretches of them, or less "
+                         "noise would tell")
 
 
 def draw_classes(classes):

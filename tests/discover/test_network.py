@@ -1,4 +1,4 @@
-"""What a network adds to laws: its negatives agree in all that is known, and the verdict on f follows from its evidence."""
+"""What a network adds to laws: negatives agree in all that is known, the verdict on f follows from its evidence."""
 
 import runpy
 
@@ -118,7 +118,7 @@ def test_f_of_a_slow_column_is_undecided(share):
 
 
 def drifting(seed, rest, n=4000):
-    """Pairs of two columns, c + u and c - (1 - rest) u: u, which is not conserved, drops out of their sum, but for a rest."""
+    """Pairs of two columns, c + u and c - (1 - rest) u: u, which is not conserved, nearly drops out of their sum."""
     rng = np.random.default_rng(seed)
     c, *u = rng.normal(size=(3, n))
     x, x_prime = (np.column_stack([c + each / 2, c - (1 - rest) * each / 2]) for each in u)
@@ -250,7 +250,7 @@ def test_a_search_ends_with_the_first_question_to_which_nothing_is_found():
 
 
 def test_no_more_is_looked_for_than_there_can_be():
-    one, two = [net.Invariant(lambda x, i=i: x[:, i], lambda x, i=i: np.tile(np.eye(4)[i], (len(x), 1))) for i in (0, 1)]
+    one, two = (net.Invariant(lambda x, i=i: x[:, i], lambda x, i=i: 0 * x + np.eye(4)[i]) for i in (0, 1))
     third = [lambda x: x[:, 2]] * 2
     assert found_by(*third, known=[one, two])[:2] == ([True], [0, 1])
     assert found_by(*third, known=[one], fixed=[two.gradient])[:2] == ([True], [0, 1])
