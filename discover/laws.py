@@ -24,7 +24,7 @@ from math import comb
 import numpy as np
 
 from discover import notation
-from discover.eigenproblem import (MAX_VALUES, Features, Sample, eigenpairs, loss_without,
+from discover.eigenproblem import (MAX_VALUES, ROUNDS, Features, Sample, eigenpairs, loss_without,
                                    minimal_sets, sharpest, sparse_directions, weights_of)
 from discover.expressions import LARGEST, Expression
 from discover.libraries import factors, make_libraries, unite
@@ -387,8 +387,10 @@ class Search:
             sets = [tuple(np.sort(group[list(each)])) for each in minimal_sets(part)]
             found.update((each, self.cost(each)) for each in sets)
             if z > 1:
-                for terms in self.long_sets(self.without(group, sets), limit):
-                    found[terms] = self.cost(terms)
+                rest = self.without(group, sets)
+                for terms in (*self.long_sets(rest, limit), self.eliminate(rest, limit)):
+                    if 0 < len(terms) <= self.longest:
+                        found[terms] = self.cost(terms)
         return found, w, n
 
     def cost(self, terms):
@@ -418,15 +420,36 @@ class Search:
         span = directions[:, :low] / np.linalg.norm(directions[:, :low], axis=0)
         weight = np.linalg.norm(np.linalg.qr(span)[0], axis=1)
         anchors = np.argsort(-weight)[:20 if low > 1 else 1]
-        seen = set()
         for row in sparse_directions(span, anchors):
             terms = np.argsort(-np.abs(row))[:40]
             terms = terms[np.abs(row[terms]) > 1e-6 * np.abs(row).max()]
             terms = self.shorten(terms, w, n, self.costs[group])
-            terms = tuple(sorted(int(i) for i in group[terms]))
-            if terms not in seen and len(terms) <= self.longest:
-                seen.add(terms)
-                yield terms
+            yield tuple(sorted(int(i) for i in group[terms]))
+
+    def eliminate(self, group, limit):
+        """The last set of a group's features within the limit, as one after another is left out.
+
+        Those go first whose loss is least. The rows have the weights of the law before.
+        """
+        chosen, (w, n) = np.arange(len(group)), self.moments
+        w, n = w[np.ix_(group, group)], n[np.ix_(group, group)]
+        part = self.train.part(group)
+        for _ in range(ROUNDS):
+            terms, best = np.arange(len(group)), None
+            while len(terms):
+                mu, directions = eigenpairs(w[np.ix_(terms, terms)], n[np.ix_(terms, terms)])
+                if mu[0] > limit:
+                    break
+                best = terms, directions[:, 0]
+                order = np.argsort(loss_without(mu, directions) if len(terms) > 1 else [0.0])
+                terms = np.sort(terms[order[max(1, (len(terms) - 30) // 5):]])
+            if best is None:
+                return ()
+            chosen, few = best[0], part.part(best[0])
+            if mu[0] < 0.1 * limit:                     # any weights will do
+                break
+            w, n = part.covariances(weights_of(few.variances(best[1])))
+        return tuple(sorted(int(i) for i in group[chosen]))
 
     @property
     def longest(self):
@@ -778,7 +801,11 @@ class Search:
         deviation = train.deviation[terms]
         powers = self.library.exponents[terms]
         squares = (np.sum(powers != 0, axis=1) == 1) & (np.sum(powers, axis=1) == 2)
-        numbers = notation.simple_numbers(c / deviation, errors / deviation, squares)
+        # The largest term comes first: it has 1 where no number is simple.
+        first = np.argsort(-np.abs(c), kind="stable")
+        each = notation.simple_numbers((c / deviation)[first], (errors / deviation)[first],
+                                       squares[first])
+        numbers = [number for _, number in sorted(zip(first, each), key=lambda pair: pair[0])]
         factor = float(numbers[0]) * deviation[0] / c[0]
         simple = np.array(numbers, float) * deviation
         share = train.sample.share
