@@ -23,7 +23,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 RESULTS, CODE = ROOT / "results", ["*.py", "discover", "support", "benchmarks"]
 CLOSE = 0.01                            # distance from the paper, either way, that counts as reached
 SYSTEMS = "sr", "sr-fixed", "cp", "cp-fixed", "em", "em-fixed"
-MADE = ("quick", "discover", "suite.json", "sensitivity.json", "bottleneck.json", "benchmarks.json")
+MADE = ("quick", "discover", "suite.json", "sensitivity.json", "bottleneck.json",
+        "benchmarks.json")
 
 
 def list_steps(jobs):
@@ -42,7 +43,8 @@ def list_steps(jobs):
 def make(jobs):
     """Carry out all steps that are not done on this commit."""
     if changed := git("status", "--porcelain", "--", *CODE):
-        sys.exit(f"evidence.py: commit the code first, so that the evidence has a commit:\n{changed}")
+        sys.exit("evidence.py: commit the code first, so that the evidence has a commit:\n"
+                 + changed)
     commit = git("log", "-1", "--format=%h", "--", *CODE)
     path = RESULTS / "evidence.json"
     record = json.loads(path.read_text("utf-8")) if path.exists() else {}

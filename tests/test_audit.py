@@ -45,8 +45,9 @@ def test_every_row_has_a_verdict_and_words_that_select_its_tests(number):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_to_the_lines_of_today(name):
+    link = r"\[[^]]+\]\([^)]*#L\d+\)"
     for old, new in zip(PAGES[name].splitlines(), evidence().update_links(PAGES[name]).splitlines()):
-        moved = sorted(set(re.findall(r"\[[^]]+\]\([^)]*#L\d+\)", new)) - set(re.findall(r"\[[^]]+\]\([^)]*#L\d+\)", old)))
+        moved = sorted(set(re.findall(link, new)) - set(re.findall(link, old)))
         assert not moved, f"moved; python benchmarks/evidence.py --update writes {', '.join(moved)}"
 
 

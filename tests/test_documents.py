@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import physics
+import regression
 import siamese
 import train
 from helpers import ROOT, benchmark, kept_results, parsed, planned

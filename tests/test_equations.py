@@ -282,8 +282,10 @@ WRITTEN_OUT = {                         # what f is by the paper, or at fixed va
 
 def least_squares_score(x, f, x_test, f_test, order):
     """R² on test data of the least-squares polynomial of this order in x (n, d), by other means than the code's."""
-    chosen = [c for degree in range(order + 1) for c in itertools.combinations_with_replacement(range(x.shape[1]), degree)]
-    columns, columns_test = [np.column_stack([np.prod(each[:, list(c)], axis=1) for c in chosen]) for each in (x, x_test)]
+    chosen = [c for degree in range(order + 1)
+              for c in itertools.combinations_with_replacement(range(x.shape[1]), degree)]
+    columns, columns_test = [np.column_stack([np.prod(each[:, list(c)], axis=1) for c in chosen])
+                             for each in (x, x_test)]
     predicted = columns_test @ np.linalg.lstsq(columns, f, rcond=None)[0]
     return 1 - np.sum((f_test - predicted)**2) / np.sum((f_test - f_test.mean())**2)
 
@@ -361,7 +363,8 @@ def observer(x, beta, direction):
     return np.linalg.norm(parallel + gamma[:, None] * (e - parallel + np.cross(v, b)), axis=1)
 
 
-@pytest.mark.parametrize("name, size", [("sr", lambda x: np.abs(x[:, 0])), ("em", lambda x: np.linalg.norm(x[:, :3], axis=1))])
+@pytest.mark.parametrize("name, size", [
+    ("sr", lambda x: np.abs(x[:, 0])), ("em", lambda x: np.linalg.norm(x[:, :3], axis=1))])
 def test_speeds_of_boosts_in_pairs_are_uniform_up_to_nine_tenths(name, size):
     rng, n = np.random.default_rng(53), 40_000
     x, x_prime = physics.SYSTEMS[name].sample(n, rng)
@@ -374,7 +377,8 @@ def test_speeds_of_boosts_in_pairs_are_uniform_up_to_nine_tenths(name, size):
 
 def test_choices_of_the_regression_decide_at_their_limits():
     def orders(*scores):
-        return {order: regression.Polynomial((), None, None, 0.0, (score, score)) for order, score in enumerate(scores, 1)}
+        return {order: regression.Polynomial((), None, None, 0.0, (score, score))
+                for order, score in enumerate(scores, 1)}
     assert regression.optimal_order(orders(0, 0.9, 0.909)) == 2         # a gain of less than 0.01 counts for nothing
     assert regression.optimal_order(orders(0, 0.9, 0.911)) == 3
     assert regression.optimal_order(orders(0, 0.49)) is None            # below one half f is no polynomial
@@ -415,13 +419,14 @@ def test_eq_01_F_is_the_probability_of_different_because_different_pairs_have_th
 
 
 def test_eq_B1_is_the_cross_entropy_only_if_the_sum_and_its_minus_hold_both_terms():
-    # If the sum ends at the plus sign, the second term has no i. If the minus ends there, a wrong prediction is rewarded:
+    # If the sum ends at the plus sign, the second term has no i. If the minus ends there, wrong is rewarded:
     intended, minus_on_first = [], []
     for p in (0.9, 0.999, 1 - 1e-9):                                    # label 0, said to be 1 ever more surely
         first, second = 0 * math.log(p), (1 - 0) * math.log(1 - p)
         intended.append(-(first + second))
         minus_on_first.append(-first + second)
-        assert siamese.cross_entropy(np.array([math.log(p / (1 - p))]), np.array([0])) == pytest.approx(intended[-1], rel=1e-6)
+        loss = siamese.cross_entropy(np.array([math.log(p / (1 - p))]), np.array([0]))
+        assert loss == pytest.approx(intended[-1], rel=1e-6)
     assert np.all(np.diff(intended) > 0) and np.all(np.diff(minus_on_first) < 0)
 
 
@@ -709,7 +714,8 @@ def test_appendix_B_only_rate_times_the_root_of_epsilon_counts_where_gradients_a
 
 
 def test_appendix_B_learning_rate_of_100_is_not_needed_every_kept_run_that_starts_low_found_its_invariant():
-    low = [run for _, run in single_runs("sr", "cp", "cp-fixed", "em", "em-fixed") if run.settings["learning_rate"] <= 10]
+    found = single_runs("sr", "cp", "cp-fixed", "em", "em-fixed")
+    low = [run for _, run in found if run.settings["learning_rate"] <= 10]
     assert {run.system for run in low} == set(physics.SYSTEMS) - {"sr-fixed"}
     for run in low:
         assert run.test_accuracy >= physics.SYSTEMS[run.system].published.accuracy[1] - 0.01

@@ -472,7 +472,8 @@ def test_figure_4_a_network_on_orbits_follows_L_and_is_not_correlated_with_the_e
     assert abs(correlation(f, E(test.x))) < 0.1
 
 
-@pytest.mark.parametrize("name, followed, other", [("em", "E·B", "|B|^2 - |E|^2"), ("em-fixed", "|B|^2 - |E|^2", "E·B")])
+@pytest.mark.parametrize("name, followed, other", [
+    ("em", "E·B", "|B|^2 - |E|^2"), ("em-fixed", "|B|^2 - |E|^2", "E·B")])
 def test_figure_6_figure_7_f_of_fields_goes_with_the_invariant_of_the_paper(name, followed, other):
     runs = [run for run in kept(name) if run.above_chance]
     assert len(runs) >= 5
@@ -573,7 +574,8 @@ def test_appendix_B_of_23_kept_runs_at_rate_100_one_stands_still_there_five_lose
         runs += 1
         assert rate[0] == 100 and accuracy.max() > 0.8
         if accuracy[:5].max() <= 0.8:
-            late.append((folder, run.system, run.seed, int(np.argmax(accuracy > 0.6)) + 1, rate[np.argmax(accuracy > 0.6)]))
+            learns = int(np.argmax(accuracy > 0.6))
+            late.append((folder, run.system, run.seed, learns + 1, rate[learns]))
             assert np.all(accuracy[rate == 100] == 0.5) and np.sum(rate == 100) == 52
         if accuracy[-1] == 0.5:
             lost.append((folder, run.system, run.seed))
