@@ -21,7 +21,7 @@ os.environ |= {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "MKL", "OMP")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 RESULTS, CODE = ROOT / "results", ["*.py", "discover", "support", "benchmarks"]
-CLOSE = 0.01                            # distance from the paper, either way, that counts as reached
+CLOSE = 0.01            # distance from the paper, either way, that counts as reached
 SYSTEMS = "sr", "sr-fixed", "cp", "cp-fixed", "em", "em-fixed"
 MADE = ("quick", "discover", "suite.json", "sensitivity.json", "bottleneck.json",
         "benchmarks.json")
