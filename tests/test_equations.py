@@ -320,16 +320,17 @@ def test_sr_accuracy_sr_fixed_accuracy_cp_accuracy_cp_fixed_accuracy_em_accuracy
 
 
 def test_labels_are_0_for_pairs_of_one_class_and_1_for_others_in_what_the_network_is_trained_on():
-    x = np.arange(8.0).reshape(4, 2)
-    labelled = physics.Pairs(x, x + 0.5, np.array([1, 2, 3, 0])).labelled()
-    assert [np.abs(a + 0.5 - b).max() == 0 for a, b in zip(labelled.x, labelled.x_prime)] == [True] * 4 + [False] * 4
-    assert labelled.y.tolist() == [0] * 4 + [1] * 4
-    for batches, size in ((train.labelled_batches, 3), (train.in_batch_negatives, 4)):
-        given = labelled if batches is train.labelled_batches else physics.Pairs(x, x + 0.5, None)
-        both = np.concatenate([given.x, given.x_prime])
-        for members, first, second, y in batches(given, size, np.random.default_rng(0)):
-            same = np.all(both[members[first]] + 0.5 == both[members[second]], axis=1)
-            assert np.array_equal(y == 0, same)
+    x = np.arange(8.0).reshape(4, 2)                                    # x' = x + 0.5 is of the class of x
+    pairs = physics.Pairs(x, x + 0.5, np.array([1, 2, 3, 0]))
+    first, second, y = pairs.labelled()
+    assert np.all(first + 0.5 == second, axis=1).tolist() == [True] * 4 + [False] * 4
+    assert y.tolist() == [0] * 4 + [1] * 4
+    for schedule in (siamese.Schedule(batch_size=3), siamese.Schedule(batch_size=4, in_batch_negatives=True)):
+        training = train.Training(siamese.SiameseNetwork((2, 3, 1)), pairs, pairs, schedule)
+        batches = training.batches(training.train, schedule.batch_size, np.random.default_rng(0))
+        for members, first, second, y in batches:
+            rows = training.augmented[members]
+            assert np.array_equal(y == 0, np.all(rows[first, :2] + 0.5 == rows[second, :2], axis=1))
 
 
 def test_input_vectors_are_those_of_the_paper_and_the_second_event_is_Lambda_times_the_first():
