@@ -24,6 +24,7 @@ MAX_FEATURES = 1000             # of a polynomial; all of Tables I to V have les
 MAX_TERMS = 12                  # of a formula: a person does not read more
 BLOCK = 2048                    # samples that are centred together; fits the cache
 MIN_R2 = 0.9                    # of a formula, on test data
+SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 
 
 # --------------------------------------------------------------------- features, ridge and scores
@@ -138,10 +139,6 @@ class Polynomial:
         return {monomial_name(self.inputs, powers): float(c)
                 for powers, c in zip(self.exponents, self.coefficients)}
 
-    def __repr__(self):
-        training, test = self.r2
-        return f"<Polynomial, R² {training:.4f} on training data, {test:.4f} on test data: {self}>"
-
     def __str__(self):
         """The paper's first line: terms in the order of their coefficients.
 
@@ -161,10 +158,9 @@ def fit_orders(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
     inputs: names of the d columns. x_test, f_test: as x and f, for the test score. Raises
     ValueError if shapes disagree, values are not finite, samples are missing or alpha is negative.
     """
-    x, x_test = (finite_array(*each, "n", len(inputs)) for each in (("x", x), ("x_test", x_test)))
-    f, f_test = finite_array("f", f, len(x)), finite_array("f_test", f_test, len(x_test))
-    if len(x) == 0 or len(x_test) == 0:
-        raise ValueError(f"x and x_test must hold samples, got {len(x)} and {len(x_test)}")
+    x, f = finite_array("x", x, "n", len(inputs)), finite_array("f", f, len(x))
+    x_test = finite_array("x_test", x_test, "n", len(inputs))
+    f_test = finite_array("f_test", f_test, len(x_test))
     features, exponents = polynomial_features(x, max(orders))
     features_test, _ = polynomial_features(x_test, max(orders))
     polynomials = {}
@@ -316,8 +312,8 @@ def interpret(x, f, x_test, f_test, inputs):
 
 def monomial_name(inputs, powers):
     """Name of a monomial, e.g. "t^2" or "x*y"."""
-    factors = [(name, power) for name, power in zip(inputs, powers) if power]
-    return "*".join(name if power == 1 else f"{name}^{power}" for name, power in factors)
+    return "*".join(name if power == 1 else f"{name}^{power}"
+                    for name, power in zip(inputs, powers) if power)
 
 
 def format_monomial(name):
@@ -327,11 +323,14 @@ def format_monomial(name):
 
 def format_product(factors):
     """A product of factors, such as "t^2" and "x", as in print: t²x."""
-    powers = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-    factors = [re.sub(r"\^([2-9])(?!\d)", lambda found: powers[int(found[1])], each)
-               for each in factors]
-    single = all(len(factor.rstrip(powers)) == 1 for factor in factors)
+    factors = [raise_powers(factor) for factor in factors]
+    single = all(len(factor.rstrip(SUPERSCRIPTS)) == 1 for factor in factors)
     return ("" if single else " ").join(factors)
+
+
+def raise_powers(text):
+    """The text with powers of one digit raised: t² for t^2."""
+    return re.sub(r"\^([2-9])(?!\d)", lambda found: SUPERSCRIPTS[int(found[1])], text)
 
 
 def _signed_sum(parts):
