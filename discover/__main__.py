@@ -23,8 +23,7 @@ import numpy as np
 
 import physics
 import train
-from discover import laws, network, report
-from discover import datafiles as tables, owndata as data
+from discover import data, laws, network, report, tables
 from discover.expressions import Expression
 from discover.libraries import KINDS
 from siamese import ACTIVATIONS, SCHEDULES, SiameseNetwork
@@ -158,7 +157,7 @@ def train_network(config, streams, history, seconds_before, number, train_set, t
 
 def build_parser():
     """The options of the command."""
-    parser = options.Parser("-m discover", "Names the conserved quantities of data, exactly, and "
+    parser = options.Parser("python -m discover", "Names the conserved quantities of data, exactly, and "
                             "asks networks whether more is left.")
     add, many = parser.add_argument_group("data").add_argument, {"nargs": "+", "action": "extend"}
     add("file", nargs="?", type=options.path, metavar="FILE",

@@ -98,9 +98,8 @@ def conclude(laws, steps, columns, fixed):
     named = sum(not law.function_of for law in exact)
     count = named + sum(step.found for step in steps)
     if count:
-        said = [f"{count} independent invariant{'s' * (count > 1)} found, "
-                f"{'all' if named == count else named} named by "
-                f"{len(exact)} law{'s' * (len(exact) != 1)}."]
+        said = [f"{count} independent invariant{'s' * (count > 1)} found"
+                + (" and named." if named == count else f", {named} of them named by a law.")]
         if len(exact) > named:
             said.append(f"{len(exact) - named} of the laws "
                         f"{'is a function' if len(exact) - named == 1 else 'are functions'} "

@@ -1,6 +1,6 @@
 """States (T, V) of a gas on adiabats, where T V^0.4 is conserved.
 
-Writes adiabats.csv for `python train.py --data adiabats.csv`.
+Writes adiabats.csv for `python -m discover adiabats.csv`.
 """
 
 import csv

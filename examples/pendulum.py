@@ -1,4 +1,4 @@
-"""A pendulum as one would measure it: writes pendulum.tsv for train.py --data pendulum.tsv
+"""A pendulum as one would measure it: writes pendulum.tsv for python -m discover pendulum.tsv
 
 Each trial is one release, seen at 40 times. Angles and angular speeds have an error of half a per
 cent of their standard deviation, and four decimals. There is a comment, a row of units and a

@@ -28,13 +28,13 @@ class Parser(argparse.ArgumentParser):
         leading = ""
         if message.endswith("at least one argument"):
             leading = " (put a space before one that starts with a minus)"
-        raise UserError(f"{message}{leading}; see python {self.prog} --help")
+        raise UserError(f"{message}{leading}; see {self.prog} --help")
 
 
 def build_paper_parser(systems, schedules, activations):
     """The parser of train.py; systems: {name: physics.System}, the others names."""
-    parser = Parser("train.py", "The experiment of the paper: sample pairs of observations, train "
-                    "the siamese network to tell them apart, interpret its bottleneck.")
+    parser = Parser("python train.py", "The experiment of the paper: sample pairs of observations, "
+                    "train the siamese network to tell them apart, interpret its bottleneck.")
     add = parser.add_argument_group("system").add_argument
     titles = "; ".join(f"{name}: {system.title}" for name, system in systems.items())
     add("--system", choices=[*systems, "all"], default="sr", help=f"{titles} (default sr)")
