@@ -1,7 +1,7 @@
 """The paper's figures, and a few more: each is one function that returns a Picture.
 
 A run draws `figures_of_run`. `python figures.py [FOLDER]` draws Figs. 1, 2 and 8, which show no
-result. Colours are from Okabe & Ito (2008) and stay distinct under colour blindness.
+result.
 """
 
 import sys
@@ -11,58 +11,18 @@ if __name__ == "__main__":              # before Matplotlib is imported, which r
     process.prepare()
 
 import re
-import warnings
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context, rcParamsDefault
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.image import imsave
 
 from physics import boosts, evolve
 from regression import raise_powers, ridge
 from siamese import sigmoid
+from support.picture import BLUE, ORANGE, STYLE, Picture, rc_context
 
-BLUE, ORANGE = "#0072B2", "#D55E00"
 OUTPUT = "bottleneck output  f"
-MAX_POINTS = 1500                       # of a panel
 QUANTITIES = {"s^2": "spacetime interval", "L": "angular momentum", "E": "energy"}
-STYLE = {
-    # Matplotlib's own settings, so that the user's do not show; the backend is left to the user.
-    **{name: value for name, value in rcParamsDefault.items() if name != "backend"},
-    "font.size": 15,
-    "axes.labelsize": 17,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "lines.linewidth": 2,
-    "legend.frameon": False,
-    "mathtext.default": "regular",
-    "pdf.fonttype": 42,                 # TrueType, which publishers ask for
-}
-
-
-class Picture(Figure):
-    """A Figure that a notebook shows by itself."""
-
-    @rc_context(STYLE)
-    def save(self, file, kind="png", dpi=110):
-        """Write it to a path or an open binary file, as png of so many dots per inch, or as pdf."""
-        self.set_dpi(dpi)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from")  # of a column's name
-            if kind == "pdf":           # without the time, the same bytes each time
-                return self.savefig(file, format=kind, metadata={"CreationDate": None})
-            canvas = FigureCanvasAgg(self)              # savefig would draw twice, for the layout
-            canvas.draw()
-        # 16 levels of each colour, of which 15 is white again, make half the bytes of 256.
-        imsave(file, np.asarray(canvas.buffer_rgba()) // 16 * 17, format="png", dpi=dpi)
-
-    def _repr_png_(self):
-        content = BytesIO()
-        self.save(content)
-        return content.getvalue()
+MAX_POINTS = 1500                       # of a panel
 
 
 def figures_of_run(system, network, test, history, title=""):
@@ -81,13 +41,6 @@ def figures_of_run(system, network, test, history, title=""):
          lambda: figure_levels(network.f, varying, x, names)),
         (True, "figure_9", "Fig. 9: loss and accuracy", lambda: figure_9(history))]
     return {stem: (caption, draw) for is_drawn, stem, caption, draw in table if is_drawn}
-
-
-def figures_of_network(layer_sizes, activation="relu"):
-    """The same for the figures that show no result."""
-    return {"figure_1": ("Fig. 1: the siamese network", lambda: figure_1(layer_sizes, activation)),
-            "figure_2": ("Fig. 2: the task", figure_2),
-            "figure_8": ("Fig. 8: the layers", lambda: figure_8(layer_sizes, activation))}
 
 
 def titled(figure, title):
@@ -309,13 +262,14 @@ def _arrow(axes, start, end, color):
 
 def main(*arguments):
     """Draw the figures that show no result, of the paper's network, into a folder."""
-    folder = Path(*arguments[:1])
+    folder, layer_sizes = Path(*arguments[:1]), (4, 200, 200, 1)
     if len(arguments) > 1 or str(folder).startswith("-"):
         sys.exit("usage: python figures.py [FOLDER]")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, (_, draw) in figures_of_network((4, 200, 200, 1)).items():
-            draw().save(folder / f"{name}.png")
+        figure_1(layer_sizes).save(folder / "figure_1.png")
+        figure_2().save(folder / "figure_2.png")
+        figure_8(layer_sizes).save(folder / "figure_8.png")
     except OSError as error:
         sys.exit(f"figures.py: cannot write to {folder}: {error.strerror}")
 

@@ -103,10 +103,7 @@ def correlation(a, b):
 
 
 def rank_correlation(a, b):
-    """Spearman correlation of two vectors (n,): Pearson's of their ranks, however f bends.
-
-    Constants give 0 and raise ValueError as for `correlation`.
-    """
+    """Spearman correlation of two vectors (n,): `correlation` of their ranks, however f bends."""
     return correlation(_ranks(finite_array("a", a, "n")), _ranks(finite_array("b", b, "n")))
 
 
@@ -140,10 +137,7 @@ class Polynomial:
                 for powers, c in zip(self.exponents, self.coefficients)}
 
     def __str__(self):
-        """The paper's first line: terms in the order of their coefficients.
-
-        Of many, the first and the last, as in eq. (11).
-        """
+        """The paper's first line: terms by coefficient; of many, first and last, as in eq. (11)."""
         ordered = sorted([("", self.intercept), *self.terms.items()], key=lambda term: term[1])
         decimals = _decimals(max(abs(c) for _, c in ordered), digits=4, least=2)
         parts = [(f"{abs(c):.{decimals}f}{format_monomial(name)}", c) for name, c in ordered]
@@ -194,10 +188,8 @@ def r2_on_invariants(invariants, x, f, x_test, f_test):
     `correlation_of_square`, of f^2 with it, which the paper looks at in Fig. 5.
     """
     components = tuple(name for name in invariants if name in ("A_x", "A_y"))
-    scores = {}
-    for names in dict.fromkeys([*((name,) for name in invariants), components, tuple(invariants)]):
-        if not names:
-            continue
+    scores, single = {}, [(name,) for name in invariants]
+    for names in filter(None, dict.fromkeys([*single, components, tuple(invariants)])):
         columns, columns_test = (np.stack([invariants[name](each) for name in names], axis=1)
                                  for each in (x, x_test))
         mean, deviation = columns.mean(axis=0), columns.std(axis=0)
@@ -221,9 +213,9 @@ class Formula:
     dropped: tuple               # largest term left out: name, its size relative to first factor
 
     @property
-    def length(self):
-        """How many terms it has."""
-        return sum(len(signs) for _, signs in self.groups)
+    def names(self):
+        """The names of its terms."""
+        return [name for _, signs in self.groups for name in signs]
 
     def __str__(self):
         """Without an intercept below 1 % of the first factor: f is arbitrary up to its offset."""
@@ -255,23 +247,17 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1):
         raise ValueError("tolerance must be from 0 to below 1 and drop from above 0 to 1, "
                          f"got {tolerance} and {drop}")
     falling = sorted(terms, key=lambda name: -size[name])
-    dominant = [name for name in falling if size[name] >= drop * size[falling[0]]]
-    members = []
-    for name in dominant:
-        if members and size[name] >= (1 - tolerance) * size[members[-1][0]]:
-            members[-1].append(name)
-        else:
-            members.append([name])
-
-    groups, spread = [], 0.0
-    for names in members:
-        names = [name for name in terms if name in names]               # in the inputs' order
+    rest, groups, spread = [*falling], [], 0.0
+    while rest and size[rest[0]] >= drop * size[falling[0]]:
+        least = max(drop * size[falling[0]], (1 - tolerance) * size[rest[0]])
+        names = [name for name in terms if name in rest and size[name] >= least]    # as terms are
+        rest = rest[len(names):]
         signs = {name: 1 if terms[name] > 0 else -1 for name in names}
         overall = 1 if (sum(signs.values()) or signs[names[0]]) > 0 else -1
         factor = float(np.mean([size[name] for name in names]))
         spread = max(spread, *(float(abs(size[name] / factor - 1)) for name in names))
         groups.append((overall * factor, {name: overall * sign for name, sign in signs.items()}))
-    largest_dropped = next(iter(falling[len(dominant):]), "")
+    largest_dropped = rest[0] if rest else ""
     relative_size = terms.get(largest_dropped, 0.0) / abs(groups[0][0])
     return Formula(groups, float(intercept), spread, (largest_dropped, float(relative_size)))
 
@@ -287,7 +273,7 @@ class Interpretation:
     @property
     def dominant(self):
         """Coefficients of the formula's terms in all orders that have them: {order: {name: c}}."""
-        names = [name for _, signs in self.formula.groups for name in signs] if self.formula else []
+        names = self.formula.names if self.formula else []
         return {order: {name: each.terms[name] for name in names if name in each.terms}
                 for order, each in self.polynomials.items() if names}
 
@@ -304,7 +290,7 @@ def interpret(x, f, x_test, f_test, inputs):
     formula = None
     if order and polynomial.r2[1] >= MIN_R2:
         formula = group_terms(polynomial.terms, polynomial.intercept)
-        formula = formula if formula.length <= MAX_TERMS else None
+        formula = formula if len(formula.names) <= MAX_TERMS else None
     return Interpretation(polynomials, order, polynomial, formula)
 
 

@@ -26,9 +26,6 @@ is the sum over these pairs:
                                       and of -g_p over those where it is second
     dloss/dW_l = a_{l-1}^T delta_l
     delta_{l-1} = (delta_l W_l^T) * relu'(z_{l-1})         (here W_l without the row of biases)
-
-Shapes: observations (n, d), augmented by the constant 1 (r, d + 1), bottleneck output (r, k),
-logits, labels and predictions (n,).
 """
 
 import threading
@@ -201,8 +198,7 @@ class SiameseNetwork:
     def evaluate(self, x, x_prime, y, first=None, second=None):
         """Loss (B1) and accuracy on pairs x, x_prime (n, d) with labels y (n,); no gradients.
 
-        first, second: where an observation stands in several pairs, pair p compares x[first[p]]
-        with x_prime[second[p]], and y, first and second have the length of all pairs.
+        With first, second (m,) and y (m,), pair p is x[first[p]] with x_prime[second[p]].
         """
         augmented, first, second, y = self._number_rows(x, x_prime, y, first, second)
         z = self.logits_of(augmented, first, second)
@@ -273,10 +269,10 @@ class SiameseNetwork:
     @classmethod
     def from_state(cls, state, **options):
         """The network of a `state_dict`; options: further arguments that a subclass needs."""
-        parameters, words = state["parameters"], {k: str(state[k]) for k in ("activation", "label")}
-        finite_array("parameters", parameters, "size")
-        network = cls(state["layer_sizes"].tolist(), dtype=parameters.dtype, **words, **options)
-        network.parameters = parameters
+        finite_array("parameters", state["parameters"], "size")
+        options |= {"dtype": state["parameters"].dtype, "label": str(state["label"])}
+        network = cls(tuple(state["layer_sizes"]), activation=str(state["activation"]), **options)
+        network.parameters = state["parameters"]
         return network
 
     def __getstate__(self):
@@ -337,8 +333,6 @@ def tanh_derivative(a, memory=None):
 ACTIVATIONS = {"relu": (relu, relu_derivative), "tanh": (tanh, tanh_derivative)}
 
 
-# ------------------------------------------------------------------- the training of Appendix B
-
 class Adadelta:
     """Zeiler 2012, Algorithm 1, with a learning rate outside the accumulators (Appendix B).
 
@@ -352,8 +346,8 @@ class Adadelta:
 
     def __init__(self, size, learning_rate=100.0, rho=0.95, epsilon=1e-7, dtype=np.float32, xp=np):
         if not (0 < learning_rate < np.inf and 0 <= rho < 1 and 0 < epsilon < np.inf):
-            raise ValueError("Adadelta needs learning_rate > 0, 0 <= rho < 1 and epsilon > 0; got "
-                             f"{learning_rate}, {rho} and {epsilon}")
+            raise ValueError("Adadelta needs learning_rate > 0, 0 <= rho < 1, epsilon > 0; got "
+                             f"{learning_rate}, {rho}, {epsilon}")
         self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
         # Sums of rho^age times the squares, i.e. E[.] / (1 - rho): the factor cancels in d.
         self.squared_gradients, self.squared_updates = xp.zeros(size, dtype), xp.zeros(size, dtype)

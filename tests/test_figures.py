@@ -87,8 +87,7 @@ def test_the_decision_shows_F_and_one_half_in_its_legend_and_the_accuracy():
 
 
 def test_figures_1_and_8_show_the_actual_layer_sizes():
-    made = figures.figures_of_network((7, 50, 30, 2), "tanh")
-    first, eighth = [made[name][1]().axes[0] for name in ("figure_1", "figure_8")]
+    first, eighth = [draw((7, 50, 30, 2), "tanh").axes[0] for draw in (figures.figure_1, figures.figure_8)]
     first = [text.get_text() for text in first.texts]
     eighth = [cell.get_text().get_text() for cell in eighth.tables[0].get_celld().values()]
     assert {"x\n7 inputs", "50 tanh\n30 tanh", "f(x′)\n2 neurons", "w (f(x) − f(x′))² + b"} <= set(first)

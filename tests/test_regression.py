@@ -218,7 +218,7 @@ def test_formula_states_the_spread_within_groups_and_the_largest_term_left_out()
     formula = regression.group_terms({"x": 0.99, "y": -1.01, "z": 0.03, "w": -0.05})
     assert formula.spread == pytest.approx(0.01)
     assert formula.dropped == ("w", pytest.approx(-0.05))
-    assert formula.length == 2
+    assert len(formula.names) == 2
 
 
 @pytest.mark.parametrize("terms, words", [({}, "not zero"), ({"x": 0.0}, "not zero"), ({"x": np.nan}, "finite")])
