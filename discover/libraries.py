@@ -194,9 +194,10 @@ def select_columns(x, names):
     """{name: column} of those that vary and are no multiple of one before; notes on the others."""
     kept, notes = {}, []
     for name, column in zip(names, x.T):
-        unit = column / (np.abs(column).max() or 1.0)
-        twin = next((other for other, values in kept.items() if abs(unit @ values)
-                     > (1 - 1e-14) * np.linalg.norm(values) * np.linalg.norm(unit)), None)
+        first = np.argmax(np.abs(column))
+        unit = column / (column[first] or 1.0)
+        twin = next((other for other, values in kept.items() if np.abs(
+            unit * values[first] - values * unit[first]).max() <= 1e-12 * abs(values[first])), None)
         if not name.isidentifier() or iskeyword(name):
             notes.append(f"{name} is no name that a formula can hold, and takes no part: rename it")
         elif np.ptp(unit) <= 1e-12:
