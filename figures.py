@@ -1,7 +1,6 @@
 """The paper's figures, and a few more: each is one function that returns a Picture.
 
-A run draws `figures_of_run`. `python figures.py [FOLDER]` draws Figs. 1, 2 and 8, which show no
-result.
+A run draws `figures_of_run`, and `python figures.py` Figs. 1, 2 and 8, which show no result.
 """
 
 import sys
@@ -10,18 +9,18 @@ if __name__ == "__main__":              # before Matplotlib is imported, which r
     from support import process
     process.prepare()
 
-import re
 from pathlib import Path
 
 import numpy as np
 
 from physics import boosts, evolve
-from regression import raise_powers, ridge
+from regression import ridge
 from siamese import sigmoid
 from support.picture import BLUE, ORANGE, STYLE, Picture, rc_context
+from support.typeset import format_label
 
 OUTPUT = "bottleneck output  f"
-QUANTITIES = {"s^2": "spacetime interval", "L": "angular momentum", "E": "energy"}
+QUANTITIES = {"s^2": "spacetime interval  s²", "L": "angular momentum  L", "E": "energy  E"}
 MAX_POINTS = 1500                       # of a panel
 
 
@@ -45,21 +44,15 @@ def figures_of_run(system, network, test, history, title=""):
 
 def titled(figure, title):
     """The figure with a title above all of its panels, wrapped at its width."""
-    figure.suptitle(typeset(title), fontsize=STYLE["font.size"], wrap=True)
+    figure.suptitle(format_label(title), fontsize=STYLE["font.size"], wrap=True)
     return figure
-
-
-def typeset(text):
-    """The text as in print: s^2 and v_x raised and lowered, minus signs."""
-    text = raise_powers(text).replace("$", r"\$").replace("-", "−")
-    return re.sub(r"\b([A-Za-z]+)_([A-Za-z0-9]+)\b", r"$\1_{\2}$", text, flags=re.ASCII)
 
 
 # -------------------------------------------------------------------------------------- what f is
 
 def figure_invariants(x, f, invariants):
     """Figs. 3, 4, 6, 7: f (n,) at observations x (n, d) over each of {name: function of x}."""
-    return _panels([(typeset(f"{QUANTITIES.get(name, '')}  {name}".strip()), each(x), OUTPUT, f)
+    return _panels([(format_label(QUANTITIES.get(name, name)), each(x), OUTPUT, f)
                     for name, each in invariants.items()])
 
 
@@ -70,8 +63,8 @@ def figure_5(x, f, invariants):
     direction = direction / (np.linalg.norm(direction) or 1)
     sign = "-" if direction[1] < 0 else "+"
     name = f"component of A:  {direction[0]:.2f} A_x {sign} {abs(direction[1]):.2f} A_y"
-    return _panels([("energy  E", invariants["E"](x), "bottleneck output squared  f²", f**2),
-                    (typeset(name), components @ direction, OUTPUT, f)])
+    return _panels([(QUANTITIES["E"], invariants["E"](x), "bottleneck output squared  f²", f**2),
+                    (format_label(name), components @ direction, OUTPUT, f)])
 
 
 OF_SYSTEM = {
@@ -123,14 +116,14 @@ def figure_levels(f, invariants, x, names):
     figure = Picture(figsize=(6, 5.5), layout="constrained")
     axes = figure.subplots()
     for function, color, style, width, name in (
-            (f, BLUE, "solid", 2.5, OUTPUT), (invariant, ORANGE, "dashed", 1.5, typeset(label))):
+            (f, BLUE, "solid", 2.5, OUTPUT), (invariant, ORANGE, "dashed", 1.5, label)):
         values = function(grid.reshape(-1, x.shape[1])).reshape(across.shape)
         levels = np.unique(np.quantile(values, (0.1, 0.3, 0.5, 0.7, 0.9)))
         axes.contour(across, up, values, levels, colors=color, linestyles=style, linewidths=width)
-        axes.plot([], [], color=color, linestyle=style, linewidth=width, label=name)
-    axes.set(xlabel=typeset(names[i]), ylabel=typeset(names[j]))
+        axes.plot([], [], color=color, linestyle=style, linewidth=width, label=format_label(name))
+    axes.set(xlabel=format_label(names[i]), ylabel=format_label(names[j]))
     if len(names) > 2:
-        axes.set_title(typeset(" = ".join([*names[2:], "0"])))
+        axes.set_title(format_label(" = ".join([*names[2:], "0"])))
     figure.legend(loc="outside upper center")
     return figure
 
@@ -204,7 +197,7 @@ def figure_2():
               title="(b) one particle, two times")
     right.margins(x=0.15)
     right.locator_params(nbins=6)
-    right.legend(loc="lower center", title=typeset("(x, y, v_x, v_y)"), fontsize=13)
+    right.legend(loc="lower center", title=format_label("(x, y, v_x, v_y)"), fontsize=13)
     return figure
 
 

@@ -248,6 +248,7 @@ def hamiltons_equations(state):
 
 BLOCK = 4096            # orbits that solve_ivp follows together; its sixteen stages fit the cache
 MAX_NONFINITE = 1000    # derivatives of trial steps, which the solver takes back; then it gives up
+MAX_REJECTION_ROUNDS = 1000
 
 
 def evolve(state, duration, equations=hamiltons_equations):
@@ -289,9 +290,6 @@ def _evolve_block(state, duration, equations):
     if not (solution.success and np.isfinite(solution.y).all()):
         raise RuntimeError(f"the orbits could not be integrated: {solution.message}")
     return solution.y[:, -1].reshape(start.shape).T.copy()
-
-
-MAX_REJECTION_ROUNDS = 1000
 
 
 def bound_states(n, rng, draw):

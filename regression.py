@@ -9,7 +9,6 @@
 Everything is float64; observations are rows, shape (n, d).
 """
 
-import re
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import comb
@@ -17,6 +16,7 @@ from math import comb
 import numpy as np
 
 from support.checks import finite_array
+from support.typeset import count_decimals, format_product, format_sum
 
 ORDERS = (1, 2, 3, 4)           # of the polynomials in Tables I to V
 ALPHA = 1.0                     # ridge strength; the paper names none, and 50 000 samples drown it
@@ -24,7 +24,6 @@ MAX_FEATURES = 1000             # of a polynomial; all of Tables I to V have les
 MAX_TERMS = 12                  # of a formula: a person does not read more
 BLOCK = 2048                    # samples that are centred together; fits the cache
 MIN_R2 = 0.9                    # of a formula, on test data
-SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 
 
 # --------------------------------------------------------------------- features, ridge and scores
@@ -58,8 +57,7 @@ def ridge(features, target, alpha=ALPHA):
     features = finite_array("features", features, "n", "p").astype(float, copy=False)
     target = finite_array("target", target, len(features)).astype(float, copy=False)
     if len(target) == 0 or not 0 <= alpha < np.inf:
-        raise ValueError("features must hold a sample, alpha must not be negative; "
-                         f"got {len(target)} and {alpha}")
+        raise ValueError(f"features must hold a sample, alpha be 0 or more: {len(target)}, {alpha}")
     mean, target_mean = features.mean(axis=0), target.mean()
     matrix, moment = alpha * np.eye(len(mean)), np.zeros(len(mean))
     for i in range(0, len(target), BLOCK):
@@ -139,11 +137,11 @@ class Polynomial:
     def __str__(self):
         """The paper's first line: terms by coefficient; of many, first and last, as in eq. (11)."""
         ordered = sorted([("", self.intercept), *self.terms.items()], key=lambda term: term[1])
-        decimals = _decimals(max(abs(c) for _, c in ordered), digits=4, least=2)
+        decimals = count_decimals(max(abs(c) for _, c in ordered), digits=4, least=2)
         parts = [(f"{abs(c):.{decimals}f}{format_monomial(name)}", c) for name, c in ordered]
         if len(parts) > 16:
             parts[8:-8] = [("...", 1)]
-        return _signed_sum(parts)
+        return format_sum(parts)
 
 
 def fit_orders(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
@@ -220,16 +218,16 @@ class Formula:
     def __str__(self):
         """Without an intercept below 1 % of the first factor: f is arbitrary up to its offset."""
         first = abs(self.groups[0][0])
-        parts, decimals = [], _decimals(first, digits=3, least=0)
+        parts, decimals = [], count_decimals(first, digits=3, least=0)
         intercept = f"{abs(self.intercept):.{decimals}f}"
         for factor, signs in self.groups:
-            decimals = max(decimals, _decimals(abs(factor), digits=2, least=0))
-            inside = _signed_sum([(format_monomial(name), sign) for name, sign in signs.items()])
+            decimals = max(decimals, count_decimals(abs(factor), digits=2, least=0))
+            inside = format_sum([(format_monomial(name), sign) for name, sign in signs.items()])
             inside = inside if len(signs) == 1 else f"({inside})"
             parts.append((f"{abs(factor):.{decimals}f} {inside}", factor))
         if abs(self.intercept) > 0.01 * first:
             parts.append((intercept, self.intercept))
-        return "f ≈ " + _signed_sum(parts)
+        return "f ≈ " + format_sum(parts)
 
 
 def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1):
@@ -294,8 +292,6 @@ def interpret(x, f, x_test, f_test, inputs):
     return Interpretation(polynomials, order, polynomial, formula)
 
 
-# --------------------------------------------------------------------------------------- in print
-
 def monomial_name(inputs, powers):
     """Name of a monomial, e.g. "t^2" or "x*y"."""
     return "*".join(name if power == 1 else f"{name}^{power}"
@@ -305,26 +301,3 @@ def monomial_name(inputs, powers):
 def format_monomial(name):
     """A monomial's name as in print: t², xy, x v_y, x v_y/r."""
     return format_product(name.split("*"))
-
-
-def format_product(factors):
-    """A product of factors, such as "t^2" and "x", as in print: t²x."""
-    factors = [raise_powers(factor) for factor in factors]
-    single = all(len(factor.rstrip(SUPERSCRIPTS)) == 1 for factor in factors)
-    return ("" if single else " ").join(factors)
-
-
-def raise_powers(text):
-    """The text with powers of one digit raised: t² for t^2."""
-    return re.sub(r"\^([2-9])(?!\d)", lambda found: SUPERSCRIPTS[int(found[1])], text)
-
-
-def _signed_sum(parts):
-    """Join (text, value) into "-a + b - c", the sign being that of the value."""
-    text = " ".join(("- " if value < 0 else "+ ") + part for part, value in parts)
-    return text[2:] if text.startswith("+") else "-" + text[2:]
-
-
-def _decimals(largest, digits, least):
-    """Decimals that show `digits` significant digits of the largest number, at least `least`."""
-    return least if largest == 0 else max(least, digits - 1 - int(np.floor(np.log10(largest))))

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from support.checks import finite_array, to_numpy
+from support.checks import check_positive, finite_array, to_numpy
 from support.files import load_arrays, save_arrays
 
 BLOCK = 512                             # rows that are evaluated together; fits the cache
@@ -171,8 +171,8 @@ class SiameseNetwork:
 
     def _require_scalar_f(self):
         if self.layer_sizes[-1] != 1:
-            raise ValueError(f"f must be one number, but this bottleneck has {self.layer_sizes[-1]} "
-                             "neurons; see bottleneck(x)")
+            raise ValueError("f must be one number, but this bottleneck has "
+                             f"{self.layer_sizes[-1]} neurons; see bottleneck(x)")
 
     def _in_blocks(self, function, augmented):
         """The result of a function of augmented rows, BLOCK of them at a time, as one array."""
@@ -422,15 +422,7 @@ class Schedule:
     keep_best: bool = False             # the epoch of lowest training loss is reported too
 
     def __post_init__(self):
-        """ValueError, naming the setting, if one is impossible; NumPy's numbers become Python's."""
-        limits = {"reduce_factor": (1, np.inf), "decay": (0, 1)}
-        for name, value in vars(self).copy().items():
-            kind, (low, high) = type(getattr(Schedule, name)), limits.get(name, (0, np.inf))
-            in_range = kind is bool or 0 < value < np.inf and low <= value <= high
-            if not in_range or kind(value) != value:
-                raise ValueError(f"{name} must be a positive {kind.__name__} from {low} to {high}, "
-                                 f"got {value}")
-            object.__setattr__(self, name, kind(value))
+        check_positive(self, reduce_factor=(1, np.inf), decay=(0, 1))
 
 
 SCHEDULES = {

@@ -34,7 +34,7 @@ from support.checkpoints import train_with_checkpoints
 from support.checks import to_numpy
 from support.device import array_module
 from support.process import one_thread, warm_up_blas
-from support.results import Interpreted, Result, Score, versions
+from support.results import Interpreted, Result, versions
 
 HIDDEN = {"quick": (200, 32), "paper": (200, 200)}      # layers; the paper's text names no sizes
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
@@ -126,24 +126,15 @@ def interpret(system, network, train, test):
     reading = regression.interpret(train.x, f, test.x, f_test, system.inputs)
     accuracies = [float(np.mean((network.predict(x, x_prime) > 0.5) == y))
                   for x, x_prime, y in (train.labelled(), test.labelled())]
-    above_chance = accuracies[1] >= ABOVE_CHANCE
-    formula, polynomial = reading.formula if above_chance else None, reading.polynomial
-    described = {"formula": str(formula), "formula_spread": formula.spread,
-                 "largest_dropped": formula.dropped} if formula else {}
-    known = {name: invariant for name, invariant in system.invariants.items()
-             if name not in system.fixed}
-    scores = regression.r2_on_invariants(known, train.x, f, test.x, f_test)
-    return Interpreted(
-        above_chance, *accuracies,
-        r2={str(order): each.r2 for order, each in reading.polynomials.items()},
-        optimal_order=reading.optimal_order,
-        polynomial=str(polynomial), terms=polynomial.terms, intercept=polynomial.intercept,
-        **described, dominant={str(order): terms for order, terms in reading.dominant.items()},
+    varying = {name: invariant for name, invariant in system.invariants.items()
+               if name not in system.fixed}
+    return Interpreted.from_reading(
+        reading, accuracies[1] >= ABOVE_CHANCE, *accuracies,
         correlations={name: regression.correlation(invariant(test.x), f_test)
                       for name, invariant in system.invariants.items()},
         rank_correlations={name: regression.rank_correlation(invariant(test.x), f_test)
                            for name, invariant in system.invariants.items()},
-        on_invariants={name: Score(**score) for name, score in scores.items()})
+        on_invariants=regression.r2_on_invariants(varying, train.x, f, test.x, f_test))
 
 
 # -------------------------------------------------------------------------- training by Appendix B
