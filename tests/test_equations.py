@@ -265,7 +265,7 @@ def test_every_kept_run_that_learned_has_the_formula_of_the_paper_but_for_factor
 def single_runs(*names):
     """The kept runs of these systems, searches and other samplings aside: [(path, Result), ...]."""
     return [(path, run) for path, run in kept_results()
-            if run.system in names and run.steps is None and "sampling" not in run.settings]
+            if run.system in names and run.laws is None and not run.settings.get("sampling")]
 
 
 # ------------------------------------------------------------------------------------------ errata
