@@ -12,10 +12,21 @@ from pathlib import Path
 
 from exercises import JUDGED
 
+README = """# A course of five sessions
+
+Sessions [1](session-1.md), [2](session-2.md), [3](session-3.md), [4](session-4.md) and
+[5](session-5.md) end with exercises, and so do the notebooks beside them, which show each
+experiment with its output. The functions that you write say "not written yet".
+
+- `python -m pytest -k exercise_step` judges one exercise, and says in words what is wrong.
+- `python docs/course/score.py` judges all of them, and counts points.
+
+Exercises can be done in any order. A training runs when all bodies that it needs are written.
+"""
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ["README.md", "CITATION.cff", "requirements.txt", "*.py", "support/*.py", "discover/*.py",
-         "examples/*", "results/**/*", "docs/*.md", "docs/figures/*", "docs/course/README.md",
-         "docs/course/session-*", "docs/course/figures/*", "docs/course/score.py",
+         "examples/*", "results/**/*", "docs/*.md", "docs/figures/*", "docs/course/session-*",
+         "docs/course/figures/*", "docs/course/score.py",
          "docs/course/exercises.py", "tests/conftest.py", "tests/marking.py",
          "tests/test_exercises.py"]
 
@@ -25,11 +36,13 @@ def copy_parts(folder):
     for path in sorted({path for part in PARTS for path in ROOT.glob(part) if path.is_file()}):
         target = folder / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if path.parent.name == "course" and path.suffix in (".md", ".ipynb"):
+        if path.match("course/session-*.md"):
             lines = path.read_text("utf-8").splitlines(keepends=True)
-            target.write_text("".join(each for each in lines if "solutions.md" not in each), "utf-8")
+            kept = [line for line in lines if "solutions.md" not in line]
+            target.write_text("".join(kept), "utf-8")
         else:
             shutil.copyfile(path, target)
+    (folder / "docs" / "course" / "README.md").write_text(README, "utf-8")
 
 
 def open_exercises(folder, sessions):
