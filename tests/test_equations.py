@@ -266,7 +266,7 @@ def test_every_kept_run_that_learned_has_the_formula_of_the_paper_but_for_factor
 def single_runs(*names):
     """The kept runs of these systems, runs of discover and other samplings aside: [(path, Result), ...]."""
     return [(path, run) for path, run in kept_results()
-            if run.system in names and run.laws is None and not run.settings["sampling"]]
+            if run.system in names and run.laws is None and not run.settings.get("sampling")]
 
 
 # ---------------------------------------------------------------- tables, accuracies, numbers of the text

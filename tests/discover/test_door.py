@@ -9,7 +9,6 @@ import pytest
 
 from discover import __main__ as discover
 from discover.report import conclude
-from helpers import ROOT, command
 from support.results import LawRecord, StepRecord
 
 FAST = ["--pairs", "100", "--epochs", "1", "--hidden", "4"]
@@ -53,12 +52,6 @@ def test_a_law_of_a_file_is_named_with_its_evidence_and_kept(start, tmp_path):
     assert page.index('class="formula large"') < page.index("<img") < page.index("<details>")
     shown = start("circles.csv")[1]
     assert "Law: x² + y² (exact" in shown and "holds this run, finished" in shown
-
-
-def test_check_says_what_is_read_and_ends(start, tmp_path):
-    write_circles(tmp_path / "circles.csv")
-    status, out, err = start("circles.csv", "--check")
-    assert status == 0 and out == "" and "columns x, y" in err and not (tmp_path / "runs").exists()
 
 
 def test_apply_prints_the_laws_for_each_row_and_refuses_what_it_cannot_compute(start, tmp_path):
@@ -111,27 +104,6 @@ def test_where_no_law_is_found_a_network_is_asked_and_its_numbers_are_shown(star
     result = json.loads((tmp_path / "runs/white.csv-discover/seed-0/result.json").read_text("utf-8"))
     assert result["count"] == 0 and result["steps"][0]["word"] == "nothing"
     assert len(list(csv.reader(open(tmp_path / "runs/white.csv-discover/seed-0/history.csv")))) == 2
-
-
-@pytest.mark.parametrize("words, said", [
-    ([], "give a FILE of own data, or a --system"), (["a.csv", "--system", "sr"], "give a FILE of own data, or"),
-    (["--system", "sr", "--group", "g"], "--group is for own data"), (["absent.csv"], "cannot read absent.csv"),
-    (["--system", "sr", "--angles", "q"], "got 'q'"), (["--system", "sr", "--features", "os.system(1)"], "--features"),
-    (["--system", "sr", "--jobs", "2"], "--jobs goes with"), (["--report", "absent"], "no folder that holds")])
-def test_what_cannot_be_done_is_refused_in_one_sentence(words, said, start, tmp_path):
-    status, out, err = start(*words)
-    assert status == 2 and said in err and err.startswith("discover: ") and err.count("\n") == 1 and out == ""
-    assert not list(tmp_path.iterdir())
-
-
-def test_the_command_starts_from_any_folder(tmp_path):
-    write_circles(tmp_path / "circles.csv")
-    for program in (["-m", "discover"], [str(ROOT / "discover")]):
-        ended = command("circles.csv" if program[0] != "-m" else tmp_path / "circles.csv", "--check",
-                        program=program)
-        assert ended.returncode in (0, 2) and "Traceback" not in ended.stderr and "discover: " in ended.stderr
-    shown = command("--help", program=["-m", "discover"])
-    assert shown.returncode == 0 and len(shown.stdout.splitlines()) <= 60
 
 
 def make_law(verdict="exact", **others):
