@@ -386,8 +386,8 @@ def test_choices_of_the_regression_decide_at_their_limits():
     assert regression.optimal_order(orders(0, 0.51)) == 2
     assert len(regression.group_terms({"x": 1.0, "y": 0.91}).groups) == 1               # a tenth is the tolerance
     assert len(regression.group_terms({"x": 1.0, "y": 0.89}).groups) == 2
-    assert regression.group_terms({"x": 1.0, "y": 0.11}).length == 2                    # and what is dropped is below
-    assert regression.group_terms({"x": 1.0, "y": 0.09}).length == 1
+    assert len(regression.group_terms({"x": 1.0, "y": 0.11}).groups) == 2               # and what is dropped is below
+    assert len(regression.group_terms({"x": 1.0, "y": 0.09}).groups) == 1
     x = np.array([[-1.0], [1.0]])                                       # c = 2 / (2 + alpha)
     fit = regression.fit_orders(x, x[:, 0], x, x[:, 0], ("x",), (1,))[1]
     assert fit.terms["x"] == pytest.approx(2 / 3)
