@@ -31,8 +31,8 @@ import numpy as np
 import regression
 
 # Each limit with the data that need it, and how far it can move until a word turns.
-CONSERVED = 0.005   # end of the ratio's interval: .003 of an energy that no library names (by 50,000
-                    # pairs), .007 of a pendulum that loses 4 % of its energy
+CONSERVED = 0.005   # end of the ratio's interval: .003 of an energy that no library names (by
+                    # 50,000 pairs), .007 of a pendulum that loses 4 % of its energy
 VARIES = 0.3        # start of lambda(f)'s interval, of what is clearly not conserved: .22 of a law
                     # that a network hardly learned, .50 of fields whose two invariants are known
 MEMORISED = 0.7     # training accuracy where the test accuracy is chance: .60 of two oscillators
