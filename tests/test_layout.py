@@ -68,6 +68,7 @@ def paper(tmp_path_factory):
     root = tmp_path_factory.mktemp("paper") / "siamese"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(
         ".*", "__pycache__", "discover", "results", "runs"))
+    (root / "results").symlink_to(ROOT / "results")
     return root
 
 
@@ -89,9 +90,10 @@ def test_without_discover_the_command_runs_and_the_tests_of_the_paper_are_found(
 
 @pytest.mark.slow
 def test_without_discover_the_tests_of_the_paper_pass(paper):
-    run_in(paper, "-m", "pytest", "-q", "-x", "tests/support", *(
-        f"tests/test_{name}.py" for name in ("siamese", "physics", "regression", "figures", "train",
-                                             "training", "device", "faults")))
+    names = ("siamese", "physics", "regression", "figures", "equations", "train", "training",
+             "device", "faults")
+    run_in(paper, "-m", "pytest", "-q", "-x", "tests/support",
+           *(f"tests/test_{name}.py" for name in names))
 
 
 # ------------------------------------------------------------------------------------------- sizes
