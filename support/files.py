@@ -71,17 +71,17 @@ def pack_arrays(arrays):
     return content.getvalue()
 
 
-def load_arrays(path, what):
-    """Read a file of `save_arrays`; ValueError if it is damaged, saying `what` it should have been.
+def load_arrays(path, what, make=dict):
+    """Read a file of `save_arrays`, and return what `make` makes of its arrays by name.
 
-    OSError if it cannot be read at all.
+    OSError if it cannot be read; ValueError, saying `what` it should have been, if it is damaged.
     """
     content = Path(path).read_bytes()                   # so that OSErrors of the disk end here
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as saved:
-            return {name: np.asarray(saved[name]) for name in saved.files}
+            return make({name: np.asarray(saved[name]) for name in saved.files})
     except Exception as error:                          # a damaged archive raises almost anything
-        raise ValueError(f"{path} is not {what} ({type(error).__name__})") from error
+        raise ValueError(f"{path} is not {what} ({type(error).__name__}: {error})") from error
 
 
 def fingerprint(content):

@@ -218,7 +218,7 @@ def test_formula_states_the_spread_within_groups_and_the_largest_term_left_out()
     formula = regression.group_terms({"x": 0.99, "y": -1.01, "z": 0.03, "w": -0.05})
     assert formula.spread == pytest.approx(0.01)
     assert formula.dropped == ("w", pytest.approx(-0.05))
-    assert formula.length == 2
+    assert len(formula.names) == 2
 
 
 @pytest.mark.parametrize("terms, words", [({}, "not zero"), ({"x": 0.0}, "not zero"), ({"x": np.nan}, "finite")])
@@ -280,7 +280,8 @@ def test_a_formula_of_more_terms_than_a_person_reads_is_none(d, readable):
     (lambda: regression.r2_score(np.ones(0), np.ones(0)), "target must hold"),
     (lambda: regression.correlation(np.ones(3), np.ones(2)), "b must have shape"),
     (lambda: regression.fit_orders(np.ones((3, 2)), np.ones(3), np.ones((3, 2)), np.ones(3), ["x"]), "x must have"),
-    (lambda: regression.fit_orders(np.ones((0, 1)), np.ones(0), np.ones((3, 1)), np.ones(3), ["x"]), "hold samples"),
+    (lambda: regression.fit_orders(np.ones((0, 1)), np.ones(0), np.ones((3, 1)), np.ones(3), ["x"]), "hold a sample"),
+    (lambda: regression.fit_orders(np.ones((3, 1)), np.ones(3), np.ones((0, 1)), np.ones(0), ["x"]), "hold at least"),
 ])
 def test_bad_arguments_are_refused_by_name(call, name):
     with pytest.raises(ValueError, match=name):
