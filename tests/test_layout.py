@@ -23,10 +23,10 @@ OTHERS = {"numpy", "scipy", "matplotlib", *sys.stdlib_module_names}
 
 # ------------------------------------------------------------------------------------------- rooms
 
-def imports(path):
-    """What a module imports anywhere: ours as "support.files", others by their first name."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+def imports(path, at_once=False):
+    """What a module imports, anywhere or at once: "support.files", others by their first name."""
+    tree, found = ast.parse(path.read_text("utf-8")), set()
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -132,9 +132,13 @@ def test_no_class_or_module_defines_a_name_twice():
                 assert not twice, f"{path.relative_to(ROOT)}: {twice}"
 
 
-def test_no_test_file_imports_another():
+def test_no_test_file_imports_another_or_at_once_what_takes_a_second_to_import():
+    slow = {"figures", "matplotlib", "scipy", "discover.laws", "discover.pictures",
+            "discover.__main__"}
     for path in (ROOT / "tests").rglob("*.py"):
         assert not [name for name in imports(path) if name.split(".")[-1].startswith("test_")], path
+        if path.stem != "retrain":      # a program that a test starts
+            assert not imports(path, at_once=True) & slow, path
 
 
 # ------------------------------------------------------------------------------------------- audit
