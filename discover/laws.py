@@ -152,6 +152,7 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
     train = Sample(x, np.asarray(classes), known[:len(x)])
     test = Sample(x_test, np.asarray(classes_test), known[len(x):])
     libraries, waves, notes = make_libraries(both, names, features, angles, positive, kinds, degrees)
+    libraries, waves = (supported(each, train, both, notes) for each in (libraries, waves))
     given = [Expression(known.name, names) for known in given]
     result = Laws(notes=warn_of_slow_columns(train, names) + notes, source=source)
     if not libraries:
@@ -175,6 +176,13 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
         if fitted:
             result.laws, result.level, result.source = fitted, level, "fitted"
     return result
+
+
+def supported(libraries, train, x, notes):
+    """The libraries for which there are rows enough; others are noted."""
+    few = [each for each in libraries if train.freedom < 3 * len(each.names)]
+    notes += [f"too few observations for {each.title}, {len(each.names)} features" for each in few]
+    return [each for each in libraries if each not in few and each.bounded(x).any()]
 
 
 def describe_outliers(names, samples, odd):
@@ -344,8 +352,7 @@ class Search:
 
     def __init__(self, train, test, names, libraries, given):
         self.names, self.given, self.whole = names, given, (train, test)
-        libraries = [each for each in libraries if train.freedom >= 3 * len(each.names)]
-        library, groups = unite(libraries or [])
+        library, groups = unite(libraries)
         bounded = library.bounded(train.x) & library.bounded(test.x)
         place = np.cumsum(bounded) - 1
         self.library = library.part(bounded)
@@ -811,6 +818,13 @@ class Search:
         share = train.sample.share
         if share(train.values[:, terms] @ simple) > 1.05 * share(train.values[:, terms] @ c) + 1e-18:
             numbers = [float(each) for each in factor * c / deviation]
+        if numbers[0] < 0 and sum(np.sign(np.array(numbers, float))) == 0 and not squares.any():
+            numbers = [-each for each in numbers]
+        if numbers[0] < 0:                              # a sum starts with what is positive
+            order = np.argsort(np.array(numbers, float) < 0, kind="stable")
+            terms, deviation, errors, powers = (
+                each[order] for each in (terms, deviation, errors, powers))
+            numbers = [numbers[i] for i in order]
         names = [self.library.names[i] for i in terms]
         expression = notation.expression(numbers, [self.library.expressions[i] for i in terms])
         function = Expression(expression, self.names)

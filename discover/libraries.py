@@ -51,7 +51,8 @@ class Library:
     @cached_property
     def costs(self):
         """What a reader pays for each feature (p,): its degree, functions more than columns."""
-        weights = [1.0 if label in variable.inputs else COSTS.get(label.split("(")[0], 1.3)
+        weights = [1.0 if label in variable.inputs else COSTS.get(variable.name.split("(")[0], 1.3)
+                   if variable.name not in DISTANCES else 3.5 * variable.name.count("^")
                    for label, variable in zip(self.labels, self.variables)]
         below = np.maximum(-self.exponents, 0).sum(axis=1)
         return 0.6 + 0.4 * np.abs(self.exponents) @ np.array(weights) + 0.2 * below

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import io
 import json
 import re
 import subprocess
@@ -58,18 +57,6 @@ def test_check_reads_the_file_and_makes_nothing(own, tmp_path, capsys, monkeypat
     assert start(own.place / "mine.csv", "--check") == 0
     assert "40 groups, 240 observations" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
-
-
-def test_apply_prints_laws_that_are_constant_along_each_orbit(own, capsys, monkeypatch):
-    monkeypatch.chdir(own.place)
-    assert start("mine.csv", "--apply", "mine.csv") == 0
-    head, *rows = csv.reader(io.StringIO(capsys.readouterr().out))
-    assert head == ["line", *(f"law {i}: {law['text']}"
-                              for i, law in enumerate(own.result["laws"], 1))]
-    values = np.array(rows, float)
-    assert [*values[:, 0]] == [*range(2, 242)]
-    of_orbits = values[:, 1:].reshape(40, 6, 3)
-    assert np.ptp(of_orbits, axis=1).max() < 1e-9 < np.ptp(of_orbits[:, 0], axis=0).min()
 
 
 @pytest.mark.parametrize("words, said", [
