@@ -142,7 +142,9 @@ def find_line(name, path, number=""):
     """The line where a name is defined; in a function, the line with the comment (number)."""
     from audit import TESTS
     if path.startswith("tests/"):
-        return next(line for test, file, line in TESTS if file == path and name in test)
+        found = [(not test.startswith(f"test_{name}"), line) for test, file, line in TESTS
+                 if file == path and name in test]
+        return min(found)[1]
     lines, at = (ROOT / path).read_text("utf-8").splitlines(), -1
     for part in name.split("."):
         definition = re.compile(rf"\s*(def |class )?{part}\b\s*[(:=]")
@@ -201,15 +203,19 @@ def check():
 def find_lost(text):
     """(line, number) of each decimal number that no file of its section has, rounded as it is.
 
-    The files of a section: results/..., the tests that it names, and the five modules always, which
-    hold the paper's numbers and our constants.
+    The files of a section are results, examples and tests that it names, and always the modules
+    that hold the paper's numbers and our constants. Code is looked at only where results are named.
     """
     always = {word for name in ("siamese", "physics", "regression", "train", "support/kepler")
               for word in find_decimals((ROOT / f"{name}.py").read_text("utf-8"))}
     lost, place = [], 1
+    text = re.sub(r"^```.*?^```", lambda block: block[0].replace("\n#", "\n "), text,
+                  flags=re.M | re.S)
     for section in re.split(r"^(?=#+ )", text, flags=re.M):
-        values = [*map(float, always), *quoted_values(section)]
+        values, is_example = [*map(float, always), *quoted_values(section)], False
         for offset, line in enumerate(section.split("\n")):
+            is_example ^= line.startswith("```") and "results/" not in section
+            line = "" if is_example else re.sub("`[^`]*`", "", line)
             for word in find_decimals(line):
                 tolerance = 0.5 * 10.0**-len(word.split(".")[1]) + 1e-9
                 if not any(abs(abs(value) - float(word)) <= tolerance for value in values):
@@ -228,11 +234,12 @@ def quoted_values(section):
     """All numbers of the results and tests that a section names, with means, least and largest."""
     from audit import TESTS
     values = []
-    for name in set(re.findall(r"results/([\w./-]*\w)", section)):
-        path = RESULTS / name
-        for file in [path] if path.suffix == ".md" and path.exists() else []:
-            values += map(float, find_decimals(file.read_text("utf-8")))
-        by_key = {}
+    for name in set(re.findall(r"((?:results|examples)/[\w./-]*\w)", section)):
+        path, by_key = ROOT / name, {}
+        if path.suffix in (".md", ".py") and path.exists():
+            values += map(float, find_decimals(path.read_text("utf-8")))
+        elif path.is_file():                            # a picture of a run
+            path = path.parent
         for file in path.rglob("result.json") if path.is_dir() else []:
             for key, value in flatten(json.loads(file.read_text("utf-8"))):
                 by_key.setdefault((file.parts[-3], key), []).append(value)
@@ -258,6 +265,8 @@ def flatten(value, key=""):
             yield from flatten(each, f"{key}/{name}")
     elif isinstance(value, float):
         yield key, value
+    elif isinstance(value, str):                        # a formula
+        yield from ((f"{key}/{word}", float(word)) for word in find_decimals(value))
 
 
 def main():

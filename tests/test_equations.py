@@ -320,17 +320,17 @@ def test_sr_accuracy_sr_fixed_accuracy_cp_accuracy_cp_fixed_accuracy_em_accuracy
 
 
 def test_labels_are_0_for_pairs_of_one_class_and_1_for_others_in_what_the_network_is_trained_on():
-    x = np.arange(8.0).reshape(4, 2)
-    equivalent = physics.Pairs(x, x + 0.5, np.array([1, 2, 3, 0]))
-    labelled = equivalent.labelled()
-    assert [np.abs(a + 0.5 - b).max() == 0 for a, b in zip(labelled.x, labelled.x_prime)] == [True] * 4 + [False] * 4
-    assert labelled.y.tolist() == [0] * 4 + [1] * 4
-    for batches, size in ((train.labelled_batches, 3), (train.in_batch_negatives, 4)):
-        given = equivalent.numbered() if batches is train.labelled_batches else equivalent
-        both = np.concatenate([given.x, given.x_prime])
-        for members, first, second, y in batches(given, size, np.random.default_rng(0)):
-            same = np.all(both[members[first]] + 0.5 == both[members[second]], axis=1)
-            assert np.array_equal(y == 0, same)
+    x = np.arange(8.0).reshape(4, 2)                                    # x' = x + 0.5 is of the class of x
+    pairs = physics.Pairs(x, x + 0.5, np.array([1, 2, 3, 0]))
+    first, second, y = pairs.labelled()
+    assert np.all(first + 0.5 == second, axis=1).tolist() == [True] * 4 + [False] * 4
+    assert y.tolist() == [0] * 4 + [1] * 4
+    for schedule in (siamese.Schedule(batch_size=3), siamese.Schedule(batch_size=4, in_batch_negatives=True)):
+        training = train.Training(siamese.SiameseNetwork((2, 3, 1)), pairs, pairs, schedule)
+        batches = training.batches(training.train, schedule.batch_size, np.random.default_rng(0))
+        for members, first, second, y in batches:
+            rows = training.augmented[members]
+            assert np.array_equal(y == 0, np.all(rows[first, :2] + 0.5 == rows[second, :2], axis=1))
 
 
 def test_input_vectors_are_those_of_the_paper_and_the_second_event_is_Lambda_times_the_first():
@@ -386,7 +386,7 @@ def test_choices_of_the_regression_decide_at_their_limits():
     assert regression.optimal_order(orders(0, 0.51)) == 2
     assert len(regression.group_terms({"x": 1.0, "y": 0.91}).groups) == 1               # a tenth is the tolerance
     assert len(regression.group_terms({"x": 1.0, "y": 0.89}).groups) == 2
-    assert len(regression.group_terms({"x": 1.0, "y": 0.11}).groups) == 2                    # and what is dropped is below
+    assert len(regression.group_terms({"x": 1.0, "y": 0.11}).groups) == 2               # and what is dropped is below
     assert len(regression.group_terms({"x": 1.0, "y": 0.09}).groups) == 1
     x = np.array([[-1.0], [1.0]])                                       # c = 2 / (2 + alpha)
     fit = regression.fit_orders(x, x[:, 0], x, x[:, 0], ("x",), (1,))[1]
