@@ -13,7 +13,8 @@ from discover.expressions import FUNCTIONS
 MISSING = {"", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"}   # Na is sodium
 NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]{1,4})?")
 UNIT = re.compile(r"[\w °º˚%′″·⋅×./*^+−⁻()-]{0,40}")
-DEGREES = ("deg", "degree", "degrees", "°", "º", "˚")
+DEGREES = re.compile(r"deg(ree)?s?\.?|[°º˚]", re.IGNORECASE)
+IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
 OTHER_ANGLES = ("grad", "gon", "arcmin", "arcsec", "turn", "turns", "rev")
 TIME_COLUMNS = ("t", "time", "timestamp", "date", "index", "frame", "step")
 PAIR = "pair {}"                        # the place of x and x_prime, observed of one thing
@@ -21,6 +22,7 @@ MAX_COLUMNS, MAX_NAME_LENGTH = 40, 40   # a polynomial in more columns costs gig
 MAX_MAGNITUDE = 1e100                   # of a value: its square is still a number
 MIN_GROUPS, FEW_GROUPS = 4, 50          # two to train and two to test on; a note below 50
 MAX_SHARED = 0.1                        # of observations are in several pairs by chance
+OUTLIER_IQR, MAX_OUTLIERS = 30, 0.01    # interquartile ranges off the median; share of a column
 
 
 class Refused(ValueError):
@@ -80,7 +82,8 @@ def split_head(head):
     """Name and unit of a head such as theta [rad]; degrees in all spellings are deg."""
     name, _, unit = head[:-1].partition("[") if head.endswith("]") else (head, "", "")
     name, unit = name.strip(), unit.strip()
-    return name, "deg" if unit.lower() in DEGREES or not unit and name.endswith("_deg") else unit
+    is_degrees = DEGREES.fullmatch(unit) if unit else name.lower().endswith(IN_DEGREES)
+    return name, "deg" if is_degrees else unit
 
 
 def observe(heads, numbers, keys, places, place, notes):
@@ -101,8 +104,8 @@ def observe(heads, numbers, keys, places, place, notes):
                 "and _, as in theta_1 [rad], no function, and no product of other columns")
         require(names.count(name) == 1, f"two columns have the name {name}; rename one")
         require(UNIT.fullmatch(unit) and unit.lower() not in OTHER_ANGLES
-                and (unit == "deg" or not stem.endswith("_deg")), f"{name} has the unit "
-                f"{unit[:40]!r}; write units as m/s^2, and angles in rad or deg")
+                and (unit in ("", "deg") or not stem.lower().endswith(IN_DEGREES)),
+                f"{name} has the unit {unit[:40]!r}; write units as m/s^2, angles in rad or deg")
         require(name == stem or stem in names and stem not in errors
                 and unit in ("", units[names.index(stem)]), f"{name} would be the errors of a "
                 f"column {stem} with the same unit; rename or --drop it")
@@ -156,6 +159,7 @@ def check(found):
         found.notes.append(f"{len(names)} groups are few: how many laws there are is sure from "
                            f"about {FEW_GROUPS} on")
     found.keep(np.argsort(found.classes, kind="stable"))
+    note_outliers(found)
     return found
 
 
@@ -163,6 +167,16 @@ def leave_out_constants(found):
     """Leave out columns of one value."""
     spread, largest = np.ptp(found.values, axis=0), np.abs(found.values).max(axis=0)
     found.leave_out_columns(spread <= 1e-12 * largest + 1e-100, "which has one value")
+
+
+def note_outliers(found):
+    """Note columns in which a few values, such as -999, are far from all others."""
+    low, middle, high = np.quantile(found.values, [0.25, 0.5, 0.75], axis=0)
+    far = (np.abs(found.values - middle) > OUTLIER_IQR * (high - low)) & (high > low)
+    for i in np.flatnonzero(far.any(axis=0) & (far.mean(axis=0) < MAX_OUTLIERS)):
+        rows = far[:, i]
+        found.notes.append(f"{rows.sum()} of {len(rows)} values of {found.names[i]} are far from "
+                           f"all others: {found.values[rows, i][0]:g} in {found.where(rows)}")
 
 
 def leave_out_times(found):

@@ -142,7 +142,7 @@ def test_names_are_compared_as_python_compares_them(tmp_path):
 
 
 def test_degrees_are_one_notion_and_other_angles_are_refused(tmp_path):
-    for head in ("x [deg]", "x [°]", "x [Degrees]", "x_deg"):
+    for head in ("x [deg]", "x [°]", "x [Deg.]", "x [degrees]", "x_deg", "x_Degrees"):
         found = table(tmp_path, f"run,{head},v [deg/s]\n" + ROWS)
         assert found.degrees.tolist() == [True, False] and found.units.tolist() == ["deg", "deg/s"]
     for head in ("x [gon]", "x_deg [rad]", "x [<b>m</b>]", "x [[m]]", "x [`m`]"):
@@ -154,6 +154,7 @@ def test_columns_of_errors_belong_to_others_and_are_not_observed(tmp_path):
     found = table(tmp_path, content)
     assert found.names.tolist() == ["x", "v"] and len(found.values) == 360 and np.nanmax(found.errors) == 0.1
     assert np.isnan(found.errors[:, 1]).all() and np.flatnonzero(np.isnan(found.errors[:, 0])).tolist() == [5]
+    assert np.nanmax(table(tmp_path, content.replace("x [m]", "x_deg").replace("x_err [m]", "x_deg_err")).errors) == 0.1
     refused("two columns .* it has v", table, tmp_path, content, drop=["x"])        # and with it its errors
     refused("line 7 has an error", table, tmp_path, content.replace(",\n", ",-1\n"))
     refused("same unit", table, tmp_path, content.replace("err [m]", "err [cm]"))
@@ -214,6 +215,7 @@ def test_gaps_repeated_rows_lonely_groups_and_constant_columns_are_left_out_and_
     assert found.values.shape == (360, 2) and noted(found, "column g, which has one value")
     assert noted(found, "left out 3 of 724 rows, with empty cells or NaN: line 2, ...")
     assert noted(found, "360 of 721 rows, that repeat") and noted(found, "1 of 361 rows, alone in their groups: line 725")
+    assert noted(table(tmp_path, HEAD + "0,-999,1\n" + ROWS), "1 of 361 values of x are far from all others: -999 in line 2")
     orbits = CIRCLES.copy()
     orbits[3, 4:] = np.nan
     assert noted(arrays(tmp_path, trajectories=orbits), "2 of 360 rows, with empty cells or NaN: trajectories[3], ...")
