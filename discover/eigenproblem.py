@@ -225,13 +225,13 @@ def eigenpairs(w, n):
 
 def coefficient_errors(mu, directions, freedom):
     """Standard errors (p,) of the first direction of `eigenpairs`."""
-    gaps = np.maximum(mu[1:] - mu[0], 1e-300)
+    gaps = np.maximum(mu[1:] - mu[0], 1e-30)
     return np.sqrt(directions[:, 1:]**2 @ (mu[0] * mu[1:] / gaps**2) / freedom)
 
 
 def loss_without(mu, directions):
     """How much mu rises (p,), about, where a feature is left out of the first direction."""
-    gaps = np.maximum(mu[1:] - mu[0], 1e-300)
+    gaps = np.maximum(mu[1:] - mu[0], 1e-30)
     return directions[:, 0]**2 / np.maximum(directions[:, 1:]**2 @ (1 / gaps), 1e-300)
 
 
@@ -271,8 +271,8 @@ def minimal_sets(m):
             if len(later) < 2 or any(part in known for few in range(2, size - 1)
                                      for part in combinations(prefix, few)):
                 continue
-            cross = r[np.ix_(prefix, later)]
-            rest = r[np.ix_(later, later)] - cross.T @ np.linalg.solve(r[np.ix_(prefix, prefix)], cross)
+            cross, own = r[np.ix_(prefix, later)], r[np.ix_(prefix, prefix)]
+            rest = r[np.ix_(later, later)] - cross.T @ np.linalg.pinv(own) @ cross
             own = np.diag(rest)
             hits = np.triu(rest**2 >= np.outer(own, own), 1) & ~linked[np.ix_(later, later)]
             hits &= (own[:, None] > 0) & (own > 0)

@@ -18,21 +18,22 @@ far more than the level; all other laws are approximate.
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from html import escape
-from itertools import combinations_with_replacement, count
+from itertools import combinations_with_replacement, count, product
 from math import comb
 
 import numpy as np
 
 from discover import notation
-from discover.eigenproblem import (MAX_VALUES, Features, Sample, eigenpairs, loss_without,
+from discover.eigenproblem import (MAX_VALUES, ROUNDS, Features, Sample, eigenpairs, loss_without,
                                    minimal_sets, sharpest, sparse_directions, weights_of)
 from discover.expressions import LARGEST, Expression
 from discover.libraries import factors, make_libraries, unite
 from support.checks import finite_array
 
+DEBUG = 0
 Z = 5                               # standard deviations of mu, and of a coefficient, by chance
 SOLVER = 1e-6                       # error of a reading, of its column's deviation: a solver's
-SCREEN = 2.0                        # mu of what is looked at, before the rows have a law's weights
+SCREEN = 1.5                        # times Z, before the rows have a law's weights
 MAX_LAMBDA = 0.3                    # of a law; from 0.5 on it is a relation of all data
 MAX_LEVEL, MAX_SAID = 0.03, 0.2     # of fitted errors: of what is counted, and of what is said
 SLOW = 0.15                         # lambda of a column that hardly varies within classes
@@ -151,6 +152,7 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
     train = Sample(x, np.asarray(classes), known[:len(x)])
     test = Sample(x_test, np.asarray(classes_test), known[len(x):])
     libraries, waves, notes = make_libraries(both, names, features, angles, positive, kinds, degrees)
+    libraries, waves = (supported(each, train, both, notes) for each in (libraries, waves))
     given = [Expression(known.name, names) for known in given]
     result = Laws(notes=warn_of_slow_columns(train, names) + notes, source=source)
     if not libraries:
@@ -174,6 +176,13 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
         if fitted:
             result.laws, result.level, result.source = fitted, level, "fitted"
     return result
+
+
+def supported(libraries, train, x, notes):
+    """The libraries for which there are rows enough; others are noted."""
+    few = [each for each in libraries if train.freedom < 3 * len(each.names)]
+    notes += [f"too few observations for {each.title}, {len(each.names)} features" for each in few]
+    return [each for each in libraries if each not in few and each.bounded(x).any()]
 
 
 def describe_outliers(names, samples, odd):
@@ -258,7 +267,7 @@ def digit_errors(column):
     more of them have, since the last digit is 0 in a tenth. Whole numbers below 10 or so are
     labels and counts, without an error.
     """
-    if np.array_equal(column.astype(np.float32), column):
+    if np.abs(column).max() < 1e38 and np.array_equal(column.astype(np.float32), column):
         single = np.spacing(np.abs(column).astype(np.float32)) / np.sqrt(12)
     else:
         single = np.full(len(column), np.nan)
@@ -291,10 +300,9 @@ def depends(sample, rest, weights, columns):
     The slopes differ from class to class; classes that are too small for them take no part.
     """
     root = np.sqrt(weights)
-    inside = sample.within(columns, weights) * root[:, None]
-    scale = np.linalg.norm(inside, axis=0)
-    axes, sizes = np.linalg.svd(inside / np.where(scale > 0, scale, 1), full_matrices=False)[:2]
-    axes = axes[:, sizes > 1e-3 * sizes[0]]
+    inside = sample.within(columns / columns.std(axis=0).clip(1e-300), weights) * root[:, None]
+    axes, sizes = np.linalg.svd(inside, full_matrices=False)[:2]
+    axes = axes[:, sizes > 0.01 * np.sqrt(weights.sum())]
     ends, size = sample.starts + sample.sizes, 0
     explained = left = freedom = 0.0
     for start, end in zip(sample.starts, ends):
@@ -302,12 +310,14 @@ def depends(sample, rest, weights, columns):
         if k < 1:
             continue
         basis, own = axes[start:end, :k], (rest * root)[start:end]
-        fitted = basis @ np.linalg.lstsq(basis, own, rcond=None)[0]
+        c, _, k, _ = np.linalg.lstsq(basis, own, rcond=0.05)
+        fitted = basis @ c
         explained, left = explained + fitted @ fitted, left + np.sum((own - fitted)**2)
         size, freedom = size + k, freedom + end - start - 1 - k
     if size == 0:
         return False
     ratio = explained / size / max(left / freedom, 1e-300)
+    if DEBUG: print('F', ratio, size, freedom, 1 + Z * np.sqrt(2 / size + 2 / freedom))
     return ratio > 1 + Z * np.sqrt(2 / size + 2 / freedom)
 
 
@@ -342,8 +352,7 @@ class Search:
 
     def __init__(self, train, test, names, libraries, given):
         self.names, self.given, self.whole = names, given, (train, test)
-        libraries = [each for each in libraries if train.freedom >= 3 * len(each.names)]
-        library, groups = unite(libraries or [])
+        library, groups = unite(libraries)
         bounded = library.bounded(train.x) & library.bounded(test.x)
         place = np.cumsum(bounded) - 1
         self.library = library.part(bounded)
@@ -368,21 +377,27 @@ class Search:
 
     # ------------------------------------------------------------------ candidates
 
-    def candidates(self, limit):
-        """Sets of features, {terms: cost}, on which some mu is below the limit; W, N and V."""
-        w, n = self.moments
-        m, found = w - limit * n, {}
+    def candidates(self, level):
+        """Sets of features, {terms: cost}, on which some mu is near the level; W and N.
+
+        Those within the limit, and those as near as half of all laws are: of these a set that is
+        too small for a law, but not by much, is no part.
+        """
+        (w, n), found = self.moments, {}
         unit = 1 / np.sqrt(np.diag(w) + np.diag(n))
-        for group in self.groups:
+        for group, z in product(self.groups, (SCREEN * Z, 0.5)):
+            limit = level * (1 + z * np.sqrt(2 / self.train.sample.freedom))
             group = group[self.usable[group]]
-            part = m[np.ix_(group, group)] * np.outer(unit[group], unit[group])
+            part = (w - limit * n)[np.ix_(group, group)] * np.outer(unit[group], unit[group])
             if len(group) == 0 or np.linalg.eigvalsh(part)[0] > 0:
                 continue
             sets = [tuple(np.sort(group[list(each)])) for each in minimal_sets(part)]
             found.update((each, self.cost(each)) for each in sets)
-            rest = self.without(group, sets)
-            for terms in self.long_sets(rest, w, n, limit):
-                found[terms] = self.cost(terms)
+            if z > 1:
+                rest = self.without(group, sets)
+                for terms in (*self.long_sets(rest, limit), self.eliminate(rest, limit)):
+                    if 0 < len(terms) <= self.longest:
+                        found[terms] = self.cost(terms)
         return found, w, n
 
     def cost(self, terms):
@@ -396,46 +411,69 @@ class Search:
                 banned.add(max(each, key=lambda i: (self.costs[i], i)))
         return np.array([i for i in group if i not in banned], int)
 
-    def long_sets(self, group, w, n, limit):
+    def long_sets(self, group, limit):
         """Sets of more features than minimal_sets looks at: sparse directions of low mu."""
         if len(group) < 2:
             return
-        mu, directions = eigenpairs(w[np.ix_(group, group)], n[np.ix_(group, group)])
-        low = min(np.count_nonzero(mu < limit), 30)
-        if low == 0:
+        w, n = (each[np.ix_(group, group)] for each in self.moments)
+        mu, directions = eigenpairs(w, n)
+        if mu[0] >= limit:
             return
-        span = directions[:, :low]
-        span = span / np.linalg.norm(span, axis=0)
+        part = self.train.part(group)
+        if mu[0] > 0.1 * limit:                         # else any weights will do
+            w, n = part.covariances(weights_of(part.variances(directions[:, 0])))
+            mu, directions = eigenpairs(w, n)
+        low = np.clip(np.count_nonzero(mu < limit), 1, 30)
+        span = directions[:, :low] / np.linalg.norm(directions[:, :low], axis=0)
         weight = np.linalg.norm(np.linalg.qr(span)[0], axis=1)
         anchors = np.argsort(-weight)[:20 if low > 1 else 1]
-        seen = set()
         for row in sparse_directions(span, anchors):
-            terms = group[np.argsort(-np.abs(row))[:40]]
-            terms = terms[np.abs(row[np.argsort(-np.abs(row))[:40]]) > 1e-6 * np.abs(row).max()]
-            terms = self.shorten(terms, w, n)
-            if terms not in seen and len(terms) <= self.longest:
-                seen.add(terms)
-                yield terms
+            terms = np.argsort(-np.abs(row))[:40]
+            terms = terms[np.abs(row[terms]) > 1e-6 * np.abs(row).max()]
+            terms = self.shorten(terms, w, n, self.costs[group])
+            yield tuple(sorted(int(i) for i in group[terms]))
+
+    def eliminate(self, group, limit):
+        """The last set of a group's features within the limit, as one after another is left out.
+
+        Those go first whose loss is least. The rows have the weights of the law before.
+        """
+        chosen, (w, n) = np.arange(len(group)), self.moments
+        w, n = w[np.ix_(group, group)], n[np.ix_(group, group)]
+        part = self.train.part(group)
+        for _ in range(ROUNDS):
+            terms, best = np.arange(len(group)), None
+            while len(terms):
+                mu, directions = eigenpairs(w[np.ix_(terms, terms)], n[np.ix_(terms, terms)])
+                if mu[0] > limit:
+                    break
+                best = terms, directions[:, 0]
+                order = np.argsort(loss_without(mu, directions) if len(terms) > 1 else [0.0])
+                terms = np.sort(terms[order[max(1, (len(terms) - 30) // 5):]])
+            if best is None:
+                return ()
+            chosen, few = best[0], part.part(best[0])
+            if mu[0] < 0.1 * limit:                     # any weights will do
+                break
+            w, n = part.covariances(weights_of(few.variances(best[1])))
+        return tuple(sorted(int(i) for i in group[chosen]))
 
     @property
     def longest(self):
         """How many terms a law may have that is no mere fit."""
         return max(12, 3 * np.count_nonzero(self.moving))
 
-    def shorten(self, terms, w, n, level=1.0):
-        """A sorted tuple of terms without those whose loss is within Z standard errors."""
+    def shorten(self, terms, w, n, costs):
+        """Of an index of terms those whose loss is more than chance, the dearest gone first."""
         freedom = self.train.sample.freedom
         while len(terms) > 1:
             mu, directions = eigenpairs(w[np.ix_(terms, terms)], n[np.ix_(terms, terms)])
-            loss = loss_without(mu, directions) * freedom / (level * max(mu[0], 1e-3))
-            # Of those that may go the dearest goes, first the least of them.
-            worst = np.argmin(loss)
-            if loss[worst] > Z**2:
+            loss = loss_without(mu, directions) * freedom / max(mu[0], 1e-3)
+            if loss.min() > Z**2:
                 break
-            free = np.flatnonzero(loss <= max(1e-3, loss[worst]))
-            worst = free[np.argmax(self.costs[terms[free]])]
-            terms = np.delete(terms, worst)
-        return tuple(sorted(int(i) for i in terms))
+            free = np.flatnonzero(loss <= max(1e-3, loss.min()))
+            terms = np.delete(terms, free[np.argmax(costs[terms[free]])])
+        return terms
 
     # ------------------------------------------------------------------ fits
 
@@ -479,7 +517,7 @@ class Search:
         mu, u = eigenpairs(w[:, terms], n[:, terms] + 1e-15 * np.eye(k))
         border = u.T @ (w - mu[0] * n)                                          # (k, p)
         own = w_own - mu[0] * n_own
-        own -= np.sum(border[1:]**2 / np.maximum(mu[1:] - mu[0], 1e-300)[:, None], axis=0)
+        own -= np.sum(border[1:]**2 / np.maximum(mu[1:] - mu[0], 1e-30)[:, None], axis=0)
         certain = own > 3 * level * n_own + 1e-12 * w_own
         certain[terms] = False
         gain = np.where(certain, border[0]**2 / np.maximum(own, 1e-300), 0)
@@ -541,7 +579,7 @@ class Search:
     def queue(self, level):
         """Candidates (cost, number, terms, c, slope) as a heap; relations on all data."""
         self.usable, relation = self.train.largest_variances() * level < 1, count()
-        found, w, n = self.candidates(SCREEN * level)
+        found, w, n = self.candidates(level)
         rows = self.first[:, None] / self.first.sum()
         v = (self.train.values - np.sum(self.train.values * rows, axis=0))
         v = (v * rows).T @ v
@@ -552,12 +590,13 @@ class Search:
             c, slope = c[:, 0], self.slope(list(terms), c[:, 0])
             share = (c @ w[ix] @ c) / max(c @ v[ix] @ c, 1e-300)
             size = np.mean(np.sum((self.slopes[:, :, list(terms)] * c)**2, axis=(1, 2)))
-            if np.mean(np.sum(slope**2, axis=1)) < 1e-6 * size:
+            steep = np.mean(np.sum(slope**2, axis=1)) / max(size, 1e-300)
+            if steep < 1e-6:
                 continue                                # an identity, as sin^2 + cos^2 = 1
             if share < 0.5:
                 heappush(heap, (cost, next(number), terms, slope, mu[0]))
             # A relation of one column says no more than that it has few values.
-            elif (np.count_nonzero(np.abs(slope).max(axis=0) > 1e-3 * np.abs(slope).max()) > 1
+            elif (steep > 0.01 and np.count_nonzero(np.abs(slope).max(axis=0) > 0.05 * np.abs(slope).max()) > 1
                   and self.is_new(slope, relations) and next(relation) < 40
                   and self.is_relation(terms, level)):
                 self.remember(slope, relations)
@@ -578,7 +617,8 @@ class Search:
         for slope in relations:
             if self.is_new(slope, known):
                 self.remember(slope, known)
-        room = max(1, np.count_nonzero(self.moving) - 1) - len(before)
+        free = self.moving & ~self.constant
+        room = np.count_nonzero(self.moving) - (np.count_nonzero(free) > 1) - len(before)
         while heap and len(fits) < room and trials < MAX_TRIALS:
             cost, _, terms, slope, mu = heappop(heap)
             if not self.is_new(slope, known):
@@ -590,6 +630,9 @@ class Search:
             slope = self.slope(fit.terms, fit.c)
             if not self.is_new(slope, known) or self.is_polynomial(fit, fits):
                 continue
+            if fit.mu > level * (1 + 2 * np.sqrt(2 / self.train.sample.freedom)):
+                fit = self.improve(fit, heap, level)
+            terms, slope = tuple(int(i) for i in fit.terms), self.slope(fit.terms, fit.c)
             if terms not in grown:
                 longer = self.grow(fit, level)
                 if longer is not None:
@@ -601,15 +644,41 @@ class Search:
                 continue
             law = self.name(fit, source, amplitude)
             beside = not np.any(np.abs(slope).max(axis=0)[~self.constant] > 0)
-            if source == "fitted" and not beside and self.lack_of_fit(fit, level):
-                aside.append(law)
+            if source == "fitted" and not beside and (
+                    self.follows_from(fit, slope, aside) or self.lack_of_fit(fit, level)):
+                aside.append((law, fit, slope))
                 continue
             self.remember(slope, known)
             fits.append(fit)
             (constants if beside else laws).append(replace(law, verdict="exact"))
         if source == "fitted" and not laws:             # no law has confirmed the level
             constants = []
-        return laws + (aside[:1] if not laws else []) + list(before) + constants
+        return laws + [each[0] for each in aside[:1] if not laws] + list(before) + constants
+
+    def improve(self, fit, heap, level):
+        """The Fit, or of those in the heap that say the same the one that says it best.
+
+        Each further term must lower chi^2 by Z^2.
+        """
+        same = []
+        self.remember(self.slope(fit.terms, fit.c), same)
+        freedom = self.train.sample.freedom / level
+        near = [each for each in heap if len(each[2]) <= len(fit.terms) + 2
+                and not self.is_new(each[3], same)]
+        near.sort(key=lambda each: (freedom * each[4] + Z**2 * len(each[2]), each[0]))
+        fits = [self.fit(each[2]) for each in near[:10]]
+        fits = [each for each in fits if each.share < MAX_LAMBDA and self.allows(each, level)]
+        return min([fit, *fits], key=lambda each: freedom * each.mu + Z**2 * len(each.terms))
+
+    def follows_from(self, fit, slope, others):
+        """Whether a fit is no better than one of others, (law, fit, slope), whose function it is."""
+        gain = Z**2 / self.train.sample.freedom
+        for _, other, theirs in others:
+            known = []
+            self.remember(theirs, known)
+            if not self.is_new(slope, known) and fit.mu > other.mu * (1 - gain):
+                return True
+        return False
 
     def grow(self, fit, level):
         """A fit's terms and those that it lacks, as a sorted tuple, or None if it lacks none."""
@@ -635,7 +704,7 @@ class Search:
         self.amplitude = 1.0
         self.measure(~self.constant)
         self.usable = self.train.largest_variances() * MAX_LEVEL**2 < 1
-        lowest = min(map(self.lowest, self.groups), default=np.inf)
+        lowest = max(min(map(self.lowest, self.groups), default=np.inf), SOLVER**2)
         if np.sqrt(lowest) > MAX_SAID:
             return [], None
         heap, relations, number = self.queue(lowest)
@@ -648,24 +717,30 @@ class Search:
                 if fit.share < MAX_LAMBDA:
                     levels.append(max(fit.mu, fit.held / (1 + chance)))
         level = min(levels, default=np.inf)
+        levels = [each for each in levels if each < level * (1 + chance)]
+        level = np.median(levels) if levels else np.inf
         if np.sqrt(level) > MAX_SAID:
             return [], None
         self.amplitude = float(np.sqrt(level))
-        self.constant |= self.shares < SCREEN * level
+        self.constant |= self.shares < 2 * level
         laws = self.choose(heap, relations, number, "fitted", before, level, self.amplitude)
         return laws, self.amplitude
 
     def lowest(self, group):
-        """The least mu of a group's features that is a law's, by its lambda."""
+        """The least mu of a group's features that is a law's, by its lambda.
+
+        The least of p eigenvalues is below 1 by chance, by (1 - sqrt(p / dof))^2.
+        """
         group, (w, n) = group[self.usable[group]], self.moments
         if not 0 < len(group) <= self.train.sample.freedom / 8:
             return np.inf
         mu, directions = eigenpairs(w[np.ix_(group, group)], n[np.ix_(group, group)])
         few = directions[:, :20] / np.linalg.norm(directions[:, :20], axis=0)
         values = self.train.values[:, group] @ few
-        varies = np.var(values, axis=0) > IDENTITY
+        varies = np.var(values, axis=0) > 1e-6
         laws = varies & (self.train.sample.share(values) < MAX_LAMBDA)
-        return min(mu[:20][laws], default=np.inf)
+        chance = (1 - np.sqrt(len(group) / self.train.sample.freedom))**2
+        return min(mu[:20][laws], default=np.inf) / chance
 
     def lack_of_fit(self, fit, level):
         """Whether a law's errors are no errors: too large, or not independent of all else.
@@ -686,8 +761,11 @@ class Search:
         feet = sample.x - np.where(self.moving, self.train.scale, 0) * (
             slopes * train.errors**2 * (rest / np.maximum(v, 1e-300))[:, None])
         own = (train.library.values(feet) - train.mean) / train.deviation
+        own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
         place = np.arange(len(rest)) - sample.starts.repeat(sample.sizes)
         columns = feet[:, uses & ~self.constant]
+        if DEBUG: print([depends(sample, rest, w, each) for each in (
+            own, columns, place[:, None].astype(float))], follows(sample, rest * np.sqrt(w)))
         return any(depends(sample, rest, w, each) for each in (
             own, columns, place[:, None].astype(float))) or follows(sample, rest * np.sqrt(w))
 
@@ -730,12 +808,23 @@ class Search:
         deviation = train.deviation[terms]
         powers = self.library.exponents[terms]
         squares = (np.sum(powers != 0, axis=1) == 1) & (np.sum(powers, axis=1) == 2)
-        numbers = notation.simple_numbers(c / deviation, errors / deviation, squares)
+        # The largest term comes first: it has 1 where no number is simple.
+        first = np.argsort(-np.abs(c), kind="stable")
+        each = notation.simple_numbers((c / deviation)[first], (errors / deviation)[first],
+                                       squares[first])
+        numbers = [number for _, number in sorted(zip(first, each), key=lambda pair: pair[0])]
         factor = float(numbers[0]) * deviation[0] / c[0]
         simple = np.array(numbers, float) * deviation
         share = train.sample.share
         if share(train.values[:, terms] @ simple) > 1.05 * share(train.values[:, terms] @ c) + 1e-18:
             numbers = [float(each) for each in factor * c / deviation]
+        if numbers[0] < 0 and sum(np.sign(np.array(numbers, float))) == 0 and not squares.any():
+            numbers = [-each for each in numbers]
+        if numbers[0] < 0:                              # a sum starts with what is positive
+            order = np.argsort(np.array(numbers, float) < 0, kind="stable")
+            terms, deviation, errors, powers = (
+                each[order] for each in (terms, deviation, errors, powers))
+            numbers = [numbers[i] for i in order]
         names = [self.library.names[i] for i in terms]
         expression = notation.expression(numbers, [self.library.expressions[i] for i in terms])
         function = Expression(expression, self.names)

@@ -85,8 +85,7 @@ def list_lines(laws):
     """The lines of laws on the screen."""
     for law in laws:
         of = f"; a function of {', '.join(str(i + 1) for i in law.function_of)}"
-        words = f"approximate: {law.evidence}" if law.verdict == "approximate" else law.evidence
-        yield f"Law: {law.text} ({words}{of * bool(law.function_of)})"
+        yield f"Law: {law.text} ({law.evidence}{of * bool(law.function_of)})"
 
 
 def conclude(laws, steps, columns, fixed):

@@ -71,6 +71,22 @@ class Interpreted:
     rank_correlations: dict[str, float] = field(default_factory=dict)
     on_invariants: dict[str, Score] = field(default_factory=dict)
 
+    @classmethod
+    def from_reading(cls, reading, above_chance, train_accuracy, test_accuracy, on_invariants,
+                     **correlations):
+        """The record of a regression.Interpretation; an f not above chance has no formula."""
+        polynomial, formula = reading.polynomial, reading.formula if above_chance else None
+        described = {"formula": str(formula), "formula_spread": formula.spread,
+                     "largest_dropped": formula.dropped} if formula else {}
+        return cls(
+            above_chance, train_accuracy, test_accuracy,
+            r2={str(order): each.r2 for order, each in reading.polynomials.items()},
+            optimal_order=reading.optimal_order, polynomial=str(polynomial),
+            terms=polynomial.terms, intercept=polynomial.intercept, **described,
+            dominant={str(order): terms for order, terms in reading.dominant.items()},
+            on_invariants={name: Score(**each) for name, each in on_invariants.items()},
+            **correlations)
+
     @property
     def score(self):
         """Test R^2 of the polynomial that the formula is made of."""

@@ -3,11 +3,13 @@
 `python -m pytest` leaves out the tests marked slow; `python -m pytest -m slow` runs these.
 """
 
+import ctypes
 import json
 import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,6 +35,14 @@ def pytest_ignore_collect(collection_path, config):
     if collection_path.suffix == ".py" and re.fullmatch("(eq|table|figure|exercise)_\\w+", word):
         return word not in collection_path.read_text("utf-8").lower() or None
     return None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def give_memory_back():
+    """Each file of tests gives the memory that it freed back to the system."""
+    yield
+    with suppress(AttributeError, OSError, TypeError):  # only the GNU library has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture

@@ -1,31 +1,60 @@
-"""Marking of the course's exercises: each function here judges one, and says in words what is wrong.
+"""Marking of the course's exercises: each judge here judges one, and says in words what is wrong.
 
 A failure names the array that is off and how: by a factor, by its sign, in which entry. Then it compares with
 errors that are often made: what they give is computed here, and the words are said only if the student's numbers
 are these. What is right comes from plain formulas and from central differences, never from the code under test.
+
+    python tests/marking.py step            judges the modules of the current folder; the last line is "right"
 """
+
+import os
+import sys
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.getcwd())                     # the copy that is judged may stand elsewhere
 
 import contextlib
 import math
 import signal
+from unittest import mock
 
 import numpy as np
-import pytest
 
 import physics
 import regression
 import siamese
+from support.checks import UserError
 
-
-SECONDS = 5             # after which a loop is taken for one without end
+SECONDS = 5             # of the processor, after which a loop is taken for one without end
 __tracebackhide__ = True                                # an error of Python shows the student's lines, not these
+
+
+class Wrong(AssertionError):
+    """What is wrong with an answer, in words."""
+
+
+def judge_exercise(name):
+    """Raise Wrong, in words, unless the exercise is solved. Plain functions stand in for the other exercises."""
+    try:
+        with contextlib.ExitStack() as stack:
+            for other, place, attribute, plain in STAND_INS:
+                if other != name:
+                    stack.enter_context(mock.patch.object(place, attribute, plain))
+            pairs = {"relu": (siamese.relu, siamese.relu_derivative), "tanh": (siamese.tanh, siamese.tanh_derivative)}
+            stack.enter_context(mock.patch.dict(siamese.ACTIVATIONS, pairs))
+            stack.enter_context(ended_within(SECONDS, f"{name} does not end. Does a loop wait for what cannot happen?"))
+            JUDGES[name]()
+            return
+    except UserError as error:                          # the body that the hand-out leaves
+        words = str(error)
+    raise Wrong(words)
 
 
 # ------------------------------------------------------------------------------------------------ words
 
 def fail(*lines):
-    """End the test with these lines alone: a student need not read the test."""
-    pytest.fail("\n".join(lines), pytrace=False)
+    """End the judgement with these lines: a student need not read the test."""
+    raise Wrong("\n".join(lines)) from None
 
 
 def off(found, expected, reference="what it should be", close=1e-6, entries=True):
@@ -54,7 +83,8 @@ def off(found, expected, reference="what it should be", close=1e-6, entries=True
         if abs(ratio) > 1e-9 and near(found / ratio, expected):
             return f"is {ratio:.6g} times {reference}"
     if not entries:
-        return f"has errors of up to {np.abs(found - expected).max() / np.abs(expected).max():.0%} of its largest value"
+        largest, error = np.abs(expected).max(), np.abs(found - expected).max()
+        return f"has errors of up to {error / largest:.0%} of its largest value" if largest else "should be zero"
     if found.size > 2 and near(found - found.flat[0], expected - expected.flat[0]):
         return f"is off by {found.flat[0] - expected.flat[0]:+.4g} everywhere"
     if found.ndim == 0:
@@ -85,17 +115,17 @@ def warnings_as_failures(name, *advice):
 
 @contextlib.contextmanager
 def ended_within(seconds, words):
-    """Fail with these words if what is inside does not end; where there is no alarm (Windows), wait."""
+    """Fail with these words if what is inside does not end; where there is no such alarm (Windows), wait."""
     if not hasattr(signal, "setitimer"):
         yield
         return
-    before = signal.signal(signal.SIGALRM, lambda *_: fail(words))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGVTALRM, lambda *_: fail(words))
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def refused(name, call, *advice):
@@ -103,9 +133,12 @@ def refused(name, call, *advice):
     try:
         with np.errstate(all="ignore"):
             returned = call()
+        found = f"returns {returned if np.size(returned) < 4 else 'numbers'}"
     except ValueError:
         return
-    fail(f"{name} returns {returned if np.size(returned) < 4 else 'numbers'}. It must raise ValueError.", *advice)
+    except Exception as error:
+        found = f"raises {type(error).__name__}"
+    fail(f"{name} {found}. It must raise ValueError.", *advice)
 
 
 # ----------------------------------------------------------------------------------- session 1: eq. (1)
@@ -187,30 +220,38 @@ def cross_entropy():
             judge(name + ", labels 0 and 1", siamese.cross_entropy(extreme[2:], labels[2:]), 1e4, advice=advice)
 
 
-def logits():
-    x, x_prime = np.random.default_rng(1).standard_normal((2, 6, 4))
+def pair_logits():
+    rng = np.random.default_rng(1)
+    first, second = np.array([0, 1, 2, 2]), np.array([3, 4, 5, 3])        # rows 2 and 3 stand in two pairs
     for k in (1, 3):
-        net = network(k=k)
-        f, f_prime, w, b = plain_layers(net, x)[1], plain_layers(net, x_prime)[1], net.w[0], net.b[0]
-        difference, squares = f - f_prime, (f - f_prime)**2
+        net, f = network(k=k), rng.standard_normal((6, k))
+        w, b, difference = net.w[0], net.b[0], f[first] - f[second]
+        squares, name = difference**2, f"pair_logits, for a bottleneck of k = {k}"
         right = w * squares.sum(axis=1) + b
-        judge(f"logits, for a bottleneck of k = {k}", net.logits(x, x_prime), right, {
+        returned = net.pair_logits(f, first, second)
+        if not isinstance(returned, tuple) or len(returned) != 3:
+            fail(f"{name}: it must return three arrays: z (n,), s (n,) and the difference (n, k).")
+        judge(f"{name}, difference", returned[2], difference, {
+            "for f' - f": -difference, "for the rows 0 to n - 1 and n to 2n - 1, whatever `first` and `second` say":
+            f[:len(first)] - f[-len(first):], "for its square": squares, "for |f - f'|": np.abs(difference)})
+        judge(f"{name}, s", returned[1], squares.sum(axis=1), {
+            "without the square": difference.sum(axis=1), "with the factor w": w * squares.sum(axis=1),
+            "with |f - f'| in place of its square": np.linalg.norm(difference, axis=1),
+            "if the sum over the k neurons is squared, and not the neurons summed": difference.sum(axis=1)**2,
+            "if the mean over the k neurons takes the place of their sum": squares.mean(axis=1),
+            "if only the first neuron counts": squares[:, 0],
+            "for f² - f'² in place of (f - f')²": np.sum(f[first]**2 - f[second]**2, axis=1)})
+        judge(f"{name}, z", returned[0], right, {
             "without + b": right - b, "without the factor w": squares.sum(axis=1) + b,
-            "without the square": w * difference.sum(axis=1) + b,
-            "with |f - f'| in place of its square": w * np.linalg.norm(difference, axis=1) + b,
-            "if the sum over the k neurons is squared, and not the neurons summed": w * difference.sum(axis=1)**2 + b,
-            "if the mean over the k neurons takes the place of their sum": w * squares.mean(axis=1) + b,
-            "if only the first neuron counts": w * squares[:, 0] + b,
-            "for f² - f'² in place of (f - f')²": w * np.sum(f**2 - f_prime**2, axis=1) + b,
-            "for w ((f - f')² + b)": w * (squares.sum(axis=1) + b),
-            "after the sigmoid: logits are its argument": 1 / (1 + np.exp(-right)),
+            "for w (s + b)": right - b + w * b,
+            "for b - w s": b - w * squares.sum(axis=1),
+            "after the sigmoid: z is its argument": 1 / (1 + np.exp(-right)),
             "if the sum runs over the pairs, too": w * squares.sum() + b})
 
 
 def derangement():
     def draw(n, seed=0):
-        with ended_within(SECONDS, f"derangement({n}, rng) does not end. Does a loop wait for what cannot happen?"):
-            partner = np.asarray(physics.derangement(n, np.random.default_rng(seed)))
+        partner = np.asarray(physics.derangement(n, np.random.default_rng(seed)))
         if partner.shape != (n,) or partner.dtype.kind not in "iu":
             fail(f"derangement({n}, rng) has the shape {partner.shape} and holds {partner.dtype}.",
                  f"It should have ({n},) and hold whole numbers, which can serve as indices.")
@@ -249,8 +290,8 @@ STEP = {                                # what may go wrong in `step`, and the w
     "both +": "with +g in place of -g for the second members (step 5)",
     "abs": "with |f_i - f_j| in place of f_i - f_j (step 4)", "b": "without b in z"}
 BACKWARD = {
-    "slope": "without the slope of the activation (step 7)",
-    "all slopes": "if the slope is applied at the bottleneck too, which has no activation (step 7)",
+    "derivative": "without the derivative of the activation (step 7)",
+    "all derivatives": "if the derivative is applied at the bottleneck too, which has no activation (step 7)",
     "mean": "with a division by the number of rows (step 6)",
     "biases": "if the last row of each W, the biases, is forgotten: take `a` with its column of ones (step 6)"}
 
@@ -261,7 +302,7 @@ def plain_backward(net, x, delta, mistake=""):
     found = [np.zeros(2)]
     for l in reversed(range(len(net.layers))):
         a = inputs[l + 1][:, :-1] if l + 1 < len(net.layers) else f
-        if mistake == "all slopes" or (a is not f and mistake != "slope"):
+        if mistake == "all derivatives" or (a is not f and mistake != "derivative"):
             delta = delta * (a > 0 if net.activation == "relu" else 1 - a**2)
         block = inputs[l].T @ delta / (len(x) if mistake == "mean" else 1)
         block[-1] *= mistake != "biases"
@@ -307,7 +348,8 @@ def filled(name, net, run):
     views |= {"self._dw": net._dw, "self._db": net._db, "self.gradients": net.gradients}
     bound = [view for view, each in views.items() if not np.shares_memory(np.asarray(each), flat)]
     if bound:
-        fail(f"{name}: {' and '.join(bound)} was bound to a new array. The flat vector `gradients` stays zero there.",
+        verb = "was" if len(bound) == 1 else "were each"
+        fail(f"{name}: {' and '.join(bound)} {verb} bound to a new array. `gradients` stays zero there.",
              f"Fill the array that is there: {bound[0]}[:] = ... in place of {bound[0]} = ...")
     once = flat.copy()
     run()
@@ -332,33 +374,62 @@ def gradients(name, net, found, expected, mistakes=(), advice=""):
              *(f"    {part:24} {wrong.get(part, 'right')}" for part in parts if parts[part].any() or part in wrong))
 
 
-def slopes():
-    for name, (activate, slope) in siamese.ACTIVATIONS.items():
+def derivatives():
+    for name, (activate, differentiate) in siamese.ACTIVATIONS.items():
         z = np.random.default_rng(3).uniform(-2, 2, (4, 3))
-        moved = [z + 1e-6, z - 1e-6, z.copy()]
-        for each in moved:
-            activate(each, np.zeros_like(z))
+        moved, memories = [z + 1e-6, z - 1e-6, z.copy()], np.zeros((3, 4, 3))
+        for each, memory in zip(moved, memories):
+            activate(each, memory)
         high, low, a = moved
         found = a.copy()
-        slope(found)
+        differentiate(found, memories[2])
         advice = ["It must work in place: `a = ...` and `return ...` make a new array, `a[:] = ...` fills this one."]
-        judge(f"the slope of {name}", found, (high - low) / 2e-6, {
+        judge(f"the derivative of {name}", found, (high - low) / 2e-6, {
             "if a stays as it was": a, "without the square, 1 - a": 1 - a, "for a² in place of 1 - a²": a**2,
             "for 1 - tanh(a)²: a is tanh(z) already": 1 - np.tanh(a)**2, "for a >= 0: a is 0 where z < 0": a >= 0,
-            "for a <= 0": a <= 0, "for -1 where z < 0": np.where(a > 0, 1, -1)},
-            advice if np.array_equal(found, a) else (), close=1e-5)
+            "for a <= 0": a <= 0, "for -1 where z < 0": np.where(a > 0, 1, -1),
+            "if a is taken for z: what the derivative needs of z, the first function writes to `memory`":
+            plain_derivative(activate, a)}, advice if np.array_equal(found, a) else (), close=1e-5)
+
+
+def plain_derivative(activate, z, h=1e-6):
+    """da/dz of an activation at z, by central differences."""
+    high, low = z + h, z - h
+    for each in (high, low):
+        activate(each, np.zeros_like(z))
+    return (high - low) / (2 * h)
+
+
+def backpropagate_delta():
+    for activation in ("relu", "tanh"):
+        rng, net = np.random.default_rng(5), network(activation, k=2)
+        inputs, _ = plain_layers(net, x := rng.standard_normal((8, 4)))
+        for l in (2, 1):
+            weights, a, delta = net.layers[l], inputs[l][:, :-1], rng.standard_normal((8, net.layers[l].shape[1]))
+            slope = (a > 0) * 1.0 if activation == "relu" else 1 - a**2
+            net.forward(net.augment(x))
+            before = delta.copy()
+            below, biased = delta @ weights[:-1].T, delta @ weights.T
+            name = f"_backpropagate_delta ({activation}, l = {l})"
+            judge(name, net._backpropagate_delta(delta, l), below * slope, {
+                "without the derivative of the activation (step 7)": below, "with the column of the constant 1, which "
+                "has no gradient to hand down": np.c_[below * slope, biased[:, -1]],
+                "with the column of the constant 1, and without the derivative": biased,
+                "with a in place of its derivative": below * a, "if the row of biases is kept and the first row "
+                "dropped": biased[:, 1:] * slope})
+            judge(f"{name} changes its argument delta", delta, before)
 
 
 def backward():
     rng = np.random.default_rng(2)
     for activation, k in (("relu", 1), ("relu", 3), ("tanh", 1)):
         net, x, delta = network(activation, k), rng.standard_normal((12, 4)), rng.standard_normal((12, k))
-        rows = net.rows(x)
-        net.forward(net.rows(np.vstack([x, x])))                          # buffers for more rows than there are
+        augmented = net.augment(x)
+        net.forward(net.augment(np.vstack([x, x])))                          # buffers for more rows than there are
 
         def both():
-            net.forward(rows)
-            net.backward(rows, delta.copy())
+            net.forward(augmented)
+            net.backward(augmented, delta.copy())
         expected = differences(net, lambda: np.sum(plain_layers(net, x)[1] * delta))
         gradients("backward", net, filled("backward", net, both), expected, {
             words: plain_backward(net, x, delta, mistake) for mistake, words in BACKWARD.items()})
@@ -366,9 +437,9 @@ def backward():
 
 def step_of(net, x, first, second, y, name="step", advice=""):
     """Judge a step with these pairs of the observations x (r, 4)."""
-    rows, z = net.rows(x), []
-    net.forward(net.rows(np.vstack([x, x])))                              # buffers for more rows than there are
-    found = filled(name, net, lambda: z.append(net.step(rows, first, second, y)))
+    augmented, z = net.augment(x), []
+    net.forward(net.augment(np.vstack([x, x])))                              # buffers for more rows than there are
+    found = filled(name, net, lambda: z.append(net.step(augmented, first, second, y)))
     expected = differences(net, lambda: plain_loss(net, x, first, second, y))
     gradients(name, net, found, expected, {words: plain_gradients(net, x, first, second, y, mistake)
                                            for mistake, words in (STEP | BACKWARD).items()}, advice)
@@ -394,12 +465,39 @@ def forward():
         for n in (9, 5):                                                  # the second uses a part of the buffers
             x = np.random.default_rng(n).standard_normal((n, 4))
             inputs, f = plain_layers(net, x)
-            judge(f"forward ({activation})", net.forward(net.rows(x)), f, {
+            judge(f"forward ({activation})", net.forward(net.augment(x)), f, {
                 "without the biases": plain_layers(net, x, biases=0)[1],
                 "without the activation": plain_layers(net, x, activate=False)[1],
                 "if the bottleneck has the activation too": plain_layers(net, x, last=True)[1]})
             for l, right in enumerate(inputs[1:]):
-                judge(f"forward must leave the input of W{l + 2} in self._a[{l}], for backward", net._a[l][:n], right)
+                judge(f"forward must leave the input of W{l + 2} in the buffer a[{l}], for backward",
+                      net._buffers.a[l][:n], right)
+
+
+def plain_forward(net, augmented):
+    """Stands in for `forward` where it is not written yet."""
+    inputs, f = plain_layers(net, augmented[:, :-1])
+    for buffer, a in zip(net._allocate_buffers(len(f)).a, inputs[1:]):
+        buffer[:len(a)] = a
+    return f
+
+
+def plain_below(net, delta, l):
+    """Stands in for `_backpropagate_delta`, for ReLU and tanh."""
+    a = net._buffers.a[l - 1][:len(delta), :-1]
+    return delta @ net.layers[l][:-1].T * (a > 0 if net.activation == "relu" else 1 - a**2)
+
+
+def plain_pass(net, augmented, delta):
+    """Stands in for `backward`."""
+    net.gradients[:-2] = plain_backward(net, augmented[:, :-1], delta)[:-2]
+
+
+def plain_logits(net, f, first, second):
+    """Stands in for `pair_logits`."""
+    difference = f[first] - f[second]
+    s = np.sum(difference**2, axis=1)
+    return net.w * s + net.b, s, difference
 
 
 # ------------------------------------------------------------------- session 3: Adadelta and the callbacks
@@ -482,6 +580,13 @@ def judge_callback(name, which, update, losses, patience, min_delta=0.0):
         table = zip(("losses", "returned", "right"), (losses, found, right))
         fail(f"{name}, with patience {patience}, is wrong at loss number {wrong}.", *same[:1],
              *(f"    {head:9}" + "".join(f"{float(value):8.6g}" for value in row) for head, row in table))
+
+
+def plain_update(callback, loss):
+    """Stands in for `EarlyStopping.update`."""
+    better = loss < callback.best - callback.min_delta
+    callback.best, callback.wait = (loss, 0) if better else (callback.best, callback.wait + 1)
+    return callback.wait >= callback.patience
 
 
 def early_stopping():
@@ -617,3 +722,87 @@ def r2_score():
         judge(f"r2_score of a constant target, {constant}, which leaves nothing to explain", found, 0.0,
               advice=["The variance of the target is zero, up to rounding. The docstring says what to return then."])
 
+
+
+def plain_groups(terms, drop=0.1, tolerance=0.1, mistake=""):
+    """The groups [(factor, {name: sign})] of a formula, or with one mistake."""
+    falling = sorted(terms, key=lambda name: -abs(terms[name]))
+    limit = 0 if mistake == "drop" else drop * abs(terms[falling[0]])
+    members = []
+    for name in falling:
+        last = members[-1][-1 if mistake == "chain" else 0] if members else None
+        if abs(terms[name]) < limit:
+            continue
+        if last and abs(terms[name]) >= (1 - tolerance) * abs(terms[last]):
+            members[-1].append(name)
+        else:
+            members.append([name])
+    groups = []
+    for names in members:
+        names = names if mistake == "order" else [name for name in terms if name in names]
+        signs = {name: int(np.sign(terms[name])) for name in names}
+        majority = 0 if mistake == "first" else sum(signs.values())
+        overall = 1 if mistake == "sign" or (majority or signs[names[0]]) > 0 else -1
+        size = [abs(terms[name]) for name in names]
+        factor = sum(size) if mistake == "sum" else max(size) if mistake == "max" else np.mean(size)
+        groups.append((overall * factor, {name: overall * sign for name, sign in signs.items()}))
+    return groups
+
+
+GROUPING = {
+    "drop": "if terms below a tenth of the largest are kept",
+    "chain": "if a term is compared with the last of its group: compare it with the first",
+    "first": "if the sign is that of the first term: the majority decides", "sign": "if the factor is always positive",
+    "sum": "if the factor is the sum of the magnitudes: it is their mean",
+    "max": "if the factor is the largest magnitude: it is their mean",
+    "order": "if terms stand by magnitude: inside a group they keep the order in which they came"}
+
+
+def group_terms():
+    for terms, intercept in (({"t^2": -87.4, "x^2": 88.1, "y^2": 88.6, "z^2": 88.7, "x*y": 0.2}, -60.5),
+                             ({"x": 1.0, "y": 0.92, "z": -0.85, "t": 0.05}, 0.0),
+                             ({"x*v_y": -403.7, "y*v_x": 402.4, "x": -4.9}, 0.7),
+                             ({"w": 2.0, "x": -2.1, "y": -2.05, "z": 0.3}, 1.0)):
+        found, right = regression.group_terms(terms, intercept), plain_groups(terms)
+        if not isinstance(found, regression.Formula):
+            fail("group_terms must return a Formula(groups, intercept, spread, dropped).")
+
+        def agrees(groups):
+            return [(round(factor, 9), [*signs.items()]) for factor, signs in found.groups] == [
+                (round(factor, 9), [*signs.items()]) for factor, signs in groups]
+        if not agrees(right):
+            fail(f"group_terms({terms}) gives the groups {found.groups}, and should give {right}.",
+                 *[f"This is what comes out {words}." for mistake, words in GROUPING.items()
+                   if agrees(plain_groups(terms, mistake=mistake))][:1])
+        judge("group_terms, intercept", found.intercept, intercept)
+        sizes = [(abs(terms[name]), abs(factor)) for factor, signs in right for name in signs]
+        judge("group_terms, spread: the largest relative deviation of a coefficient from its factor", found.spread,
+              max(abs(size / factor - 1) for size, factor in sizes))
+        kept = {name for _, signs in right for name in signs}
+        out = max((name for name in terms if name not in kept), key=lambda name: abs(terms[name]), default="")
+        if found.dropped[0] != out:
+            fail(f"group_terms, dropped: the name is {found.dropped[0]!r} and should be {out!r}.")
+        judge("group_terms, dropped: the term's size, with its sign, beside the first factor", found.dropped[1],
+              terms.get(out, 0.0) / abs(right[0][0]))
+    for terms in ({}, {"x": 0.0}, {"x": float("nan")}):
+        refused(f"group_terms({terms})", lambda: regression.group_terms(terms), "Without a term there is no formula.")
+
+
+JUDGES = {judge.__name__: judge for judge in (
+    sigmoid, pair_logits, derangement, cross_entropy, derivatives, backpropagate_delta, backward, step, forward,
+    early_stopping, reduce_rate, adadelta, boosts, transform_fields, interval, ridge, r2_score, group_terms)}
+NETWORK = siamese.SiameseNetwork
+STAND_INS = [                           # exercise on which the judges of others depend, place, name, plain function
+    ("sigmoid", siamese, "sigmoid", lambda z: 1 / (1 + np.exp(-z))),
+    ("derivatives", siamese, "relu_derivative", lambda a, _=None: np.copyto(a, a > 0)),
+    ("derivatives", siamese, "tanh_derivative", lambda a, _=None: np.copyto(a, 1 - a**2)),
+    ("pair_logits", NETWORK, "pair_logits", plain_logits), ("forward", NETWORK, "forward", plain_forward),
+    ("backpropagate_delta", NETWORK, "_backpropagate_delta", plain_below),
+    ("backward", NETWORK, "backward", plain_pass), ("early_stopping", siamese.EarlyStopping, "update", plain_update)]
+
+if __name__ == "__main__":
+    try:
+        judge_exercise(sys.argv[1])
+    except Wrong as wrong:
+        sys.exit(str(wrong))
+    print("right")

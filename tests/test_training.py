@@ -127,7 +127,8 @@ def test_data_of_one_class_have_no_negatives_and_a_batch_of_one_pair_none_either
 
 
 def test_labelled_batches_take_every_labelled_pair_once_an_epoch_in_a_new_order():
-    pairs = physics.SYSTEMS["sr"].pairs(50, np.random.default_rng(0)).labelled()
+    drawn = physics.SYSTEMS["sr"].pairs(50, np.random.default_rng(0))
+    pairs = drawn.numbered()
     observations, rng = np.concatenate([pairs.x, pairs.x_prime]), np.random.default_rng(1)
     epochs = []
     for _ in range(2):
@@ -136,7 +137,7 @@ def test_labelled_batches_take_every_labelled_pair_once_an_epoch_in_a_new_order(
         epochs.append([(*a, *b, label) for members, first, second, y in batches
                        for a, b, label in zip(observations[members[first]],
                                               observations[members[second]], y)])
-    assert set(epochs[0]) == set(epochs[1]) == {(*a, *b, y) for a, b, y in zip(*pairs)}
+    assert set(epochs[0]) == set(epochs[1]) == {(*a, *b, y) for a, b, y in zip(*drawn.labelled())}
     assert len(epochs[0]) == 100 and epochs[0] != epochs[1]
 
 

@@ -1,157 +1,162 @@
-"""python -m discover: from a file to laws, what is shown, kept, refused, and never overwritten."""
+"""`python -m discover`: a file from end to end, what is refused, an interrupted search, fuzz."""
 
 import csv
-import io
+import dataclasses
 import json
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from discover import __main__ as discover
-from discover.report import conclude
-from helpers import ROOT, command
-from support.results import LawRecord, StepRecord
-
-FAST = ["--pairs", "100", "--epochs", "1", "--hidden", "4"]
-
-
-def write_circles(path, groups=40, rows=8, head="run,x,y", error=0.0, seed=0, scale=1.0):
-    """A table of points on circles; x² + scale² y² is conserved."""
-    rng = np.random.default_rng(seed)
-    radius, angle = rng.uniform(0.5, 2, (groups, 1)), rng.uniform(0, 6.28, (groups, rows))
-    points = np.stack([radius * np.cos(angle), radius * np.sin(angle) / scale], 2)
-    points += error * rng.standard_normal(points.shape)
-    lines = [f"{g},{x!r},{y!r}" for g, each in enumerate(points.tolist()) for x, y in each]
-    path.write_text("\n".join([head, *lines]) + "\n", "utf-8")
-    return path
+import physics
+import siamese
+import train
+from helpers import (NAMES, ROOT, checkpoint_every_epoch, mostly_slow, npz, rows_of, table,
+                     trajectories)
 
 
-@pytest.fixture
-def start(tmp_path, monkeypatch, capsys):
-    """Run the command in an empty folder; its status, its output and what it says beside it."""
+def start(*words):
+    """The exit status of the command, in this process."""
+    from discover.__main__ import main
+    return main([*map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A finished run on plane oscillators, started in their folder, where --apply finds it."""
+    place = tmp_path_factory.mktemp("own")
+    orbits = trajectories()
+    table(place, ["orbit", *NAMES], rows_of(orbits))
+    words = [sys.executable, "-W", "error", ROOT / "discover", "mine.csv"]
+    ended = subprocess.run(words, cwd=place, capture_output=True, encoding="utf-8")
+    folder = place / "runs" / "mine.csv-discover" / "seed-0"
+    assert ended.returncode == 0, ended.stderr
+    return SimpleNamespace(
+        place=place, orbits=orbits, folder=folder, out=ended.stdout, errors=ended.stderr,
+        result=json.loads((folder / "result.json").read_text("utf-8")))
+
+
+# ----------------------------------------------------------------------------------------- own data
+
+def test_a_file_gives_its_laws_and_says_beside_them_what_was_read(own):
+    result = own.result
+    assert (result["count"], result["named"], len(result["laws"])) == (3, 3, 3)
+    assert own.out.count("Law: ") == 3 and all(law["text"] in own.out for law in result["laws"])
+    assert result["verdict"] in own.out and "seed-0/report.html" in own.out.splitlines()[-1]
+    assert all(line.startswith("discover: mine.csv: ") for line in own.errors.splitlines())
+    assert "40 groups, 240 observations" in own.errors
+    names = {path.name for path in own.folder.iterdir()}
+    assert names == {"result.json", *result["files"]} and "report.html" in names
+
+
+def test_check_reads_the_file_and_makes_nothing(own, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        status = discover.main([*map(str, words)])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-    return run
-
-
-def test_a_law_of_a_file_is_named_with_its_evidence_and_kept(start, tmp_path):
-    write_circles(tmp_path / "circles.csv")
-    status, out, err = start("circles.csv")
-    assert status == 0 and "Law: x² + y² (exact" in out and "1 independent invariant found and named." in out
-    assert all(line.startswith("discover: circles.csv: ") for line in err.splitlines()) and "read 40 groups" in err
-    folder = tmp_path / "runs" / "circles.csv-discover" / "seed-0"
-    result = json.loads((folder / "result.json").read_text("utf-8"))
-    assert (result["count"], result["named"]) == (1, 1) and "found and named" in result["verdict"]
-    law, = result["laws"]
-    assert law["verdict"] == "exact" and law["within"] < 1e-20 and law["expression"] == "x^2 + y^2"
-    assert {"report.html", "report.md", "along.png"} <= {path.name for path in folder.iterdir()}
-    page = (folder / "report.html").read_text("utf-8")
-    assert page.index('class="formula large"') < page.index("<img") < page.index("<details>")
-    shown = start("circles.csv")[1]
-    assert "Law: x² + y² (exact" in shown and "holds this run, finished" in shown
-
-
-def test_check_says_what_is_read_and_ends(start, tmp_path):
-    write_circles(tmp_path / "circles.csv")
-    status, out, err = start("circles.csv", "--check")
-    assert status == 0 and out == "" and "columns x, y" in err and not (tmp_path / "runs").exists()
-
-
-def test_apply_prints_the_laws_for_each_row_and_refuses_what_it_cannot_compute(start, tmp_path):
-    write_circles(tmp_path / "circles.csv", head="run,x [m],y [m]")
-    assert start("circles.csv", "--apply", "circles.csv")[0] == 2                   # not yet run
-    assert start("circles.csv")[0] == 0
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    (tmp_path / "new.csv").write_text("y [m],x [m],f,line\n3,4,1,1\n0.5,-1,1,1\n")
-    status, out, _ = start("circles.csv", "--apply", "new.csv")
-    rows = list(csv.reader(io.StringIO(out)))
-    assert status == 0 and rows[0] == ["line", "law 1: x² + y²"]
-    assert [(int(line), float(value)) for line, value in rows[1:]] == [(2, 25.0), (3, 1.25)]
-    for text, words in (("x [cm],y [m]\n1,2\n", "cm"), ("x [m]\n1\n", "y"), ("x [m],y [m]\n1e60,2\n", "finite")):
-        (tmp_path / "new.csv").write_text(text)
-        status, out, err = start("circles.csv", "--apply", "new.csv")
-        assert status == 2 and out == "" and words in err.splitlines()[-1]
-    (tmp_path / "new.csv").unlink()
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
-
-
-def test_two_files_of_one_name_never_share_a_folder_and_other_groups_are_another_run(start, tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    write_circles(tmp_path / "a" / "c.csv", head="run,x,y")
-    write_circles(tmp_path / "b" / "c.csv", head="run,x,y", scale=2.0, seed=1)
-    assert "x² + y²" in start("a/c.csv")[1] and "x² + 4 y²" in start("b/c.csv")[1]
-    assert len(list((tmp_path / "runs").iterdir())) == 2
-    text = (tmp_path / "a" / "c.csv").read_text().replace("run,", "run,batch,")
-    lines = [line.replace(",", f",{i % 7},", 1) for i, line in enumerate(text.splitlines()[1:])]
-    (tmp_path / "two.csv").write_text("\n".join(["run,batch,x,y", *lines]) + "\n")
-    assert start("two.csv", "--group", "run", "--drop", "batch", *FAST)[0] == 0
-    status, out, err = start("two.csv", "--group", "batch", "--drop", "run", *FAST)
-    assert status == 2 and "other settings (group, drop" in err and "Law" not in out
-
-
-def test_known_errors_decide_whether_a_law_holds(start, tmp_path):
-    write_circles(tmp_path / "noisy.csv", error=0.01)
-    status, out, _ = start("noisy.csv", "--errors", "x=0.01", "y=0.01", "--out", "given")
-    assert status == 0 and "Law: x² + y² (within the errors given" in out
-    status, out, _ = start("noisy.csv", "--errors", "x=0.001", "y=0.001", "--out", "too-small", *FAST)
-    assert status == 0 and "x² + y² (within" not in out
-
-
-def test_where_no_law_is_found_a_network_is_asked_and_its_numbers_are_shown(start, tmp_path):
-    rng = np.random.default_rng(0)
-    rows = [f"{g},{x!r},{y!r}" for g in range(60) for x, y in rng.standard_normal((6, 2)).tolist()]
-    (tmp_path / "white.csv").write_text("\n".join(["run,x,y", *rows]) + "\n")
-    status, out, _ = start("white.csv", *FAST)
-    assert status == 0 and "No invariant was found." in out and "Network 1: nothing" in out
-    result = json.loads((tmp_path / "runs/white.csv-discover/seed-0/result.json").read_text("utf-8"))
-    assert result["count"] == 0 and result["steps"][0]["word"] == "nothing"
-    assert len(list(csv.reader(open(tmp_path / "runs/white.csv-discover/seed-0/history.csv")))) == 2
-
-
-@pytest.mark.parametrize("words, said", [
-    ([], "give a FILE of own data, or a --system"), (["a.csv", "--system", "sr"], "give a FILE of own data, or"),
-    (["--system", "sr", "--group", "g"], "--group is for own data"), (["absent.csv"], "cannot read absent.csv"),
-    (["--system", "sr", "--angles", "q"], "got 'q'"), (["--system", "sr", "--features", "os.system(1)"], "--features"),
-    (["--system", "sr", "--jobs", "2"], "--jobs goes with"), (["--report", "absent"], "no folder that holds")])
-def test_what_cannot_be_done_is_refused_in_one_sentence(words, said, start, tmp_path):
-    status, out, err = start(*words)
-    assert status == 2 and said in err and err.startswith("discover: ") and err.count("\n") == 1 and out == ""
+    assert start(own.place / "mine.csv", "--check") == 0
+    assert "40 groups, 240 observations" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_starts_from_any_folder(tmp_path):
-    write_circles(tmp_path / "circles.csv")
-    for program in (["-m", "discover"], [str(ROOT / "discover")]):
-        ended = command("circles.csv" if program[0] != "-m" else tmp_path / "circles.csv", "--check",
-                        program=program)
-        assert ended.returncode in (0, 2) and "Traceback" not in ended.stderr and "discover: " in ended.stderr
-    shown = command("--help", program=["-m", "discover"])
-    assert shown.returncode == 0 and len(shown.stdout.splitlines()) <= 60
+@pytest.mark.parametrize("words, said", [
+    ([], "give a FILE of own data, or a --system"),
+    (["mine.csv", "--system", "sr"], "give a FILE of own data, or a --system"),
+    (["--system", "sr", "--group", "x"], "--group is for own data; give a FILE"),
+    (["absent.csv"], "cannot read absent.csv"), (["."], "no regular file"),
+    (["mine.csv", "--group", "day"], "day"), (["mine.csv", "--angles", "phi"], "got 'phi'"),
+    (["mine.csv", "--features", "1 +"], "--features takes"),
+    (["mine.csv", "--known", "__import__('os')"], "import"),
+    (["mine.csv", "--errors", "x=-1"], "--errors takes"),
+    (["mine.csv", "--positive", "x", "--fresh"], "cannot look for laws"),
+    (["mine.csv", "--seed", "1", "--apply", "mine.csv"], "holds no finished run"),
+    (["mine.csv", "--apply", "absent.csv"], "cannot read absent.csv"),
+    (["mine.csv", "--drop", "x"], "other settings (layer_sizes, drop, inputs)")])
+def test_what_cannot_be_done_is_refused_in_one_sentence(own, words, said, capsys, monkeypatch):
+    monkeypatch.chdir(own.place)
+    before = {path: path.read_bytes() for path in own.folder.iterdir()}
+    assert start(*words) == 2
+    printed = capsys.readouterr()
+    *notes, sentence = printed.err.splitlines()
+    assert said in sentence and printed.out == ""
+    assert all(line.startswith("discover: mine.csv: ") for line in notes)
+    assert {path: path.read_bytes() for path in own.folder.iterdir()} == before
 
 
-def make_law(verdict="exact", **others):
-    return LawRecord("x", "x", verdict, 1e-20, **others)
+# ------------------------------------------------------------------------------------------- search
+
+@pytest.fixture
+def unending_search(every_epoch, monkeypatch):
+    """A search that no law ends, and in which every network counts; no pictures."""
+    from discover import laws, network, pictures
+    small = dataclasses.replace(physics.SYSTEMS["sr"], test_pairs=200)
+    monkeypatch.setitem(physics.SYSTEMS, "sr", small)
+    monkeypatch.setattr(laws, "find", lambda *_, **__: SimpleNamespace(laws=[], notes=()))
+    monkeypatch.setattr(network.SearchStep, "found", True)
+    monkeypatch.setattr(network, "INDEPENDENT", 0)
+    monkeypatch.setattr(pictures, "pictures_of_run", lambda *_: {})
 
 
-def make_step(word, found):
-    return StepRecord(word, "seen", 0.9, 0.9, (0.8, 1.0), 50, 0.01, 0.9, (0.0, 0.01), 0.9, found)
+def test_an_interrupted_search_goes_on_in_the_network_it_was_at_to_the_same_bits(
+        tmp_path, unending_search, capsys, monkeypatch):
+    words = ["--system", "sr", "--pairs", "300", "--hidden", "8", "--epochs", "4", "--out"]
+    epoch, begun = train.Training.epoch, []
+
+    def interrupted(training):
+        begun.append(training)
+        if len(begun) == 7:                             # the third of the second network
+            raise KeyboardInterrupt
+        epoch(training)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(train.Training, "epoch", interrupted)
+        start(*words, tmp_path / "broken")
+    capsys.readouterr()
+    found = []
+    for name in ("broken", "whole"):
+        assert start(*words, tmp_path / name) == 0
+        folder = tmp_path / name / "sr-discover" / "seed-0"
+        networks = [siamese.SiameseNetwork.load(path).parameters.tobytes()
+                    for path in sorted(folder.glob("f_*.npz"))]
+        history = list(csv.reader((folder / "history.csv").read_text().splitlines()))
+        steps = json.loads((folder / "result.json").read_text("utf-8"))["steps"]
+        found.append((networks, steps, [row[:-1] for row in history]))
+        said = re.findall("Going on after epoch (.*)\\.", capsys.readouterr().out)
+        assert said == (["4", "2"] if name == "broken" else [])
+        assert len(set(networks)) == len(networks) >= 2 and not list(folder.glob("step-*"))
+    assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("laws, steps, columns, fixed, words, count, named", [
-    ([make_law(), make_law(), make_law(function_of=(0, 1))], [], 3, (), "2 independent invariants found and named. 1 of "
-     "the laws is a function of the others. Complete: 3 columns allow at most 2 independent invariants.", 2, 2),
-    ([make_law()], [make_step("conserved", True), make_step("nothing", False)], 5, (), "2 independent invariants found, "
-     "1 of them named by a law. A network finds nothing more in pairs that agree in all of these.", 2, 1),
-    ([make_law()], [make_step("undecided", False)], 5, (), "1 independent invariant found and named. A network says: "
-     "undecided; seen.", 1, 1),
-    ([make_law("approximate")], [], 4, (), "Only approximately conserved: x.", 0, 0),
-    ([], [make_step("nothing", False)], 4, (), "No invariant was found. A network says: nothing; seen.", 0, 0),
-    ([make_law()], [], 3, ("L",), "1 independent invariant found and named. Complete: 3 columns allow at most 2 "
-     "independent invariants, of which 1 is fixed here.", 1, 1)])
-def test_the_conclusion_counts_and_names(laws, steps, columns, fixed, words, count, named):
-    assert conclude(laws, steps, columns, fixed) == (words, count, named)
+# --------------------------------------------------------------------------------------------- fuzz
+
+WORDS = ["", "-1", "0", "1e400", "nan", "x", "x x", "t", "x +", "sin(x)", "x=1", "x=5%", "0-1",
+         "%s", "\udcff", "a\nb", "long" * 100, "/dev/null", ".", "runs", "mine.csv", "--help"]
+SUITABLE = {
+    "mine.csv": [], "mine.npz": [], "--system": ["sr"], "--group": ["orbit"], "--drop": ["x"],
+    "--errors": ["x=0.01", "v_x=1%"], "--known": ["x*v_y - y*v_x"], "--check": [],
+    "--apply": ["mine.csv"], "--features": ["polynomial", "x^2", "sin(x)"], "--angles": ["x"],
+    "--positive": ["x"], "--seed": ["1"], "--seeds": ["0-1"], "--out": ["elsewhere"], "--fresh": [],
+    "--pdf": [], "--report": ["runs"], "--activation": ["tanh"], "--device": ["gpu"]}
+
+
+@pytest.mark.parametrize("seed", mostly_slow(range(150), 20))
+def test_a_random_command_line_is_carried_out_or_refused(seed, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    checkpoint_every_epoch(monkeypatch)
+    from discover import pictures
+    monkeypatch.setattr(pictures, "pictures_of_run", lambda *_: {})
+    orbits = trajectories()
+    table(tmp_path, ["orbit", *NAMES], rows_of(orbits))
+    npz(tmp_path, trajectories=orbits)
+    sys.stdout.reconfigure(errors="replace")
+    rng = np.random.default_rng(seed)
+    strange = rng.random() * 0.4
+    words = ["mine.csv"] if rng.random() < 0.6 else []
+    for _ in range(rng.integers(1, 4)):
+        option = [*SUITABLE][rng.integers(len(SUITABLE))]
+        values = SUITABLE[option] if rng.random() > strange else WORDS
+        words += [option, *([values[rng.integers(len(values))]] if values else [])]
+    status = start(*words, "--pairs", "50", "--epochs", "2", "--hidden", "3")
+    said = capfd.readouterr().err
+    assert status in (0, 1, 2) and "Traceback" not in said and "Warning" not in said, words
+    assert all("discover: " in line for line in said.splitlines()) and bool(said) >= (status == 2)
+    assert not list(tmp_path.rglob("*-part"))
