@@ -295,3 +295,14 @@ def test_adadelta_refuses_a_list_or_an_array_of_another_size(parameters, gradien
 def test_impossible_schedules_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=name):
         siamese.Schedule(**{name: value})
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 2.5}, {"decay": 1.5}, {"reduce_factor": 0.5}])
+def test_a_schedule_has_whole_epochs_and_rates_that_only_fall(settings):
+    with pytest.raises(ValueError, match=f"{[*settings][0]} must be a positive"):
+        siamese.Schedule(**settings)
+
+
+def test_a_schedule_holds_pythons_own_numbers_which_a_file_can_keep():
+    schedule = siamese.Schedule(np.float32(2), epochs=np.int64(3))
+    assert [type(value) for value in (schedule.learning_rate, schedule.epochs)] == [float, int]
