@@ -50,10 +50,15 @@ class System:
 # -------------------------------------------------------------------------------- pairs and seeds
 
 class Labelled(NamedTuple):
-    """Pairs x, x_prime (n, inputs) with labels y (n,): 0 equivalent, 1 different (section II)."""
+    """Labelled pairs (section II): y[p] is 0 if x[first[p]] and x_prime[second[p]] are equivalent.
+
+    x, x_prime: (n, inputs), each observation once; y, first, second: (pairs,).
+    """
     x: np.ndarray
     x_prime: np.ndarray
     y: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,16 @@ class Pairs:
     partner: np.ndarray
     classes: np.ndarray | None = None
 
+    def numbered(self):
+        """All pairs as Labelled: the n equivalent pairs, y = 0, then n different ones, y = 1."""
+        own = np.arange(len(self.x))
+        return Labelled(self.x, self.x_prime, np.repeat([0.0, 1.0], len(own)),
+                        np.append(own, own), np.append(own, self.partner))
+
     def labelled(self):
-        """All pairs with labels: the n equivalent pairs have y = 0, then n different ones y = 1."""
-        n = len(self.x)
-        return Labelled(np.concatenate([self.x, self.x]),
-                        np.concatenate([self.x_prime, self.x_prime[self.partner]]),
-                        np.repeat([0.0, 1.0], n))
+        """The same pairs as arrays x, x_prime (2n, inputs) and their labels y (2n,)."""
+        x, x_prime, y, first, second = self.numbered()
+        return x[first], x_prime[second], y
 
 
 def labelled_pairs(system, n, rng):
@@ -239,16 +248,15 @@ def hamiltons_equations(state):
 
 BLOCK = 4096            # orbits that solve_ivp follows together; its sixteen stages fit the cache
 MAX_NONFINITE = 1000    # derivatives of trial steps, which the solver takes back; then it gives up
+MAX_REJECTION_ROUNDS = 1000
 
 
 def evolve(state, duration, equations=hamiltons_equations):
     """States (n, d) by eq. (7), each after its own of the durations (n,), as (n, d).
 
-    equations: the derivatives (d, n) of states (d, n) by the variable in which durations are given.
-    For the default, this is not time but s, with dt = r ds. Another potential is a function of its
-    own (docs/course/session-4.md).
-    Raises ValueError if a derivative is not finite at the start, and RuntimeError if the solver
-    gives up later, for instance where a derivative is not finite.
+    equations: derivatives (d, n) of states (d, n) by the variable of the durations, by default s.
+    Another potential is another such function (docs/course/session-4.md). Raises ValueError if a
+    derivative is not finite at the start, RuntimeError if the solver gives up later.
     """
     state = finite_array("state", state, "n", "d")
     duration = finite_array("duration", duration, len(state))
@@ -284,9 +292,6 @@ def _evolve_block(state, duration, equations):
     return solution.y[:, -1].reshape(start.shape).T.copy()
 
 
-MAX_REJECTION_ROUNDS = 1000
-
-
 def bound_states(n, rng, draw):
     """The first n states (n, 4) from draw(n, rng) on moderate orbits, 0.1 < r < 3 all along.
 
@@ -307,10 +312,7 @@ def bound_states(n, rng, draw):
 
 
 def sample_orbits(n, rng):
-    """Particles seen at two times on their orbits: x and x_prime, each (n, 4).
-
-    An orbit goes through a point drawn with x, y in [-2, 2] and v_x, v_y in [-1.5, 1.5].
-    """
+    """Particles seen at two times, from states in [-2, 2]^2 x [-1.5, 1.5]^2; each (n, 4)."""
     def draw(m, rng):
         return rng.uniform(-1, 1, (m, 4)) * [2, 2, 1.5, 1.5]
     return _orbit_pairs(bound_states(n, rng, draw), rng)
@@ -319,8 +321,7 @@ def sample_orbits(n, rng):
 def sample_orbits_of_fixed_angular_momentum(n, rng):
     """The same with L = 1: the radial velocity is in [-1.5, 1.5], the tangential velocity L / r."""
     def draw(m, rng):
-        position = rng.uniform(-2, 2, (m, 2))
-        radial = rng.uniform(-1.5, 1.5, (m, 1))
+        position, radial = rng.uniform(-2, 2, (m, 2)), rng.uniform(-1.5, 1.5, (m, 1))
         r = np.linalg.norm(position, axis=1, keepdims=True)
         outward = position / r
         tangential = np.column_stack([-outward[:, 1], outward[:, 0]])
@@ -385,16 +386,14 @@ def sample_fields(n, rng):
 
 def sample_fields_of_fixed_e_dot_b(n, rng):
     """The same with E·B = 0.3: B moves along E until E·B fits; fields that leave are dropped."""
-    kept, found = [], 0
-    while found < n:
+    kept = np.empty((0, 6))
+    while len(kept) < n:
         x = rng.uniform(-1, 1, (n, 6))
         e, b = x[:, :3], x[:, 3:]                       # views: to move b is to move x
         shift = (0.3 - e_dot_b(x)) / np.sum(e * e, axis=1)
         b += shift[:, None] * e
-        x = x[np.abs(b).max(axis=1) <= 1]
-        kept.append(x)
-        found += len(x)
-    return _field_pairs(np.concatenate(kept)[:n], rng)
+        kept = np.concatenate([kept, x[np.abs(b).max(axis=1) <= 1]])
+    return _field_pairs(kept[:n], rng)
 
 
 def _field_pairs(x, rng):
@@ -409,63 +408,58 @@ STATE = ("x", "y", "v_x", "v_y")
 FIELD = ("E_x", "E_y", "E_z", "B_x", "B_y", "B_z")
 
 EVENT_INVARIANTS = {"s^2": interval}
-ORBIT_INVARIANTS = {
-    "L": angular_momentum,
-    "E": energy,
-    "A_x": lambda x: laplace_runge_lenz(x)[:, 0],
-    "A_y": lambda x: laplace_runge_lenz(x)[:, 1],
-}
+ORBIT_INVARIANTS = {"L": angular_momentum, "E": energy,
+                    "A_x": lambda x: laplace_runge_lenz(x)[:, 0],
+                    "A_y": lambda x: laplace_runge_lenz(x)[:, 1]}
 FIELD_INVARIANTS = {"E·B": e_dot_b, "|B|^2 - |E|^2": b_squared_minus_e_squared}
 
+PUBLISHED = {
+    "sr": Published(
+        accuracy=(0.94, 0.92), table="I",
+        r2={1: (0.0013, 0.0005), 2: (0.9894, 0.9893), 3: (0.9900, 0.9899), 4: (0.9907, 0.9906)},
+        equation="5",
+        polynomial="-87.41t² - 60.48 - 0.11x - 0.10yz + 0.04ty + 0.06z + 0.07y + 0.10tx + 0.12tz"
+                   " + 0.15xz + 0.21xy + 2.50t + 88.10z² + 88.61y² + 88.63x²",
+        formula="88 (-t² + x² + y² + z²) - 60"),
+    "sr-fixed": Published(accuracy=(0.58, 0.57)),
+    "cp": Published(
+        accuracy=(0.98, 0.97), table="II",
+        r2={1: (0.0003, -0.0003), 2: (0.9936, 0.9939), 3: (0.9937, 0.9940), 4: (0.9952, 0.9858)},
+        equation="8",
+        polynomial="-403.71x v_y - 4.85x - 0.58xy - 0.17x v_x - 0.02v_y² - 0.01v_x v_y + 0.00v_y²"
+                   " + 0.01v_y + 0.02v_x + 0.45x² + 0.66y² + 0.74 + 0.99y v_y + 1.24y"
+                   " + 402.44y v_x",
+        formula="-403 (x v_y - y v_x)"),
+    "cp-fixed": Published(
+        accuracy=(0.99, 0.99), table="III",
+        r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729), 3: (0.9938, 0.9940), 4: (0.9982, 0.9982)}),
+    "em": Published(
+        accuracy=(0.95, 0.94), table="IV",
+        r2={1: (0.0000, 0.0000), 2: (0.9902, 0.9902), 3: (0.9902, 0.9902), 4: (0.9946, 0.9946)},
+        equation="11",
+        polynomial="-170.53E_2 B_2 - 170.22E_1 B_1 - 170.20E_3 B_3 - 4.13B_3² + ... + 4.92E_2²"
+                   " + 53.43",
+        formula="-170 (E_1 B_1 + E_2 B_2 + E_3 B_3) + 53"),
+    "em-fixed": Published(
+        accuracy=(0.93, 0.92), table="V",
+        r2={1: (0.0002, -0.0003), 2: (0.9956, 0.9956), 3: (0.9957, 0.9956), 4: (0.9962, 0.9962)},
+        equation="12",
+        polynomial="-216.26E_2² - 216.016E_1² - 215.59E_3² - 1.83E_1 B_2 + ... + 5.55E_3 B_3"
+                   " + 13.59 + 215.80B_3² + 216.57B_2² + 217.31B_1²",
+        formula="-216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"),
+}
+
 SYSTEMS = {system.name: system for system in [
-    System(
-        "sr", "Special relativity", EVENT, sample_events, EVENT_INVARIANTS, Published(
-            accuracy=(0.94, 0.92), table="I",
-            r2={1: (0.0013, 0.0005), 2: (0.9894, 0.9893),
-                3: (0.9900, 0.9899), 4: (0.9907, 0.9906)},
-            equation="5",
-            polynomial="-87.41t² - 60.48 - 0.11x - 0.10yz + 0.04ty + 0.06z + 0.07y + 0.10tx"
-                       " + 0.12tz + 0.15xz + 0.21xy + 2.50t + 88.10z² + 88.61y² + 88.63x²",
-            formula="88 (-t² + x² + y² + z²) - 60")),
-    System(
-        "sr-fixed", "Special relativity, interval fixed", EVENT, sample_events_of_fixed_interval,
-        EVENT_INVARIANTS, Published(accuracy=(0.58, 0.57)), fixed=("s^2",)),
-    System(
-        "cp", "Central potential", STATE, sample_orbits, ORBIT_INVARIANTS, Published(
-            accuracy=(0.98, 0.97), table="II",
-            r2={1: (0.0003, -0.0003), 2: (0.9936, 0.9939),
-                3: (0.9937, 0.9940), 4: (0.9952, 0.9858)},
-            equation="8",
-            polynomial="-403.71x v_y - 4.85x - 0.58xy - 0.17x v_x - 0.02v_y² - 0.01v_x v_y"
-                       " + 0.00v_y² + 0.01v_y + 0.02v_x + 0.45x² + 0.66y² + 0.74 + 0.99y v_y"
-                       " + 1.24y + 402.44y v_x",
-            formula="-403 (x v_y - y v_x)")),
-    System(
-        "cp-fixed", "Central potential, angular momentum fixed", STATE,
-        sample_orbits_of_fixed_angular_momentum, ORBIT_INVARIANTS, Published(
-            accuracy=(0.99, 0.99), table="III",
-            r2={1: (0.8055, 0.8074), 2: (0.9719, 0.9729),
-                3: (0.9938, 0.9940), 4: (0.9982, 0.9982)}),
-        fixed=("L",)),
-    System(
-        "em", "Electromagnetism", FIELD, sample_fields, FIELD_INVARIANTS, Published(
-            accuracy=(0.95, 0.94), table="IV",
-            r2={1: (0.0000, 0.0000), 2: (0.9902, 0.9902),
-                3: (0.9902, 0.9902), 4: (0.9946, 0.9946)},
-            equation="11",
-            polynomial="-170.53E_2 B_2 - 170.22E_1 B_1 - 170.20E_3 B_3 - 4.13B_3² + ..."
-                       " + 4.92E_2² + 53.43",
-            formula="-170 (E_1 B_1 + E_2 B_2 + E_3 B_3) + 53"),
-        train_pairs=200_000),
-    System(
-        "em-fixed", "Electromagnetism, E·B fixed", FIELD, sample_fields_of_fixed_e_dot_b,
-        FIELD_INVARIANTS, Published(
-            accuracy=(0.93, 0.92), table="V",
-            r2={1: (0.0002, -0.0003), 2: (0.9956, 0.9956),
-                3: (0.9957, 0.9956), 4: (0.9962, 0.9962)},
-            equation="12",
-            polynomial="-216.26E_2² - 216.016E_1² - 215.59E_3² - 1.83E_1 B_2 + ... + 5.55E_3 B_3"
-                       " + 13.59 + 215.80B_3² + 216.57B_2² + 217.31B_1²",
-            formula="-216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"),
-        fixed=("E·B",), train_pairs=200_000),
+    System("sr", "Special relativity", EVENT, sample_events, EVENT_INVARIANTS, PUBLISHED["sr"]),
+    System("sr-fixed", "Special relativity, interval fixed", EVENT,
+           sample_events_of_fixed_interval, EVENT_INVARIANTS, PUBLISHED["sr-fixed"],
+           fixed=("s^2",)),
+    System("cp", "Central potential", STATE, sample_orbits, ORBIT_INVARIANTS, PUBLISHED["cp"]),
+    System("cp-fixed", "Central potential, angular momentum fixed", STATE,
+           sample_orbits_of_fixed_angular_momentum, ORBIT_INVARIANTS, PUBLISHED["cp-fixed"],
+           fixed=("L",)),
+    System("em", "Electromagnetism", FIELD, sample_fields, FIELD_INVARIANTS, PUBLISHED["em"],
+           train_pairs=200_000),
+    System("em-fixed", "Electromagnetism, E·B fixed", FIELD, sample_fields_of_fixed_e_dot_b,
+           FIELD_INVARIANTS, PUBLISHED["em-fixed"], fixed=("E·B",), train_pairs=200_000),
 ]}

@@ -9,7 +9,6 @@
 Everything is float64; observations are rows, shape (n, d).
 """
 
-import re
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import comb
@@ -17,6 +16,7 @@ from math import comb
 import numpy as np
 
 from support.checks import finite_array
+from support.typeset import count_decimals, format_product, format_sum
 
 ORDERS = (1, 2, 3, 4)           # of the polynomials in Tables I to V
 ALPHA = 1.0                     # ridge strength; the paper names none, and 50 000 samples drown it
@@ -57,8 +57,7 @@ def ridge(features, target, alpha=ALPHA):
     features = finite_array("features", features, "n", "p").astype(float, copy=False)
     target = finite_array("target", target, len(features)).astype(float, copy=False)
     if len(target) == 0 or not 0 <= alpha < np.inf:
-        raise ValueError("features must hold a sample, alpha must not be negative; "
-                         f"got {len(target)} and {alpha}")
+        raise ValueError(f"features must hold a sample, alpha be 0 or more: {len(target)}, {alpha}")
     mean, target_mean = features.mean(axis=0), target.mean()
     matrix, moment = alpha * np.eye(len(mean)), np.zeros(len(mean))
     for i in range(0, len(target), BLOCK):
@@ -102,10 +101,7 @@ def correlation(a, b):
 
 
 def rank_correlation(a, b):
-    """Spearman correlation of two vectors (n,): Pearson's of their ranks, however f bends.
-
-    Constants give 0 and raise ValueError as for `correlation`.
-    """
+    """Spearman correlation of two vectors (n,): `correlation` of their ranks, however f bends."""
     return correlation(_ranks(finite_array("a", a, "n")), _ranks(finite_array("b", b, "n")))
 
 
@@ -138,21 +134,14 @@ class Polynomial:
         return {monomial_name(self.inputs, powers): float(c)
                 for powers, c in zip(self.exponents, self.coefficients)}
 
-    def __repr__(self):
-        training, test = self.r2
-        return f"<Polynomial, R² {training:.4f} on training data, {test:.4f} on test data: {self}>"
-
     def __str__(self):
-        """The paper's first line: terms in the order of their coefficients.
-
-        Of many, the first and the last, as in eq. (11).
-        """
+        """The paper's first line: terms by coefficient; of many, first and last, as in eq. (11)."""
         ordered = sorted([("", self.intercept), *self.terms.items()], key=lambda term: term[1])
-        decimals = _decimals(max(abs(c) for _, c in ordered), digits=4, least=2)
+        decimals = count_decimals(max(abs(c) for _, c in ordered), digits=4, least=2)
         parts = [(f"{abs(c):.{decimals}f}{format_monomial(name)}", c) for name, c in ordered]
         if len(parts) > 16:
             parts[8:-8] = [("...", 1)]
-        return _signed_sum(parts)
+        return format_sum(parts)
 
 
 def fit_orders(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
@@ -161,10 +150,9 @@ def fit_orders(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
     inputs: names of the d columns. x_test, f_test: as x and f, for the test score. Raises
     ValueError if shapes disagree, values are not finite, samples are missing or alpha is negative.
     """
-    x, x_test = (finite_array(*each, "n", len(inputs)) for each in (("x", x), ("x_test", x_test)))
-    f, f_test = finite_array("f", f, len(x)), finite_array("f_test", f_test, len(x_test))
-    if len(x) == 0 or len(x_test) == 0:
-        raise ValueError(f"x and x_test must hold samples, got {len(x)} and {len(x_test)}")
+    x, f = finite_array("x", x, "n", len(inputs)), finite_array("f", f, len(x))
+    x_test = finite_array("x_test", x_test, "n", len(inputs))
+    f_test = finite_array("f_test", f_test, len(x_test))
     features, exponents = polynomial_features(x, max(orders))
     features_test, _ = polynomial_features(x_test, max(orders))
     polynomials = {}
@@ -198,10 +186,8 @@ def r2_on_invariants(invariants, x, f, x_test, f_test):
     `correlation_of_square`, of f^2 with it, which the paper looks at in Fig. 5.
     """
     components = tuple(name for name in invariants if name in ("A_x", "A_y"))
-    scores = {}
-    for names in dict.fromkeys([*((name,) for name in invariants), components, tuple(invariants)]):
-        if not names:
-            continue
+    scores, single = {}, [(name,) for name in invariants]
+    for names in filter(None, dict.fromkeys([*single, components, tuple(invariants)])):
         columns, columns_test = (np.stack([invariants[name](each) for name in names], axis=1)
                                  for each in (x, x_test))
         mean, deviation = columns.mean(axis=0), columns.std(axis=0)
@@ -225,23 +211,23 @@ class Formula:
     dropped: tuple               # largest term left out: name, its size relative to first factor
 
     @property
-    def length(self):
-        """How many terms it has."""
-        return sum(len(signs) for _, signs in self.groups)
+    def names(self):
+        """The names of its terms."""
+        return [name for _, signs in self.groups for name in signs]
 
     def __str__(self):
         """Without an intercept below 1 % of the first factor: f is arbitrary up to its offset."""
         first = abs(self.groups[0][0])
-        parts, decimals = [], _decimals(first, digits=3, least=0)
+        parts, decimals = [], count_decimals(first, digits=3, least=0)
         intercept = f"{abs(self.intercept):.{decimals}f}"
         for factor, signs in self.groups:
-            decimals = max(decimals, _decimals(abs(factor), digits=2, least=0))
-            inside = _signed_sum([(format_monomial(name), sign) for name, sign in signs.items()])
+            decimals = max(decimals, count_decimals(abs(factor), digits=2, least=0))
+            inside = format_sum([(format_monomial(name), sign) for name, sign in signs.items()])
             inside = inside if len(signs) == 1 else f"({inside})"
             parts.append((f"{abs(factor):.{decimals}f} {inside}", factor))
         if abs(self.intercept) > 0.01 * first:
             parts.append((intercept, self.intercept))
-        return "f ≈ " + _signed_sum(parts)
+        return "f ≈ " + format_sum(parts)
 
 
 def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1):
@@ -259,23 +245,17 @@ def group_terms(terms, intercept=0.0, tolerance=0.1, drop=0.1):
         raise ValueError("tolerance must be from 0 to below 1 and drop from above 0 to 1, "
                          f"got {tolerance} and {drop}")
     falling = sorted(terms, key=lambda name: -size[name])
-    dominant = [name for name in falling if size[name] >= drop * size[falling[0]]]
-    members = []
-    for name in dominant:
-        if members and size[name] >= (1 - tolerance) * size[members[-1][0]]:
-            members[-1].append(name)
-        else:
-            members.append([name])
-
-    groups, spread = [], 0.0
-    for names in members:
-        names = [name for name in terms if name in names]               # in the inputs' order
+    rest, groups, spread = [*falling], [], 0.0
+    while rest and size[rest[0]] >= drop * size[falling[0]]:
+        least = max(drop * size[falling[0]], (1 - tolerance) * size[rest[0]])
+        names = [name for name in terms if name in rest and size[name] >= least]    # as terms are
+        rest = rest[len(names):]
         signs = {name: 1 if terms[name] > 0 else -1 for name in names}
         overall = 1 if (sum(signs.values()) or signs[names[0]]) > 0 else -1
         factor = float(np.mean([size[name] for name in names]))
         spread = max(spread, *(float(abs(size[name] / factor - 1)) for name in names))
         groups.append((overall * factor, {name: overall * sign for name, sign in signs.items()}))
-    largest_dropped = next(iter(falling[len(dominant):]), "")
+    largest_dropped = rest[0] if rest else ""
     relative_size = terms.get(largest_dropped, 0.0) / abs(groups[0][0])
     return Formula(groups, float(intercept), spread, (largest_dropped, float(relative_size)))
 
@@ -291,7 +271,7 @@ class Interpretation:
     @property
     def dominant(self):
         """Coefficients of the formula's terms in all orders that have them: {order: {name: c}}."""
-        names = [name for _, signs in self.formula.groups for name in signs] if self.formula else []
+        names = self.formula.names if self.formula else []
         return {order: {name: each.terms[name] for name in names if name in each.terms}
                 for order, each in self.polynomials.items() if names}
 
@@ -308,38 +288,16 @@ def interpret(x, f, x_test, f_test, inputs):
     formula = None
     if order and polynomial.r2[1] >= MIN_R2:
         formula = group_terms(polynomial.terms, polynomial.intercept)
-        formula = formula if formula.length <= MAX_TERMS else None
+        formula = formula if len(formula.names) <= MAX_TERMS else None
     return Interpretation(polynomials, order, polynomial, formula)
 
 
-# --------------------------------------------------------------------------------------- in print
-
 def monomial_name(inputs, powers):
     """Name of a monomial, e.g. "t^2" or "x*y"."""
-    factors = [(name, power) for name, power in zip(inputs, powers) if power]
-    return "*".join(name if power == 1 else f"{name}^{power}" for name, power in factors)
+    return "*".join(name if power == 1 else f"{name}^{power}"
+                    for name, power in zip(inputs, powers) if power)
 
 
 def format_monomial(name):
     """A monomial's name as in print: t², xy, x v_y, x v_y/r."""
     return format_product(name.split("*"))
-
-
-def format_product(factors):
-    """A product of factors, such as "t^2" and "x", as in print: t²x."""
-    powers = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-    factors = [re.sub(r"\^([2-9])(?!\d)", lambda found: powers[int(found[1])], each)
-               for each in factors]
-    single = all(len(factor.rstrip(powers)) == 1 for factor in factors)
-    return ("" if single else " ").join(factors)
-
-
-def _signed_sum(parts):
-    """Join (text, value) into "-a + b - c", the sign being that of the value."""
-    text = " ".join(("- " if value < 0 else "+ ") + part for part, value in parts)
-    return text[2:] if text.startswith("+") else "-" + text[2:]
-
-
-def _decimals(largest, digits, least):
-    """Decimals that show `digits` significant digits of the largest number, at least `least`."""
-    return least if largest == 0 else max(least, digits - 1 - int(np.floor(np.log10(largest))))

@@ -26,9 +26,6 @@ is the sum over these pairs:
                                       and of -g_p over those where it is second
     dloss/dW_l = a_{l-1}^T delta_l
     delta_{l-1} = (delta_l W_l^T) * relu'(z_{l-1})         (here W_l without the row of biases)
-
-Shapes: observations (n, d), augmented by the constant 1 (r, d + 1), bottleneck output (r, k),
-logits, labels and predictions (n,).
 """
 
 import threading
@@ -36,7 +33,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from support.checks import finite_array, to_numpy
+from support.checks import check_positive, finite_array, to_numpy
 from support.files import load_arrays, save_arrays
 
 BLOCK = 512                             # rows that are evaluated together; fits the cache
@@ -152,6 +149,10 @@ class SiameseNetwork:
         """Observations x (n, d) in the units that the network works in; a subclass may have any."""
         return x
 
+    def bottleneck(self, x):
+        """Output of all k neurons of the bottleneck at observations x (n, d), as (n, k)."""
+        return to_numpy(self._in_blocks(self.forward, self.augment(x)))
+
     def f(self, x):
         """Output f of the bottleneck's one neuron at observations x (n, d), as (n,) in float64."""
         self._require_scalar_f()
@@ -159,29 +160,24 @@ class SiameseNetwork:
 
     def gradient(self, x):
         """Derivative of f with respect to the observation, at x (n, d), as (n, d) in float64."""
-        self._require_scalar_f()
-        augmented, gradients = self.augment(x), []
-        for i in range(0, max(len(augmented), 1), BLOCK):
-            delta = self.forward(augmented[i:i + BLOCK])
+        def differentiate(augmented):
+            delta = self.forward(augmented)
             delta[:] = 1
             for l in range(len(self.layers) - 1, 0, -1):
                 delta = self._backpropagate_delta(delta, l)
-            gradients.append(to_numpy(delta @ self.layers[0][:-1].T))
-        return np.concatenate(gradients).astype(np.float64)
+            return delta @ self.layers[0][:-1].T
+        self._require_scalar_f()
+        return to_numpy(self._in_blocks(differentiate, self.augment(x))).astype(np.float64)
 
     def _require_scalar_f(self):
         if self.layer_sizes[-1] != 1:
             raise ValueError("f must be one number, but this bottleneck has "
                              f"{self.layer_sizes[-1]} neurons; see bottleneck(x)")
 
-    def bottleneck(self, x):
-        """Output of all k neurons of the bottleneck at observations x (n, d), as (n, k)."""
-        return to_numpy(self._forward_in_blocks(self.augment(x)))
-
-    def _forward_in_blocks(self, augmented):
-        """The result of `forward` as an array of its own."""
+    def _in_blocks(self, function, augmented):
+        """The result of a function of augmented rows, BLOCK of them at a time, as one array."""
         starts = range(0, max(len(augmented), 1), BLOCK)
-        return self.xp.concatenate([self.forward(augmented[i:i + BLOCK]).copy() for i in starts])
+        return self.xp.concatenate([function(augmented[i:i + BLOCK]).copy() for i in starts])
 
     def logits(self, x, x_prime):
         """Argument z of the sigmoid in eq. (1) for pairs x, x_prime (n, d), as (n,)."""
@@ -192,35 +188,43 @@ class SiameseNetwork:
 
     def logits_of(self, augmented, first, second):
         """Logits z (n,) of pairs of rows of augmented (r, d + 1), numbered as in `step`."""
-        first, second = self.xp.asarray(first), self.xp.asarray(second)
-        return to_numpy(self.pair_logits(self._forward_in_blocks(augmented), first, second)[0])
+        f = self._in_blocks(self.forward, augmented)
+        return to_numpy(self.pair_logits(f, *map(self.xp.asarray, (first, second)))[0])
 
     def predict(self, x, x_prime):
         """Probability, eq. (1), that the members of each pair (n, d) are different, as (n,)."""
         return sigmoid(self.logits(x, x_prime))
 
-    def evaluate(self, x, x_prime, y):
-        """Loss (B1) and accuracy on pairs x, x_prime (n, d) with labels y (n,); no gradients."""
-        x, x_prime, y = self.checked_pairs(x, x_prime, y)
-        z = self.logits(x, x_prime)
+    def evaluate(self, x, x_prime, y, first=None, second=None):
+        """Loss (B1) and accuracy on pairs x, x_prime (n, d) with labels y (n,); no gradients.
+
+        With first, second (m,) and y (m,), pair p is x[first[p]] with x_prime[second[p]].
+        """
+        augmented, first, second, y = self._number_rows(x, x_prime, y, first, second)
+        z = self.logits_of(augmented, first, second)
         return cross_entropy(z, y), accuracy(z, y)
 
     def loss_and_gradients(self, x, x_prime, y):
         """Loss (B1) and accuracy on a batch of pairs (n, d), labels y (n,); fills `gradients`."""
-        x, x_prime, y = self.checked_pairs(x, x_prime, y)
-        first, second = self.xp.asarray(np.arange(2 * len(y)).reshape(2, -1))
-        augmented = self.augment(np.concatenate([x, x_prime]))
-        z = to_numpy(self.step(augmented, first, second, self.xp.asarray(y)))
+        augmented, first, second, y = self._number_rows(x, x_prime, y)
+        z = to_numpy(self.step(augmented, *map(self.xp.asarray, (first, second, y))))
         return cross_entropy(z, y), accuracy(z, y)
 
-    def checked_pairs(self, x, x_prime, y, name=""):
-        """Check x, x_prime (n, d) and y (n,), and return them; ValueError names the wrong one."""
+    def _number_rows(self, *pairs):
+        """Checked pairs as `step` takes them: augmented rows, the numbers of both, and labels."""
+        x, x_prime, y, first, second = self.checked_pairs(*pairs)
+        return self.augment(np.concatenate([x, x_prime])), first, len(x) + second, y
+
+    def checked_pairs(self, x, x_prime, y, first=None, second=None, name=""):
+        """The arguments of `evaluate`, checked and complete; ValueError names the wrong one."""
         x = finite_array(f"{name}x", x, "n", self.layer_sizes[0])
         x_prime = finite_array(f"{name}x_prime", x_prime, *x.shape)
-        y = finite_array(f"{name}y", y, len(x))
+        if first is None:
+            first = second = np.arange(len(x))
+        y = finite_array(f"{name}y", y, len(first))
         if len(y) == 0 or not np.all((y == 0) | (y == 1)):
             raise ValueError(f"{name}y must hold labels, and only 0 (same) and 1 (different)")
-        return x, x_prime, y.astype(self.dtype)
+        return x, x_prime, y.astype(self.dtype), first, second
 
     # --------------------------------------------------------------- parameters, files and copies
 
@@ -248,9 +252,6 @@ class SiameseNetwork:
         self.layers, self.w, self.b = views(self._parameters)
         self._dlayers, self._dw, self._db = views(self.gradients)
 
-    def __repr__(self):
-        return f"<{type(self).__name__} {self.layer_sizes}, {self.activation}, {self.dtype}>"
-
     def save(self, path):
         """Write the network to one .npz file."""
         save_arrays(path, self.state_dict())
@@ -263,19 +264,14 @@ class SiameseNetwork:
     @classmethod
     def load(cls, path):
         """Read a network that `save` wrote; ValueError if damaged, OSError if not readable."""
-        saved = load_arrays(path, "a complete saved network")
-        try:
-            return cls.from_state(saved)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not a complete saved network ({error})") from error
+        return load_arrays(path, "a complete saved network", cls.from_state)
 
     @classmethod
     def from_state(cls, state, **options):
         """The network of a `state_dict`; options: further arguments that a subclass needs."""
         finite_array("parameters", state["parameters"], "size")
-        network = cls([int(size) for size in state["layer_sizes"]], label=str(state["label"]),
-                      activation=str(state["activation"]), dtype=state["parameters"].dtype,
-                      **options)
+        options |= {"dtype": state["parameters"].dtype, "label": str(state["label"])}
+        network = cls(tuple(state["layer_sizes"]), activation=str(state["activation"]), **options)
         network.parameters = state["parameters"]
         return network
 
@@ -336,6 +332,7 @@ def tanh_derivative(a, memory=None):
 
 ACTIVATIONS = {"relu": (relu, relu_derivative), "tanh": (tanh, tanh_derivative)}
 
+
 class Adadelta:
     """Zeiler 2012, Algorithm 1, with a learning rate outside the accumulators (Appendix B).
 
@@ -349,12 +346,11 @@ class Adadelta:
 
     def __init__(self, size, learning_rate=100.0, rho=0.95, epsilon=1e-7, dtype=np.float32, xp=np):
         if not (0 < learning_rate < np.inf and 0 <= rho < 1 and 0 < epsilon < np.inf):
-            raise ValueError("Adadelta needs learning_rate > 0, 0 <= rho < 1 and epsilon > 0; got "
-                             f"{learning_rate}, {rho} and {epsilon}")
+            raise ValueError("Adadelta needs learning_rate > 0, 0 <= rho < 1, epsilon > 0; got "
+                             f"{learning_rate}, {rho}, {epsilon}")
         self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
         # Sums of rho^age times the squares, i.e. E[.] / (1 - rho): the factor cancels in d.
-        self.squared_gradients = xp.zeros(size, dtype)
-        self.squared_updates = xp.zeros(size, dtype)
+        self.squared_gradients, self.squared_updates = xp.zeros(size, dtype), xp.zeros(size, dtype)
         self._update, self._scratch = xp.empty(size, dtype), xp.empty(size, dtype)
 
     def step(self, parameters, gradients):
@@ -426,16 +422,7 @@ class Schedule:
     keep_best: bool = False             # the epoch of lowest training loss is reported too
 
     def __post_init__(self):
-        """ValueError, naming the setting, if one is impossible; NumPy's numbers become Python's."""
-        limits = {"reduce_factor": (1, np.inf), "decay": (0, 1)}
-        for name, value in vars(self).copy().items():
-            kind, (low, high) = type(getattr(Schedule, name)), limits.get(name, (0, np.inf))
-            if kind is not bool and not (0 < value < np.inf and low <= value <= high
-                                         and kind(value) == value):
-                number = "whole number" if kind is int else "number"
-                raise ValueError(f"{name} must be a positive {number} from {low} to {high}, "
-                                 f"got {value}")
-            object.__setattr__(self, name, kind(value))
+        check_positive(self, reduce_factor=(1, np.inf), decay=(0, 1))
 
 
 SCHEDULES = {

@@ -19,7 +19,7 @@ if __name__ == "__main__":              # before NumPy is imported: it counts it
 
 import time
 from copy import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,10 +31,10 @@ from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLear
                      Schedule, SiameseNetwork, accuracy, cross_entropy)
 from support import command, jobs, options, report, runs
 from support.checkpoints import train_with_checkpoints
-from support.checks import UserError, to_numpy
+from support.checks import to_numpy
 from support.device import array_module
 from support.process import one_thread, warm_up_blas
-from support.results import Interpreted, Result, Score, versions
+from support.results import Interpreted, Result, versions
 
 HIDDEN = {"quick": (200, 32), "paper": (200, 200)}      # layers; the paper's text names no sizes
 QUICK_PAIRS = 50_000                    # of each label at most; the paper has 200 000 for fields
@@ -124,28 +124,17 @@ def interpret(system, network, train, test):
     """
     f, f_test = network.f(train.x), network.f(test.x)
     reading = regression.interpret(train.x, f, test.x, f_test, system.inputs)
-    accuracies = []
-    for x, x_prime, y in (train.labelled(), test.labelled()):
-        accuracies.append(float(np.mean((network.predict(x, x_prime) > 0.5) == y)))
-    above_chance = accuracies[1] >= ABOVE_CHANCE
-    formula, polynomial = reading.formula if above_chance else None, reading.polynomial
-    known = {name: invariant for name, invariant in system.invariants.items()
-             if name not in system.fixed}
-    scores = regression.r2_on_invariants(known, train.x, f, test.x, f_test)
-    return Interpreted(
-        above_chance, *accuracies,
-        r2={str(order): each.r2 for order, each in reading.polynomials.items()},
-        optimal_order=reading.optimal_order,
-        polynomial=str(polynomial), terms=polynomial.terms, intercept=polynomial.intercept,
-        formula=str(formula) if formula else None,
-        formula_spread=formula.spread if formula else None,
-        largest_dropped=formula.dropped if formula else None,
-        dominant={str(order): terms for order, terms in reading.dominant.items()},
+    accuracies = [float(np.mean((network.predict(x, x_prime) > 0.5) == y))
+                  for x, x_prime, y in (train.labelled(), test.labelled())]
+    varying = {name: invariant for name, invariant in system.invariants.items()
+               if name not in system.fixed}
+    return Interpreted.from_reading(
+        reading, accuracies[1] >= ABOVE_CHANCE, *accuracies,
         correlations={name: regression.correlation(invariant(test.x), f_test)
                       for name, invariant in system.invariants.items()},
         rank_correlations={name: regression.rank_correlation(invariant(test.x), f_test)
                            for name, invariant in system.invariants.items()},
-        on_invariants={name: Score(**score) for name, score in scores.items()})
+        on_invariants=regression.r2_on_invariants(varying, train.x, f, test.x, f_test))
 
 
 # -------------------------------------------------------------------------- training by Appendix B
@@ -156,10 +145,10 @@ def labelled_batches(pairs, size, rng):
     A batch is the observations it takes, the rows (first, second) that each pair compares, and the
     labels y. Observation i is x[i], observation n + i is x_prime[i].
     """
-    n = len(pairs.y)
-    for chosen in split(rng.permutation(n), size):
-        first, second = np.arange(2 * len(chosen)).reshape(2, -1)
-        yield np.append(chosen, n + chosen), first, second, pairs.y[chosen]
+    order = rng.permutation(len(pairs.y))
+    for chosen in np.split(order, range(size, len(order), size)):
+        members = np.append(pairs.first[chosen], len(pairs.x) + pairs.second[chosen])
+        yield members, *np.arange(len(members)).reshape(2, -1), pairs.y[chosen]
 
 
 def in_batch_negatives(pairs, size, rng):
@@ -168,8 +157,8 @@ def in_batch_negatives(pairs, size, rng):
     x[i] with x_prime[i] has y = 0, x[i] with x_prime[i + 1] has y = 1. Both share the row of x[i]:
     a step costs half, and every epoch has new negatives. Two of one class are never a negative.
     """
-    n = len(pairs.x)
-    for chosen in split(rng.permutation(n), max(1, size // 2)):
+    n, half = len(pairs.x), max(1, size // 2)
+    for chosen in np.split(rng.permutation(n), range(half, n, half)):
         first, second, y = cyclic_pairs(len(chosen))
         if pairs.classes is not None:
             classes = np.tile(pairs.classes[chosen], 2)
@@ -184,11 +173,6 @@ def cyclic_pairs(m):
     own, following = np.arange(m), np.roll(np.arange(m), -1)
     pairs = np.append(own, own), m + np.append(own, following), np.repeat([0.0, 1.0], m)
     return pairs if m > 1 else tuple(each[:1] for each in pairs)
-
-
-def split(order, size):
-    """An array in pieces of `size`, the last of which may be shorter."""
-    return np.split(order, range(size, len(order), size))
 
 
 class Training:
@@ -262,17 +246,17 @@ class Training:
 def label(network, pairs, name):
     """physics.Pairs, or three arrays x, x_prime, y, as physics.Labelled, checked."""
     if isinstance(pairs, physics.Pairs):
-        return pairs.labelled()
+        return pairs.numbered()
     if not isinstance(pairs, (tuple, list)) or len(pairs) != 3:
         raise ValueError(f"{name}pairs must be physics.Pairs, or the three arrays x, x_prime, y")
-    return physics.Labelled(*network.checked_pairs(*pairs, name))
+    return physics.Labelled(*network.checked_pairs(*pairs, name=name))
 
 
 def select_equivalent(network, pairs, name):
     """physics.Pairs as they are; of labelled pairs, those with y = 0."""
     if isinstance(pairs, physics.Pairs):
         return pairs
-    x, x_prime, y = label(network, pairs, name)
+    x, x_prime, y, *_ = label(network, pairs, name)
     if y.all():
         raise ValueError(f"{name}y must hold a 0: all batches are made of equivalent pairs")
     return physics.Pairs(x[y == 0], x_prime[y == 0], None)
@@ -294,51 +278,35 @@ def fit(network, train, test, schedule=SCHEDULES["quick"], seed=0, on_epoch=None
 
 # ------------------------------------------------------------------------------------- the command
 
-PARSER = options.build_paper_parser(
-    {name: system.title for name, system in physics.SYSTEMS.items()}, SCHEDULES, ACTIVATIONS)
+PARSER = options.build_paper_parser(physics.SYSTEMS, SCHEDULES, ACTIVATIONS)
 
 
 def main(arguments=None):
     """Run the command; return its exit status."""
-    return options.exit_status(
-        "train.py", lambda: dispatch(options.parse(PARSER, arguments)))
+    return options.exit_status("train.py", lambda: dispatch(options.parse(PARSER, arguments)))
 
 
 def dispatch(chosen):
     """Do what the options ask for; return the exit status."""
-    if chosen.data:
-        raise UserError("own data have a command of their own: python -m discover FILE")
     if chosen.report:
         return command.print_page("train.py", chosen.report, physics.SYSTEMS)
     names = physics.SYSTEMS if chosen.system == "all" else [chosen.system]
     configs = [build_config(chosen, name, seed)
                for name in names for seed in chosen.seeds or [chosen.seed]]
-    return command.run_configs("train.py", run, configs, summarise, chosen, physics.SYSTEMS)
+    return command.run_configs("train.py", run, configs, report.summarise, chosen, physics.SYSTEMS)
 
 
 def build_config(chosen, name, seed):
     """The run that the options ask for, of one system and seed."""
-    system, schedule = physics.SYSTEMS[name], SCHEDULES[chosen.schedule]
+    system, hidden = physics.SYSTEMS[name], chosen.hidden or HIDDEN[chosen.schedule]
     if chosen.sampling:
-        from support.kepler import SAMPLINGS
-        if name not in SAMPLINGS[chosen.sampling]:
-            raise UserError(f"--sampling {chosen.sampling} is for "
-                            f"{' and '.join(SAMPLINGS[chosen.sampling])}, not for {name}")
-        system = replace(system, sample=SAMPLINGS[chosen.sampling][name])
-    changes = {"epochs": chosen.epochs, "learning_rate": chosen.learning_rate}
-    schedule = replace(schedule, **{name: value for name, value in changes.items() if value})
-    pairs = system.train_pairs
-    if chosen.schedule == "quick":
-        pairs = min(pairs, QUICK_PAIRS)
-    return Config(system, seed, chosen.schedule, schedule,
-                  tuple(chosen.hidden or HIDDEN[chosen.schedule]), chosen.activation,
-                  chosen.pairs or pairs, chosen.sampling or "", chosen.device, chosen.out,
-                  chosen.pdf)
-
-
-def summarise(result, config):
-    """The lines that the screen shows of a finished run."""
-    return report.summarise(result, config.system)
+        from support.kepler import with_sampling
+        system = with_sampling(system, chosen.sampling)
+    most = QUICK_PAIRS if chosen.schedule == "quick" else system.train_pairs
+    pairs = chosen.pairs or min(most, system.train_pairs)
+    return Config(system, seed, chosen.schedule, options.adapt(SCHEDULES[chosen.schedule], chosen),
+                  tuple(hidden), chosen.activation, pairs, chosen.sampling or "", chosen.device,
+                  chosen.out, chosen.pdf)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
 import physics
 import regression
-from discover.search import LookAlikes, search
+from discover.network import search
 from kept import Kept, from_to, parse
 from siamese import SCHEDULES, SiameseNetwork
 from support.files import write
 from support.page import table
-from train import HIDDEN, evaluated, exchanged_pairs, fit, test_set
+from train import HIDDEN, Training
 
 INVARIANTS = {"em": 2, "cp": 3}                         # how many independent ones each system has
 PENALTIES = (0.0, 0.01, 0.1, 1.0)
@@ -37,26 +37,29 @@ class Decorrelated(SiameseNetwork):
     """A network whose loss also has a penalty on the squared correlations of its k outputs."""
     penalty = 0.0
 
-    def backward(self, rows, delta):
+    def backward(self, augmented, delta):
         """As without the penalty, whose gradient by the outputs f is first added to delta (r, k).
 
         Of columns g, of mean 0 and length 1: r = g_i·g_j, dr/df_i = (g_j - r g_i) / |f_i - mean|.
         """
-        centred = self._f[:len(rows)] - self._f[:len(rows)].mean(axis=0)
+        f = self._buffers.a[-1][:len(augmented)]
+        centred = f - f.mean(axis=0)
         length = np.maximum(np.linalg.norm(centred, axis=0), 1e-12)
         g = centred / length
         r = g.T @ g - np.eye(g.shape[1], dtype=g.dtype)
         delta += self.penalty * 2 * (g @ r - g * np.sum(r**2, axis=0)) / length
-        super().backward(rows, delta)
+        super().backward(augmented, delta)
 
 
-def learn(width, schedule, seed, train, test, known=(), penalty=0.0):
+def learn(width, schedule, seed, train, test, batches=None, penalty=0.0):
     """A trained network with a bottleneck of this width, and its losses."""
-    _, initial, batches = physics.seed_streams(seed)
+    _, initial, order = physics.seed_streams(seed)
     network = Decorrelated((train.x.shape[1], *HIDDEN["quick"], width), initial)
     network.penalty = penalty
-    pairs = LookAlikes(network, train, known) if known else exchanged_pairs(network, train)
-    return network, fit(network, pairs, test, schedule, batches)["loss"]
+    training = Training(network, train, test, schedule, order, batches)
+    while not training.finished:
+        training.epoch()
+    return network, training.history["loss"]
 
 
 def measure(system, width, penalty, seed, pairs, epochs):
@@ -69,14 +72,14 @@ def measure(system, width, penalty, seed, pairs, epochs):
         networks, accuracy = [step.network for step in steps], None
     else:
         networks = [learn(width, schedule, 100 * seed, train, test, penalty=penalty)[0]]
-        accuracy = float(evaluated(networks[0], *test_set(networks[0], test))[1])
+        accuracy = networks[0].evaluate(*test.labelled())[1]
     f, f_test = [np.hstack([network.bottleneck(x) for network in networks]).astype(float)
                  for x in (train.x, test.x)]
     spread, names = f.std(axis=0), [f"f_{i + 1}" for i in range(f.shape[1])]
     correlations = np.abs(np.atleast_2d(np.corrcoef(f_test.T)))[np.triu_indices(f.shape[1], 1)]
     r2 = {}
     for known, value in system.invariants.items():
-        fits = regression.hierarchy(f, value(train.x), f_test, value(test.x), names, (3,), alpha=0)
+        fits = regression.fit_orders(f, value(train.x), f_test, value(test.x), names, (3,), 0)
         r2[known] = fits[3].r2[1]
     # How far apart pairs are is a sum over neurons of squared differences: the least share in it.
     share = None if penalty is None else float(spread.min()**2 / np.sum(spread**2))
@@ -108,10 +111,10 @@ def main(arguments=None):
             rows.append(row(words, results))
         head = ("", "test accuracy", "largest correlation of two outputs",
                 "smallest share of a neuron in the distance",
-                *(f"R² of {regression.readable(known)}" for known in system.invariants))
+                *(f"R² of {regression.format_monomial(known)}" for known in system.invariants))
         lines += ["", f"{system.title} (`{name}`):", "", *table(head, *rows)]
     text = "\n".join(lines)
-    write(options.out / "bottleneck.md", lambda file: file.write(text + "\n"))
+    write(options.out / "bottleneck.md", text + "\n")
     print(text)
 
 

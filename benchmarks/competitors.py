@@ -1,7 +1,8 @@
 """Training steps by this code, by its bare matrix products, by PyTorch and by JAX.
 
 Each function takes a network and pairs x, x_prime (n, d) with labels y (n,), or with y = None
-equivalent pairs, whose partners each batch exchanges as train.ExchangedPairs does. It returns
+equivalent pairs, of which each batch makes its negatives as train.in_batch_negatives does. It
+returns
     run(batches, rate)   a step for each row of `batches` (steps, m), numbers of pairs
     parameters()         the flat vector of what those steps made of the network's parameters
 A step takes its batch out of the pairs, goes forward and backward through both branches, updates by
@@ -12,7 +13,7 @@ import numpy as np
 
 import siamese
 import train
-from support.blas import touch_buffer
+from support.process import warm_up_blas
 
 RHO, EPSILON = 0.95, 1e-7
 OURS, PRODUCTS = "this code", "bare matrix products"
@@ -20,15 +21,20 @@ OURS, PRODUCTS = "this code", "bare matrix products"
 
 def this_code(network, x, x_prime, y=None):
     """The steps of train.Training."""
-    pairs = (train.FixedPairs(network, x, x_prime, y) if y is not None
-             else train.ExchangedPairs(network, x, x_prime))
+    augmented = network.augment(np.concatenate([x, x_prime]))
     optimizer = siamese.Adadelta(network.parameters.size, 1.0, RHO, EPSILON)
-    touch_buffer()
+    warm_up_blas()
 
     def run(batches, rate):
         optimizer.learning_rate = rate
-        for numbers in batches:
-            network.step(*pairs.batch(numbers))
+        for chosen in batches:
+            if y is None:
+                first, second, labels = train.cyclic_pairs(len(chosen))
+            else:
+                first, second = np.arange(2 * len(chosen)).reshape(2, -1)
+                labels = y[chosen]
+            rows = augmented.take(np.append(chosen, len(x) + chosen), axis=0)
+            network.step(rows, first, second, labels.astype(network.dtype))
             optimizer.step(network.parameters, network.gradients)
             np.abs(network.w, out=network.w)
     return run, lambda: network.parameters
@@ -40,22 +46,24 @@ def matrix_products(network, x, x_prime, y=None):
 
     def run(batches, rate):
         r, last = 2 * batches.shape[1], len(network.layers) - 1
-        if network._capacity < r:
-            network._reserve(r)
-            for buffer in (*network._a, *network._delta, network._df):
+        is_new = network._buffers.rows < r
+        buffers = network._allocate_buffers(r)
+        if is_new:
+            for buffer in (*buffers.a, *buffers.delta):
                 buffer[:] = rng.standard_normal(buffer.shape)
+        (*hidden, f), (*deltas, df) = buffers.a, buffers.delta
         rows = np.ones((r, x.shape[1] + 1), np.float32)
-        inputs = [rows, *network._a]
+        inputs = [rows, *hidden]
         for _ in batches:
-            for a, weights, above in zip(inputs, network.layers, network._a):
-                np.matmul(a, weights, out=above[:, :-1])
-            np.matmul(inputs[-1], network.layers[-1], out=network._f)
-            delta = network._df
+            for a, weights, a_next in zip(inputs, network.layers, hidden):
+                np.matmul(a, weights, out=a_next[:, :-1])
+            np.matmul(inputs[-1], network.layers[-1], out=f)
+            delta = df
             for l in range(last, -1, -1):
                 np.matmul(inputs[l].T, delta, out=network._dlayers[l])
-                if l and delta.shape[1] > 1:            # one column needs no product, see _below
-                    np.matmul(delta, network.layers[l].T, out=network._delta[l - 1])
-                delta = network._delta[l - 1][:, :-1]
+                if l and delta.shape[1] > 1:            # one column needs no product
+                    np.matmul(delta, network.layers[l].T, out=deltas[l - 1])
+                delta = deltas[l - 1][:, :-1]
     return run, None
 
 

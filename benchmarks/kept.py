@@ -38,7 +38,7 @@ class Kept:
         """The result of this key, by measure() if it is not there yet."""
         if key not in self.done:
             self.done[key] = measure()
-            write(self.path, lambda file: json.dump(self.done, file, indent=1, ensure_ascii=False))
+            write(self.path, json.dumps(self.done, indent=1, ensure_ascii=False))
             print(f"{key}: {self.done[key]}", flush=True)
         return self.done[key]
 

@@ -91,14 +91,14 @@ def race(name, goal, seed, quick):
     equivalent = pairs.x.astype(np.float32), pairs.x_prime.astype(np.float32)
     labelled = [array.astype(np.float32) for array in pairs.labelled()]
     judge = SiameseNetwork((len(system.inputs), *train.HIDDEN["quick"], 1), initial)
-    tested = train.test_set(judge, test)
+    tested = test.labelled()
 
     def good(parameters):
         judge.parameters = parameters
-        if train.evaluated(judge, *tested)[1] < goal[0]:
+        if judge.evaluate(*tested)[1] < goal[0]:
             return False
         f, f_test = judge.f(pairs.x), judge.f(test.x)
-        fits = regression.hierarchy(pairs.x, f, test.x, f_test, system.inputs, (2,))
+        fits = regression.fit_orders(pairs.x, f, test.x, f_test, system.inputs, (2,))
         return fits[2].r2[1] >= goal[1]
     results, going = {}, {}
     for who, (competitor, exchange) in RUNNERS.items():
@@ -159,7 +159,7 @@ def step(quick):
 # ---------------------------------------------------------------------------------------- commands
 
 COMMANDS = ("--help", "--system sr", "--system cp", "--system em", "--system all --jobs 2",
-            "--system em --discover")
+            "-m discover --system em")
 
 
 def command(quick, against=None, times=3):
@@ -178,10 +178,11 @@ def command(quick, against=None, times=3):
 
 
 def whole(folder, words):
-    """Seconds by the clock and of the processor, and peak memory in MiB, of a run of train.py."""
+    """Seconds by the clock and of the processor, and peak memory in MiB, of a command."""
     with tempfile.TemporaryDirectory() as out:
         began = time.perf_counter()
-        words = [sys.executable, "train.py", *words, "--fresh", "--out", out]
+        program = [] if words[0] == "-m" else ["train.py"]
+        words = [sys.executable, *program, *words, "--fresh", "--out", out]
         with subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL) as process:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -228,7 +229,7 @@ def regressions(quick):
     n, rng = 20_000 if quick else 200_000, np.random.default_rng(0)
     x = rng.uniform(-1, 1, (n, 6))
     f = np.sum(x[:, :3] * x[:, 3:], axis=1)**2 + 0.1 * rng.standard_normal(n)
-    runs = {OURS: lambda: [fit.r2[0] for fit in regression.hierarchy(
+    runs = {OURS: lambda: [fit.r2[0] for fit in regression.fit_orders(
         x, f, x[:1], f[:1], physics.FIELD).values()], "scikit-learn": None}
     with suppress(ImportError):
         from sklearn.linear_model import Ridge

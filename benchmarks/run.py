@@ -16,6 +16,7 @@ if __name__ == "__main__":                              # before NumPy is import
         os.environ.pop(name, None)
 
 import argparse
+import io
 import json
 import platform
 import sys
@@ -99,9 +100,9 @@ def earlier(path, machine):
 
 def described():
     """Processor, NumPy's kernels and versions, by name."""
-    from support.blas import kernels
+    from support.process import describe_blas
     machine = {"processor": platform.processor() or platform.machine(),
-               "NumPy's kernels": kernels(), "python": platform.python_version()}
+               "NumPy's kernels": describe_blas()["kernels"], "python": platform.python_version()}
     if Path("/proc/cpuinfo").exists():                  # "AMD EPYC" alone stands for several
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
         said = dict(line.replace("\t", "").split(": ") for line in lines if ": " in line)
@@ -120,9 +121,8 @@ def described():
 def keep(folder, machine, parts):
     """Write benchmarks.json, .md and, once there is something to draw, .png."""
     from support.files import write
-    write(folder / "benchmarks.json",
-          lambda file: json.dump({"machine": machine, "parts": parts}, file, indent=1))
-    write(folder / "benchmarks.md", lambda file: file.write(page(machine, parts)))
+    write(folder / "benchmarks.json", json.dumps({"machine": machine, "parts": parts}, indent=1))
+    write(folder / "benchmarks.md", page(machine, parts))
     if {"target", "step"} <= set(parts):
         alone(draw, folder / "benchmarks.png", parts)   # so that this process stays small
 
@@ -183,7 +183,9 @@ def draw(path, parts):
         bars(left, parts["target"], {}, "s", "seconds of training to the paper's figures")
         bars(right, steps, bare, "times", "a training step, in units of its bare matrix products")
         right.axvline(1, color="0.8", linewidth=1, zorder=0)
-    write(path, lambda file: figure.save(file, dpi=100), binary=True)
+    content = io.BytesIO()
+    figure.save(content, dpi=100)
+    write(path, content.getvalue())
 
 
 def bars(axes, rows, bases, unit, title):

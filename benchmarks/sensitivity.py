@@ -25,7 +25,7 @@ from kept import Kept, from_to, parse
 from siamese import Schedule, SiameseNetwork
 from support.files import write
 from support.page import table
-from train import Training, evaluated
+from train import Training
 
 RIDGE_STRENGTHS = (0.0, 1.0, 1e3, 1e6)
 
@@ -100,12 +100,12 @@ def measure(choices, seed, pairs, epochs):
     f, f_test = network.f(train.x), network.f(test.x)
     regressions = {}
     for alpha in RIDGE_STRENGTHS:
-        quadratic = regression.hierarchy(train.x, f, test.x, f_test, physics.EVENT, (2,), alpha)[2]
+        quadratic = regression.fit_orders(train.x, f, test.x, f_test, physics.EVENT, (2,), alpha)[2]
         squares = [-quadratic.terms["t^2"], *(quadratic.terms[f"{name}^2"] for name in "xyz")]
         # Relative to their mean; where f is not s² at all, the mean is near zero, and this large.
         worst = np.abs(squares / np.mean(squares) - 1).max()
         regressions[f"{alpha:g}"] = {"r2": quadratic.r2[1], "worst": float(worst)}
-    return {"accuracy": float(evaluated(network, *training.test)[1]),
+    return {"accuracy": network.evaluate(*training.test)[1],
             "epochs": len(training.history["epoch"]),
             "sign_t": abs(regression.correlation(np.sign(test.x[:, 0]), f_test)),
             "regressions": regressions}
@@ -141,7 +141,7 @@ def main(arguments=None):
         f"without improvement. One choice is changed at a time: means over {options.seeds} seeds, "
         "and the lowest and highest. \"Worst coefficient\" is the largest deviation, in any seed, "
         "of the coefficients of -t², x², y² and z² from their mean.", "", *table(head, *lines)])
-    write(options.out / "sensitivity.md", lambda file: file.write(text + "\n"))
+    write(options.out / "sensitivity.md", text + "\n")
     print(text)
 
 

@@ -1,9 +1,8 @@
-"""Data with and without invariants, run by train.py's own command: python benchmarks/suite.py
+"""Data with and without invariants, given to `python -m discover`: python benchmarks/suite.py
 
-Every kind of data is made anew for each seed, and learned once with a single run and once with
---discover. A finding is false if it counts more invariants than there are, calls something
-conserved where nothing is, or names a law that does not hold on other data of this kind. Runs that
-are done are kept in results/suite.json: the command can be interrupted, and goes on.
+Every kind of data is made anew for each seed. A finding is false if it counts more invariants than
+there are, or names a law that does not hold on other data of this kind. Runs that are done are kept
+in results/suite.json: the command can be interrupted, and goes on.
 """
 
 import contextlib
@@ -23,8 +22,8 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent)]
 import physics
-import train
-from discover import findings
+from discover import __main__ as discover
+from discover import pictures
 from discover.expressions import Expression
 from kept import Kept, parse
 from support.files import write
@@ -352,18 +351,18 @@ def outcome(name, seed, *options):
     said = io.StringIO()
     with (tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(said),
           contextlib.redirect_stdout(io.StringIO())):
-        words = ["--data", str(written(name, seed, folder)), "--seed", str(seed), *options]
-        status = train.main([*words, "--out", str(Path(folder) / "runs")])
+        words = [str(written(name, seed, folder)), "--seed", str(seed), *options]
+        status = discover.main([*words, "--out", str(Path(folder) / "runs")])
         results = [*Path(folder).rglob("result.json")]
         result = json.loads(results[0].read_text("utf-8")) if results else {}
     if status:
         return {"count": 0, "named": 0, "false": [], "word": "refused", "said": said.getvalue()}
-    laws = [law for law in result["laws"] if law["verdict"] == "exact" and not law["function_of"]]
-    step = (result.get("steps") or [{}])[-1] if "--discover" in options else result["verdict"]
-    found = result.get("count", max(len(laws), int(step.get("word") == "conserved")))
-    return {"count": found, "named": len(laws), "word": step.get("word", "complete"),
-            "false": [law["text"] for law in laws if not holds(law, name, seed)],
-            "approximate": [f"{law['text'][:80]} ({law['within']:.0e})" for law in result["laws"]
+    laws, step = result.get("laws", []), result.get("steps", [{}])[-1]
+    exact = [law for law in laws if law["verdict"] == "exact" and not law.get("function_of")]
+    return {"count": result["count"], "named": result["named"],
+            "word": step.get("word", "complete"),
+            "false": [law["text"] for law in exact if not holds(law, name, seed)],
+            "approximate": [f"{law['text'][:80]} ({law['within']:.0e})" for law in laws
                             if law["verdict"] != "exact"],
             "said": step.get("sentence", "")[:300], "seconds": result["seconds"]}
 
@@ -376,14 +375,12 @@ def holds(law, name, seed):
     return bool(np.mean(np.var(value, axis=1, ddof=1)) < HOLDS * np.var(value))
 
 
-def judged(name, single, search):
+def judged(name, outcomes):
     """The word on outcomes of all seeds: false, missed, undecided, or right."""
     _, count, named = KINDS[name]
-    both = single + search
-    if any(each["false"] or each["count"] > count or each["named"] > count for each in both):
+    if any(each["false"] or each["count"] > count or each["named"] > named for each in outcomes):
         return "FALSE"
-    missed = [each for each in search if each["count"] < count or each["named"] < named]
-    missed += [each for each in single if each["named"] < named or each["count"] < min(1, count)]
+    missed = [each for each in outcomes if each["count"] < count or each["named"] < named]
     if any(each["word"] not in ("undecided", "approximately conserved") for each in missed):
         return "MISSED"
     return "undecided" if missed else "right"
@@ -391,19 +388,16 @@ def judged(name, single, search):
 
 def main(arguments=None):
     options, command = parse(arguments, "suite", __doc__, pairs=8000, epochs=40, seeds=5)
-    # Pictures take most of the time.
-    train.draw = findings.draw = train.draw_schemes = lambda *_: {}
+    pictures.pictures_of_run = lambda *_: {}            # they take most of the time
     kept, rows = Kept(options.out / "suite.json"), []
-    sizes = ["--pairs", str(options.pairs), "--epochs", str(options.epochs)]
+    sizes = "--pairs", str(options.pairs), "--epochs", str(options.epochs)
     for name, (_, count, named) in KINDS.items():
-        single, search = [[kept(f"{name}, seed {seed}{' '.join(['', *words])}",
-                                lambda: outcome(name, seed, *sizes, *words))
-                           for seed in range(options.seeds)] for words in ([], ["--discover"])]
-        rows.append((name.replace("_", " "), count, named, tally(single), tally(search),
-                     judged(name, single, search)))
-    head = "data", "invariants", "nameable", "single run", "--discover", ""
-    text = "\n".join([f"Made by `{command}`.", "", *table(head, *rows), ""])
-    write(options.out / "suite.md", lambda file: file.write(text))
+        outcomes = [kept(f"{name}, seed {seed}", lambda: outcome(name, seed, *sizes))
+                    for seed in range(options.seeds)]
+        rows.append((name.replace("_", " "), count, named, tally(outcomes), judged(name, outcomes)))
+    head = "data", "invariants", "nameable", "the command says, with the last network's word", ""
+    lines = [f"Made by `{command}`.", "", *table(head, *rows), ""]
+    write(options.out / "suite.md", "\n".join(lines))
 
 
 def tally(outcomes):

@@ -23,8 +23,7 @@ import numpy as np
 
 import physics
 import train
-from discover import laws, network, report
-from discover import datafiles as tables, owndata as data
+from discover import data, laws, network, report, tables
 from discover.expressions import Expression
 from discover.libraries import KINDS
 from siamese import ACTIVATIONS, SCHEDULES, SiameseNetwork
@@ -79,7 +78,7 @@ def run(config):
     history, seconds_before, steps, networks = {}, [], [], {}
     learn = partial(train_network, config, streams, history, seconds_before)
     known = [network.Invariant(law.function.value, lambda x, law=law: law(x)[1])
-             for law in found.laws if law.verdict == "exact" and not law.function_of]
+             for law in found.laws if not law.function_of]
     steps_of_columns = 1e-5 * test_set.x.std(axis=0)
     fixed = [partial(network.gradient, system.invariants[name], steps=steps_of_columns)
              for name in system.fixed]
@@ -113,12 +112,15 @@ def find_laws(config, train_set, test_set):
         for pairs, first in ((train_set, 0), (test_set, MAX_LAW_PAIRS)):
             x, x_prime = pairs.x[:MAX_LAW_PAIRS], pairs.x_prime[:MAX_LAW_PAIRS]
             arguments += np.concatenate([x, x_prime]), np.tile(np.arange(len(x)) + first, 2)
-    return laws.find(
-        *arguments, system.inputs,
-        features=[text for text in config.features if text not in KINDS],
-        kinds=[text for text in config.features if text in KINDS],
-        given=[Expression(name, system.inputs) for name in getattr(system, "known", ())],
-        angles=config.angles, positive=config.positive, **errors)
+    try:
+        return laws.find(
+            *arguments, system.inputs,
+            features=[text for text in config.features if text not in KINDS],
+            kinds=[text for text in config.features if text in KINDS],
+            given=[Expression(name, system.inputs) for name in getattr(system, "known", ())],
+            angles=config.angles, positive=config.positive, **errors)
+    except ValueError as error:         # such as --positive for a column that is not
+        raise UserError(f"cannot look for laws: {error}") from error
 
 
 def record_law(law):
@@ -158,7 +160,7 @@ def train_network(config, streams, history, seconds_before, number, train_set, t
 
 def build_parser():
     """The options of the command."""
-    parser = options.Parser("-m discover", "Names the conserved quantities of data, exactly, and "
+    parser = options.Parser("python -m discover", "Names the conserved quantities of data, exactly, and "
                             "asks networks whether more is left.")
     add, many = parser.add_argument_group("data").add_argument, {"nargs": "+", "action": "extend"}
     add("file", nargs="?", type=options.path, metavar="FILE",

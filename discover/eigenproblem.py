@@ -34,14 +34,14 @@ lambda = (c W c) / (c V c), V the covariance over all data, is the share of the 
 within a class: 0 for a law without errors, 1 for white noise.
 """
 
+from copy import copy
 from itertools import combinations
 
 import numpy as np
-from scipy.linalg import eigh
 
-MAX_VALUES = 12_000_000     # features times rows times columns: 50 MiB of derivatives
-MAX_SET_STEPS = 2e7         # numbers that minimal_sets looks at: a second
-MAX_SETS = 4000             # sets of features that it returns
+MAX_VALUES = 8_000_000     # features times rows times columns: 50 MiB of derivatives
+MAX_SET_STEPS = 5e6         # numbers that minimal_sets looks at: a fifth of a second
+MAX_SETS = 2000             # sets of features that it returns
 ROUNDING_OF_W = 1e-15       # of a covariance of features of deviation 1
 LIGHTEST = 0.05             # v of a row, beside the median row's, below which its weight stays
 ROUNDS = 3                  # of weights, each from the c before
@@ -85,10 +85,11 @@ class Sample:
         w = w.reshape(-1, *[1] * (values.ndim - 1))
         return values - self.sums(values * w) / self.sums(w)
 
-    def share(self, values):
+    def share(self, values, weights=None):
         """lambda (...) of values (n, ...): variance within classes over all; 1 for a constant."""
-        inside = np.sum(self.within(values)**2, axis=0) / self.freedom
-        total = np.sum((values - values.mean(axis=0))**2, axis=0) / (len(values) - 1)
+        w = np.ones(len(values)) if weights is None else weights
+        inside = w @ self.within(values, w)**2 / (self.freedom / len(values))
+        total = w @ (values - np.average(values, axis=0, weights=w))**2
         return np.divide(inside, total, np.ones_like(total), where=total > 0)
 
     def chi2(self, values, variances):
@@ -112,20 +113,44 @@ class Features:
     def __init__(self, library, sample, like=None):
         self.library, self.sample = library, sample
         values, d = library.values(sample.x), sample.x.shape[1]
-        self.mean = like.mean if like else values.mean(axis=0)                  # (p,)
-        self.deviation = like.deviation if like else _deviations(values)        # (p,)
-        self.scale = like.scale if like else _deviations(sample.x)              # (d,)
+        if like is None:
+            self.mean, self.deviation = values.mean(axis=0), _deviations(values)        # (p,)
+            self.scale = _deviations(sample.x)                                          # (d,)
+        else:
+            self.mean, self.deviation, self.scale = like.mean, like.deviation, like.scale
         self.values = (values - self.mean) / self.deviation                     # (n, p)
-        self.slopes = np.empty((len(values), d, len(self.mean)), np.float32)    # of x / scale
+        self.slopes = np.empty((len(values), d, len(self.mean)))                # of x / scale
         for at in range(0, len(values), 500):
             part = library.gradients(sample.x[at:at + 500]) * self.scale / self.deviation[:, None]
             self.slopes[at:at + 500] = part.transpose(0, 2, 1)
-        self.errors = (sample.errors / self.scale).astype(np.float32)           # (n, d)
+        self.errors = sample.errors / self.scale           # (n, d)
 
-    def variances(self, terms, c):
-        """Variances (n,) of the errors of a combination c (k,) of the features `terms`."""
-        slopes = (self.slopes[:, :, terms] @ c.astype(np.float32)) * self.errors
-        return np.sum(slopes.astype(float)**2, axis=1) + ROUNDING_OF_W * (c @ c)
+    def part(self, terms):
+        """The Features of these terms, an index (k,)."""
+        part = copy(self)
+        part.library, part.mean = self.library.part(terms), self.mean[terms]
+        part.deviation = self.deviation[terms]
+        part.values, part.slopes = self.values[:, terms], self.slopes[:, :, terms]
+        return part
+
+    def rows(self, chosen):
+        """The Features of the chosen rows (n,)."""
+        part = copy(self)
+        part.sample, part.errors = self.sample.part(chosen), self.errors[chosen]
+        part.values, part.slopes = self.values[chosen], self.slopes[chosen]
+        return part
+
+    def distances(self, c):
+        """How far rows (n,) are from their class's median of a combination c (p,), in errors."""
+        values, sample = self.values @ c, self.sample
+        ranked = values[np.lexsort([values, sample.labels])]
+        medians = np.repeat(ranked[sample.starts + sample.sizes // 2], sample.sizes)
+        return np.abs(values - medians) / np.sqrt(self.variances(c))
+
+    def variances(self, c):
+        """Variances (n,) of the errors of a combination c (p,)."""
+        slopes = (self.slopes @ c) * self.errors
+        return np.sum(slopes**2, axis=1) + ROUNDING_OF_W * (c @ c)
 
     def first_weights(self):
         """Weights (n,) before there is a law: by the geometric mean of all features' variances."""
@@ -143,33 +168,34 @@ class Features:
             most = np.maximum(most, own.max(axis=0))
         return most
 
-    def covariances(self, terms, weights):
-        """W and N (k, k) of the features `terms`, rows weighted by (n,)."""
-        sample = self.sample
-        inside = sample.within(self.values[:, terms], weights) * np.sqrt(weights)[:, None]
+    def covariances(self, weights):
+        """W and N (p, p), rows weighted by (n,)."""
+        sample, p = self.sample, self.values.shape[1]
+        inside = sample.within(self.values, weights) * np.sqrt(weights)[:, None]
         left = np.sqrt(weights * (1 - weights / sample.sums(weights)))[:, None] * self.errors
-        noise = np.zeros((len(terms), len(terms)))
+        noise = np.zeros((p, p))
         for at in range(0, len(left), 1000):
-            part = self.slopes[at:at + 1000][:, :, terms] * left[at:at + 1000, :, None]
-            part = part.reshape(-1, len(terms))
+            part = (self.slopes[at:at + 1000] * left[at:at + 1000, :, None]).reshape(-1, p)
             noise += part.T @ part
         size = np.sum(weights * (1 - weights / sample.sums(weights)))
-        noise[np.diag_indices(len(terms))] += ROUNDING_OF_W * size
+        noise[np.diag_indices(p)] += ROUNDING_OF_W * size
         return inside.T @ inside / size, noise / size
 
-    def chi2(self, terms, c):
-        """chi^2 per degree of freedom of a combination c (k,) of the features `terms`."""
-        return self.sample.chi2(self.values[:, terms] @ c, self.variances(terms, c))
+    def judge(self, c):
+        """chi^2 per degree of freedom and lambda of a combination c (p,), with its weights."""
+        variances = self.variances(c)
+        weights, values = weights_of(variances), self.values @ c
+        return self.sample.chi2(values, variances), self.sample.share(values, weights)
 
-    def fit(self, terms, weights):
-        """The c (k,) of lowest mu for features `terms`, mu, and errors (k,) of c.
+    def fit(self, weights):
+        """The c (p,) of lowest mu, mu, and errors (p,) of c.
 
         weights (n,) are the first; those of ROUNDS rounds follow.
         """
         for _ in range(ROUNDS):
-            c = eigenpairs(*self.covariances(terms, weights))[1][:, 0]
-            weights = weights_of(self.variances(terms, c))
-        mu, directions = eigenpairs(*self.covariances(terms, weights))
+            c = eigenpairs(*self.covariances(weights))[1][:, 0]
+            weights = weights_of(self.variances(c))
+        mu, directions = eigenpairs(*self.covariances(weights))
         return directions[:, 0], mu[0], coefficient_errors(mu, directions, self.sample.freedom)
 
 
@@ -188,22 +214,24 @@ def eigenpairs(w, n):
     unit = 1 / np.sqrt(np.diag(n) + np.diag(w))
     w, n = w * np.outer(unit, unit), n * np.outer(unit, unit)
     try:
-        share, c = eigh(n, w + n)
+        root = np.linalg.cholesky(w + n)
     except np.linalg.LinAlgError:               # singular but for rounding
-        share, c = eigh(n, w + n + 1e-13 * np.eye(len(n)))
+        root = np.linalg.cholesky(w + n + 1e-12 * np.eye(len(n)))
+    inverse = np.linalg.inv(root)
+    share, c = np.linalg.eigh(inverse @ n @ inverse.T)
     share = np.maximum(share[::-1], 1e-300)
-    return np.maximum(1 / share - 1, 0), c[:, ::-1] / np.sqrt(share) * unit[:, None]
+    return np.maximum(1 / share - 1, 0), inverse.T @ c[:, ::-1] / np.sqrt(share) * unit[:, None]
 
 
 def coefficient_errors(mu, directions, freedom):
     """Standard errors (p,) of the first direction of `eigenpairs`."""
-    gaps = np.maximum(mu[1:] - mu[0], 1e-300)
+    gaps = np.maximum(mu[1:] - mu[0], 1e-30)
     return np.sqrt(directions[:, 1:]**2 @ (mu[0] * mu[1:] / gaps**2) / freedom)
 
 
 def loss_without(mu, directions):
     """How much mu rises (p,), about, where a feature is left out of the first direction."""
-    gaps = np.maximum(mu[1:] - mu[0], 1e-300)
+    gaps = np.maximum(mu[1:] - mu[0], 1e-30)
     return directions[:, 0]**2 / np.maximum(directions[:, 1:]**2 @ (1 / gaps), 1e-300)
 
 
@@ -243,8 +271,8 @@ def minimal_sets(m):
             if len(later) < 2 or any(part in known for few in range(2, size - 1)
                                      for part in combinations(prefix, few)):
                 continue
-            cross = r[np.ix_(prefix, later)]
-            rest = r[np.ix_(later, later)] - cross.T @ np.linalg.solve(r[np.ix_(prefix, prefix)], cross)
+            cross, own = r[np.ix_(prefix, later)], r[np.ix_(prefix, prefix)]
+            rest = r[np.ix_(later, later)] - cross.T @ np.linalg.pinv(own) @ cross
             own = np.diag(rest)
             hits = np.triu(rest**2 >= np.outer(own, own), 1) & ~linked[np.ix_(later, later)]
             hits &= (own[:, None] > 0) & (own > 0)

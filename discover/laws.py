@@ -18,26 +18,33 @@ far more than the level; all other laws are approximate.
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from html import escape
-from itertools import combinations_with_replacement, count
+from itertools import combinations_with_replacement, count, product
 from math import comb
 
 import numpy as np
 
 from discover import notation
-from discover.eigenproblem import (MAX_VALUES, Features, Sample, eigenpairs, loss_without,
+from discover.eigenproblem import (MAX_VALUES, ROUNDS, Features, Sample, eigenpairs, loss_without,
                                    minimal_sets, sharpest, sparse_directions, weights_of)
 from discover.expressions import LARGEST, Expression
 from discover.libraries import factors, make_libraries, unite
 from support.checks import finite_array
 
+DEBUG = 0
 Z = 5                               # standard deviations of mu, and of a coefficient, by chance
 SOLVER = 1e-6                       # error of a reading, of its column's deviation: a solver's
-SCREEN = 2.0                        # mu of what is looked at, before the rows have a law's weights
+SCREEN = 1.5                        # times Z, before the rows have a law's weights
 MAX_LAMBDA = 0.3                    # of a law; from 0.5 on it is a relation of all data
 MAX_LEVEL, MAX_SAID = 0.03, 0.2     # of fitted errors: of what is counted, and of what is said
 SLOW = 0.15                         # lambda of a column that hardly varies within classes
 MIN_TRAINING, MIN_TEST = 8, 4       # classes of several members
-MAX_TRIALS = 400                    # fits with weights in a search
+IDENTITY = 1e-10                    # variance of a sum that is a number, as sin^2 + cos^2
+MAX_CANDIDATES = 1000               # sets of features that are looked at, the shortest first
+MAX_TRIALS = 200                    # fits with weights among them
+LAST = 1000.0                       # of cost: after all others
+FAR = 30                            # interquartile ranges off the median: no first fit with these
+MAX_OUTLIERS = 0.1                  # of the rows, which may break a law of all others
+ROUNDS_OF_TRIMMING = 8
 
 
 @dataclass(frozen=True)
@@ -145,18 +152,45 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
     train = Sample(x, np.asarray(classes), known[:len(x)])
     test = Sample(x_test, np.asarray(classes_test), known[len(x):])
     libraries, waves, notes = make_libraries(both, names, features, angles, positive, kinds, degrees)
+    libraries, waves = (supported(each, train, both, notes) for each in (libraries, waves))
     given = [Expression(known.name, names) for known in given]
     result = Laws(notes=warn_of_slow_columns(train, names) + notes, source=source)
     if not libraries:
         return result
     search = Search(train, test, names, libraries, given)
     result.laws = search.run(source)
+    if not search.has_motion(result.laws) and waves:
+        more = Search(train, test, names, waves, given).run(source, result.laws)
+        result.laws = more if search.has_motion(more) else result.laws
     if not search.has_motion(result.laws):
-        fitted, level = search.fit_level()
+        odd = search.outliers()
+        if odd is not None:
+            clean = [each.part(~out) for each, out in zip((train, test), odd)]
+            again = Search(*clean, names, libraries, given)
+            laws = again.run(source)
+            if again.has_motion(laws):
+                result.laws = laws
+                result.notes.append(describe_outliers(names, (train, test), odd))
+    if not search.has_motion(result.laws):
+        fitted, level = search.fit_level(result.laws)
         if fitted:
-            beside = [law for law in result.laws if law.verdict == "exact"]
-            result.laws, result.level, result.source = fitted + beside, level, "fitted"
+            result.laws, result.level, result.source = fitted, level, "fitted"
     return result
+
+
+def supported(libraries, train, x, notes):
+    """The libraries for which there are rows enough; others are noted."""
+    few = [each for each in libraries if train.freedom < 3 * len(each.names)]
+    notes += [f"too few observations for {each.title}, {len(each.names)} features" for each in few]
+    return [each for each in libraries if each not in few and each.bounded(x).any()]
+
+
+def describe_outliers(names, samples, odd):
+    """A sentence on the rows that were left out: masks (n,) for each sample."""
+    first = np.vstack([sample.x[out] for sample, out in zip(samples, odd)])[0]
+    where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(names, first))
+    return (f"left out {sum(map(np.sum, odd))} of the observations, which break a law of all "
+            f"others; look whether they are measurements, the first: {where}")
 
 
 def find_in_arrays(x, group, names=None, errors=None):
@@ -233,7 +267,7 @@ def digit_errors(column):
     more of them have, since the last digit is 0 in a tenth. Whole numbers below 10 or so are
     labels and counts, without an error.
     """
-    if np.array_equal(column.astype(np.float32), column):
+    if np.abs(column).max() < 1e38 and np.array_equal(column.astype(np.float32), column):
         single = np.spacing(np.abs(column).astype(np.float32)) / np.sqrt(12)
     else:
         single = np.full(len(column), np.nan)
@@ -260,6 +294,48 @@ def digit_errors(column):
 
 # --------------------------------------------------------------------------------- the search
 
+def depends(sample, rest, weights, columns):
+    """Whether what a law leaves (n,) depends on columns (n, k) in some classes: an F test.
+
+    The slopes differ from class to class; classes that are too small for them take no part.
+    """
+    root = np.sqrt(weights)
+    inside = sample.within(columns / columns.std(axis=0).clip(1e-300), weights) * root[:, None]
+    axes, sizes = np.linalg.svd(inside, full_matrices=False)[:2]
+    axes = axes[:, sizes > 0.01 * np.sqrt(weights.sum())]
+    ends, size = sample.starts + sample.sizes, 0
+    explained = left = freedom = 0.0
+    for start, end in zip(sample.starts, ends):
+        k = min(axes.shape[1], (end - start - 2) // 2)
+        if k < 1:
+            continue
+        basis, own = axes[start:end, :k], (rest * root)[start:end]
+        c, _, k, _ = np.linalg.lstsq(basis, own, rcond=0.05)
+        fitted = basis @ c
+        explained, left = explained + fitted @ fitted, left + np.sum((own - fitted)**2)
+        size, freedom = size + k, freedom + end - start - 1 - k
+    if size == 0:
+        return False
+    ratio = explained / size / max(left / freedom, 1e-300)
+    if DEBUG: print('F', ratio, size, freedom, 1 + Z * np.sqrt(2 / size + 2 / freedom))
+    return ratio > 1 + Z * np.sqrt(2 / size + 2 / freedom)
+
+
+def follows(sample, rest):
+    """Whether each of what a law leaves (n,) is like the one before it in its class."""
+    pairs = rest[:-1] * rest[1:]
+    pairs[sample.starts[1:] - 1] = 0
+    return pairs.sum() / max(np.sum(rest**2), 1e-300) > Z / np.sqrt(len(rest))
+
+
+def distinct(values, costs):
+    """Features (an index) of values (n, p) that vary and are no multiple of a cheaper one."""
+    square, varies = np.abs(values.T @ values) / len(values), values.any(axis=0)
+    order = np.argsort(costs, kind="stable")
+    twins = np.triu(square[np.ix_(order, order)] > 1 - 1e-13, 1).any(axis=0)
+    return np.sort(order[~twins & varies[order]])
+
+
 @dataclass
 class Fit:
     """A combination of features, fitted with its own weights, and how well it holds."""
@@ -276,8 +352,7 @@ class Search:
 
     def __init__(self, train, test, names, libraries, given):
         self.names, self.given, self.whole = names, given, (train, test)
-        libraries = [each for each in libraries if train.freedom >= 3 * len(each.names)]
-        library, groups = unite(libraries or [])
+        library, groups = unite(libraries)
         bounded = library.bounded(train.x) & library.bounded(test.x)
         place = np.cumsum(bounded) - 1
         self.library = library.part(bounded)
@@ -287,40 +362,42 @@ class Search:
         self.train = Features(self.library, train.some(rows))
         self.test = Features(self.library, test.some(rows // 3), self.train)
         self.costs = self.library.costs
-        used = np.flatnonzero(np.isfinite(self.train.deviation))
+        used = distinct(self.train.values, self.costs)
         self.groups = [group[np.isin(group, used)] for group in self.groups]
-        chosen = np.linspace(0, len(self.train.values) - 1, 100).astype(int)
-        self.slopes = self.train.slopes[np.unique(chosen)].astype(float)        # (m, d, p)
+        self.points = np.unique(np.linspace(0, len(self.train.values) - 1, 100).astype(int))
+        self.slopes = self.train.slopes[self.points]                            # (m, d, p)
         self.moving = np.isfinite(self.train.scale)
-        shares = self.train.sample.share(self.train.sample.x)
-        self.constant = self.moving & (shares < 1e-20)
-        self.slow = self.moving & (shares < SLOW) & ~self.constant
+        self.shares = self.train.sample.share(self.train.sample.x)
+        self.constant = ~self.moving | (self.shares < 1e-20)
 
     def has_motion(self, laws):
         """Whether a law holds that is more than a constant beside the motion."""
-        return any(law.verdict == "exact" and not self.is_constant(law) for law in laws)
-
-    def is_constant(self, law):
-        uses = np.any(law.function(self.whole[0].x[:50])[1] != 0, axis=0)
-        return not np.any(uses & ~self.constant)
+        return any(law.verdict == "exact" and np.any(law(self.whole[0].x[:50])[1][:, ~self.constant])
+                   for law in laws)
 
     # ------------------------------------------------------------------ candidates
 
-    def candidates(self, limit):
-        """Sets of features, {terms: cost}, on which some mu is below the limit; W, N and V."""
-        w, n = self.moments
-        m, found = w - limit * n, {}
+    def candidates(self, level):
+        """Sets of features, {terms: cost}, on which some mu is near the level; W and N.
+
+        Those within the limit, and those as near as half of all laws are: of these a set that is
+        too small for a law, but not by much, is no part.
+        """
+        (w, n), found = self.moments, {}
         unit = 1 / np.sqrt(np.diag(w) + np.diag(n))
-        for group in self.groups:
+        for group, z in product(self.groups, (SCREEN * Z, 0.5)):
+            limit = level * (1 + z * np.sqrt(2 / self.train.sample.freedom))
             group = group[self.usable[group]]
-            part = m[np.ix_(group, group)] * np.outer(unit[group], unit[group])
+            part = (w - limit * n)[np.ix_(group, group)] * np.outer(unit[group], unit[group])
             if len(group) == 0 or np.linalg.eigvalsh(part)[0] > 0:
                 continue
             sets = [tuple(np.sort(group[list(each)])) for each in minimal_sets(part)]
             found.update((each, self.cost(each)) for each in sets)
-            rest = self.without(group, sets)
-            for terms in self.long_sets(rest, w, n, limit):
-                found[terms] = self.cost(terms)
+            if z > 1:
+                rest = self.without(group, sets)
+                for terms in (*self.long_sets(rest, limit), self.eliminate(rest, limit)):
+                    if 0 < len(terms) <= self.longest:
+                        found[terms] = self.cost(terms)
         return found, w, n
 
     def cost(self, terms):
@@ -334,56 +411,82 @@ class Search:
                 banned.add(max(each, key=lambda i: (self.costs[i], i)))
         return np.array([i for i in group if i not in banned], int)
 
-    def long_sets(self, group, w, n, limit):
+    def long_sets(self, group, limit):
         """Sets of more features than minimal_sets looks at: sparse directions of low mu."""
         if len(group) < 2:
             return
-        mu, directions = eigenpairs(w[np.ix_(group, group)], n[np.ix_(group, group)])
-        low = min(np.count_nonzero(mu < limit), 30)
-        if low == 0:
+        w, n = (each[np.ix_(group, group)] for each in self.moments)
+        mu, directions = eigenpairs(w, n)
+        if mu[0] >= limit:
             return
-        span = directions[:, :low]
-        span = span / np.linalg.norm(span, axis=0)
+        part = self.train.part(group)
+        if mu[0] > 0.1 * limit:                         # else any weights will do
+            w, n = part.covariances(weights_of(part.variances(directions[:, 0])))
+            mu, directions = eigenpairs(w, n)
+        low = np.clip(np.count_nonzero(mu < limit), 1, 30)
+        span = directions[:, :low] / np.linalg.norm(directions[:, :low], axis=0)
         weight = np.linalg.norm(np.linalg.qr(span)[0], axis=1)
-        anchors = np.argsort(-weight)[:40 if low > 1 else 1]
-        seen = set()
+        anchors = np.argsort(-weight)[:20 if low > 1 else 1]
         for row in sparse_directions(span, anchors):
-            terms = group[np.argsort(-np.abs(row))[:40]]
-            terms = terms[np.abs(row[np.argsort(-np.abs(row))[:40]]) > 1e-6 * np.abs(row).max()]
-            terms = self.shorten(terms, w, n)
-            if terms not in seen and len(terms) <= self.longest:
-                seen.add(terms)
-                yield terms
+            terms = np.argsort(-np.abs(row))[:40]
+            terms = terms[np.abs(row[terms]) > 1e-6 * np.abs(row).max()]
+            terms = self.shorten(terms, w, n, self.costs[group])
+            yield tuple(sorted(int(i) for i in group[terms]))
+
+    def eliminate(self, group, limit):
+        """The last set of a group's features within the limit, as one after another is left out.
+
+        Those go first whose loss is least. The rows have the weights of the law before.
+        """
+        chosen, (w, n) = np.arange(len(group)), self.moments
+        w, n = w[np.ix_(group, group)], n[np.ix_(group, group)]
+        part = self.train.part(group)
+        for _ in range(ROUNDS):
+            terms, best = np.arange(len(group)), None
+            while len(terms):
+                mu, directions = eigenpairs(w[np.ix_(terms, terms)], n[np.ix_(terms, terms)])
+                if mu[0] > limit:
+                    break
+                best = terms, directions[:, 0]
+                order = np.argsort(loss_without(mu, directions) if len(terms) > 1 else [0.0])
+                terms = np.sort(terms[order[max(1, (len(terms) - 30) // 5):]])
+            if best is None:
+                return ()
+            chosen, few = best[0], part.part(best[0])
+            if mu[0] < 0.1 * limit:                     # any weights will do
+                break
+            w, n = part.covariances(weights_of(few.variances(best[1])))
+        return tuple(sorted(int(i) for i in group[chosen]))
 
     @property
     def longest(self):
         """How many terms a law may have that is no mere fit."""
         return max(12, 3 * np.count_nonzero(self.moving))
 
-    def shorten(self, terms, w, n, level=1.0):
-        """A sorted tuple of terms without those whose loss is within Z standard errors."""
+    def shorten(self, terms, w, n, costs):
+        """Of an index of terms those whose loss is more than chance, the dearest gone first."""
         freedom = self.train.sample.freedom
         while len(terms) > 1:
             mu, directions = eigenpairs(w[np.ix_(terms, terms)], n[np.ix_(terms, terms)])
-            loss = loss_without(mu, directions) * freedom / (level * max(mu[0], 1e-3))
-            # Of those that may go the dearest goes, first the least of them.
-            worst = np.argmin(loss)
-            if loss[worst] > Z**2:
+            loss = loss_without(mu, directions) * freedom / max(mu[0], 1e-3)
+            if loss.min() > Z**2:
                 break
-            free = np.flatnonzero(loss <= max(1e-3, loss[worst]))
-            worst = free[np.argmax(self.costs[terms[free]])]
-            terms = np.delete(terms, worst)
-        return tuple(sorted(int(i) for i in terms))
+            free = np.flatnonzero(loss <= max(1e-3, loss.min()))
+            terms = np.delete(terms, free[np.argmax(costs[terms[free]])])
+        return terms
 
     # ------------------------------------------------------------------ fits
 
     def fit(self, terms):
         """The Fit of a tuple of terms."""
         terms = np.array(terms)
-        train, test = self.train, self.test
-        c, mu, errors = train.fit(terms, self.first)
-        shares = [each.sample.share(each.values[:, terms] @ c) for each in (train, test)]
-        return Fit(terms, c, errors, float(mu), test.chi2(terms, c), float(max(shares)))
+        train = self.train.part(terms)
+        c, mu, errors = train.fit(self.first)
+        held, share = self.test.part(terms).judge(c)
+        share = max(share, train.judge(c)[1])
+        if np.var(train.values @ c) < IDENTITY * (c @ c):
+            share = 1.0
+        return Fit(terms, c, errors, float(mu), held, float(share))
 
     def allows(self, fit, level=1.0):
         """Whether errors of this level explain all that varies within classes."""
@@ -397,7 +500,7 @@ class Search:
     def missing(self, fit, level):
         """A feature that a law lacks: with it chi^2 falls by more than Z^2, or None."""
         train, terms = self.train, fit.terms
-        sample, v = train.sample, train.variances(terms, fit.c)
+        sample, v = train.sample, train.part(terms).variances(fit.c)
         weights = weights_of(v)
         free = weights * (1 - weights / sample.sums(weights))
         size, k = free.sum(), len(terms)
@@ -410,11 +513,11 @@ class Search:
             part *= np.sqrt(free[at:at + 500])[:, None, None]
             part = part.reshape(-1, part.shape[2])
             n += part[:, terms].T @ part / size
-            n_own += np.sum(part.astype(float)**2, axis=0) / size
+            n_own += np.sum(part**2, axis=0) / size
         mu, u = eigenpairs(w[:, terms], n[:, terms] + 1e-15 * np.eye(k))
         border = u.T @ (w - mu[0] * n)                                          # (k, p)
         own = w_own - mu[0] * n_own
-        own -= np.sum(border[1:]**2 / np.maximum(mu[1:] - mu[0], 1e-300)[:, None], axis=0)
+        own -= np.sum(border[1:]**2 / np.maximum(mu[1:] - mu[0], 1e-30)[:, None], axis=0)
         certain = own > 3 * level * n_own + 1e-12 * w_own
         certain[terms] = False
         gain = np.where(certain, border[0]**2 / np.maximum(own, 1e-300), 0)
@@ -459,8 +562,8 @@ class Search:
 
     def is_relation(self, terms, level):
         """Whether all that a combination of features varies by, on all data, is errors."""
-        fit, train = self.fit(terms), self.train
-        v, values = train.variances(fit.terms, fit.c), train.values[:, fit.terms] @ fit.c
+        fit, train = self.fit(terms), self.train.part(list(terms))
+        v, values = train.variances(fit.c), train.values @ fit.c
         w = weights_of(v)
         total = np.average((values - np.average(values, weights=w))**2, weights=w)
         return total < 2 * level * np.average(v, weights=w)
@@ -469,50 +572,55 @@ class Search:
         """Make W and N of all features; errors: of the columns (d,), in their deviations."""
         for features in (self.train, self.test):
             if errors is not None:
-                features.errors = np.ones_like(features.errors) * errors.astype(np.float32)
+                features.errors = np.ones_like(features.errors) * errors
         self.first = self.train.first_weights()
-        self.moments = self.train.covariances(np.arange(len(self.costs)), self.first)
+        self.moments = self.train.covariances(self.first)
 
     def queue(self, level):
         """Candidates (cost, number, terms, c, slope) as a heap; relations on all data."""
-        self.usable = self.train.largest_variances() * level < 1
-        found, w, n = self.candidates(SCREEN * level)
-        v = self.train.values.T @ self.train.values / len(self.train.values)
+        self.usable, relation = self.train.largest_variances() * level < 1, count()
+        found, w, n = self.candidates(level)
+        rows = self.first[:, None] / self.first.sum()
+        v = (self.train.values - np.sum(self.train.values * rows, axis=0))
+        v = (v * rows).T @ v
         heap, relations, number = [], [], count()
-        for terms, cost in sorted(found.items(), key=lambda each: each[1]):
+        for terms, cost in sorted(found.items(), key=lambda each: each[1])[:MAX_CANDIDATES]:
             ix = np.ix_(terms, terms)
-            c = eigenpairs(w[ix], n[ix])[1][:, 0]
-            slope = self.slope(list(terms), c)
+            mu, c = eigenpairs(w[ix], n[ix])
+            c, slope = c[:, 0], self.slope(list(terms), c[:, 0])
             share = (c @ w[ix] @ c) / max(c @ v[ix] @ c, 1e-300)
             size = np.mean(np.sum((self.slopes[:, :, list(terms)] * c)**2, axis=(1, 2)))
-            if np.mean(np.sum(slope**2, axis=1)) < 1e-6 * size:
+            steep = np.mean(np.sum(slope**2, axis=1)) / max(size, 1e-300)
+            if steep < 1e-6:
                 continue                                # an identity, as sin^2 + cos^2 = 1
-            if share > 0.5:
-                if self.is_relation(terms, level):
-                    relations.append(slope)
-            elif share < MAX_LAMBDA:
-                heappush(heap, (cost, next(number), terms, slope))
+            if share < 0.5:
+                heappush(heap, (cost, next(number), terms, slope, mu[0]))
+            # A relation of one column says no more than that it has few values.
+            elif (steep > 0.01 and np.count_nonzero(np.abs(slope).max(axis=0) > 0.05 * np.abs(slope).max()) > 1
+                  and self.is_new(slope, relations) and next(relation) < 40
+                  and self.is_relation(terms, level)):
+                self.remember(slope, relations)
         return heap, relations, number
 
-    def run(self, source):
-        """The Laws' list with errors that are known."""
+    def run(self, source, before=()):
+        """The Laws' list with errors that are known; before: laws of constants, listed again."""
         self.amplitude = 1.0
         self.measure()
-        heap, relations, number = self.queue(1.0)
-        return self.choose(heap, relations, number, source)
+        return self.choose(*self.queue(1.0), source, before)
 
-    def choose(self, heap, relations, number, source, level=1.0, amplitude=None):
+    def choose(self, heap, relations, number, source, before, level=1.0, amplitude=None):
         """Laws of a heap of candidates, the shortest first, then the next that is independent."""
-        known = []
-        for each in self.given:
-            self.remember(each(self.train.sample.x)[1][:len(self.slopes)] * 1.0, known)
+        known, fits, laws, aside, constants, grown, trials = [], [], [], [], [], set(), 0
+        points = self.train.sample.x[self.points]
+        for law in (*self.given, *(law.function for law in before)):
+            self.remember(law(points)[1] * np.where(self.moving, self.train.scale, 0), known)
         for slope in relations:
-            if self.is_new(slope, known) and len(known) < self.moving.sum():
+            if self.is_new(slope, known):
                 self.remember(slope, known)
-        fits, laws, aside, trials, grown = [], [], [], 0, set()
-        room = max(1, np.count_nonzero(self.moving) - 1)
+        free = self.moving & ~self.constant
+        room = np.count_nonzero(self.moving) - (np.count_nonzero(free) > 1) - len(before)
         while heap and len(fits) < room and trials < MAX_TRIALS:
-            cost, _, terms, slope = heappop(heap)
+            cost, _, terms, slope, mu = heappop(heap)
             if not self.is_new(slope, known):
                 continue
             trials += 1
@@ -522,25 +630,55 @@ class Search:
             slope = self.slope(fit.terms, fit.c)
             if not self.is_new(slope, known) or self.is_polynomial(fit, fits):
                 continue
+            if fit.mu > level * (1 + 2 * np.sqrt(2 / self.train.sample.freedom)):
+                fit = self.improve(fit, heap, level)
+            terms, slope = tuple(int(i) for i in fit.terms), self.slope(fit.terms, fit.c)
             if terms not in grown:
                 longer = self.grow(fit, level)
                 if longer is not None:
-                    grown.update((terms, tuple(longer)))
-                    heappush(heap, (self.cost(longer), next(number), longer, slope))
-                    heappush(heap, (cost + 1000, next(number), terms, slope))
+                    grown.update((terms, longer))
+                    heappush(heap, (self.cost(longer), next(number), longer, slope, mu))
+                    heappush(heap, (cost + LAST, next(number), terms, slope, mu))
                     continue
-            elif cost >= 1000 and fits:
+            elif cost >= LAST and fits:
                 continue
             law = self.name(fit, source, amplitude)
-            fault = source == "fitted" and self.lack_of_fit(fit, law, laws)
-            if fault:
-                aside.append(law)
+            beside = not np.any(np.abs(slope).max(axis=0)[~self.constant] > 0)
+            if source == "fitted" and not beside and (
+                    self.follows_from(fit, slope, aside) or self.lack_of_fit(fit, level)):
+                aside.append((law, fit, slope))
                 continue
             self.remember(slope, known)
             fits.append(fit)
-            laws.append(replace(law, verdict="exact"))
-        laws.sort(key=self.is_constant)
-        return laws if laws or not aside else aside[:1]
+            (constants if beside else laws).append(replace(law, verdict="exact"))
+        if source == "fitted" and not laws:             # no law has confirmed the level
+            constants = []
+        return laws + [each[0] for each in aside[:1] if not laws] + list(before) + constants
+
+    def improve(self, fit, heap, level):
+        """The Fit, or of those in the heap that say the same the one that says it best.
+
+        Each further term must lower chi^2 by Z^2.
+        """
+        same = []
+        self.remember(self.slope(fit.terms, fit.c), same)
+        freedom = self.train.sample.freedom / level
+        near = [each for each in heap if len(each[2]) <= len(fit.terms) + 2
+                and not self.is_new(each[3], same)]
+        near.sort(key=lambda each: (freedom * each[4] + Z**2 * len(each[2]), each[0]))
+        fits = [self.fit(each[2]) for each in near[:10]]
+        fits = [each for each in fits if each.share < MAX_LAMBDA and self.allows(each, level)]
+        return min([fit, *fits], key=lambda each: freedom * each.mu + Z**2 * len(each.terms))
+
+    def follows_from(self, fit, slope, others):
+        """Whether a fit is no better than one of others, (law, fit, slope), whose function it is."""
+        gain = Z**2 / self.train.sample.freedom
+        for _, other, theirs in others:
+            known = []
+            self.remember(theirs, known)
+            if not self.is_new(slope, known) and fit.mu > other.mu * (1 - gain):
+                return True
+        return False
 
     def grow(self, fit, level):
         """A fit's terms and those that it lacks, as a sorted tuple, or None if it lacks none."""
@@ -558,48 +696,102 @@ class Search:
 
     # ------------------------------------------------------------------ a common level of errors
 
-    def fit_level(self):
-        """Laws with one common level of errors, of each column's deviation, and this level."""
+    def fit_level(self, before):
+        """Laws with one common level of errors, of each column's deviation, and this level.
+
+        before: laws of constants, which are listed again.
+        """
         self.amplitude = 1.0
         self.measure(~self.constant)
         self.usable = self.train.largest_variances() * MAX_LEVEL**2 < 1
-        lowest = min(map(self.lowest, self.groups), default=np.inf)
+        lowest = max(min(map(self.lowest, self.groups), default=np.inf), SOLVER**2)
         if np.sqrt(lowest) > MAX_SAID:
             return [], None
         heap, relations, number = self.queue(lowest)
-        levels = []
-        for _, _, terms, slope in sorted(heap)[:MAX_TRIALS]:
-            uses = np.any(self.library.exponents[list(terms)] != 0, axis=0)
-            if np.count_nonzero(uses) > 1 or len(terms) > 1:
+        levels, chance = [], Z * np.sqrt(2 / self.test.sample.freedom)
+        ranked = sorted(heap, key=lambda each: each[4])[:100] + sorted(heap)[:50]
+        for terms in {each[2] for each in ranked}:
+            slope = np.abs(self.slopes[:, :, list(terms)]).max(axis=(0, 2)) > 0
+            if np.count_nonzero(slope) > 1:             # a single column has nothing to test
                 fit = self.fit(terms)
                 if fit.share < MAX_LAMBDA:
-                    levels.append(max(fit.mu, fit.held * (1 - Z * np.sqrt(2 / self.test.sample.freedom))))
+                    levels.append(max(fit.mu, fit.held / (1 + chance)))
         level = min(levels, default=np.inf)
-        amplitude = float(np.sqrt(level))
-        if amplitude > MAX_SAID:
+        levels = [each for each in levels if each < level * (1 + chance)]
+        level = np.median(levels) if levels else np.inf
+        if np.sqrt(level) > MAX_SAID:
             return [], None
-        self.amplitude = amplitude
-        return self.choose(heap, relations, number, "fitted", level, amplitude), amplitude
+        self.amplitude = float(np.sqrt(level))
+        self.constant |= self.shares < 2 * level
+        laws = self.choose(heap, relations, number, "fitted", before, level, self.amplitude)
+        return laws, self.amplitude
 
     def lowest(self, group):
-        """The least mu of a group's features that is a law's, by its lambda."""
+        """The least mu of a group's features that is a law's, by its lambda.
+
+        The least of p eigenvalues is below 1 by chance, by (1 - sqrt(p / dof))^2.
+        """
         group, (w, n) = group[self.usable[group]], self.moments
         if not 0 < len(group) <= self.train.sample.freedom / 8:
             return np.inf
         mu, directions = eigenpairs(w[np.ix_(group, group)], n[np.ix_(group, group)])
-        few = directions[:, :20]
-        shares = self.train.sample.share(self.train.values[:, group] @ few)
-        return min(mu[:20][shares < MAX_LAMBDA], default=np.inf)
+        few = directions[:, :20] / np.linalg.norm(directions[:, :20], axis=0)
+        values = self.train.values[:, group] @ few
+        varies = np.var(values, axis=0) > 1e-6
+        laws = varies & (self.train.sample.share(values) < MAX_LAMBDA)
+        chance = (1 - np.sqrt(len(group) / self.train.sample.freedom))**2
+        return min(mu[:20][laws], default=np.inf) / chance
 
-    def lack_of_fit(self, fit, law, laws):
-        """Why a law of fitted errors is not exact, or ""."""
-        slope = law.function(self.whole[0].x[:200])[1]
-        uses = np.any(slope != 0, axis=0)
-        if law.level > MAX_LEVEL:
-            return "level"
-        if np.any(uses & self.slow) and not laws:
-            return "slow"
-        return ""
+    def lack_of_fit(self, fit, level):
+        """Whether a law's errors are no errors: too large, or not independent of all else.
+
+        What a law leaves must not depend on its own features, class by class, nor on the order of
+        the rows; its columns must vary within classes far more than by errors.
+        """
+        train, sample = self.train.part(fit.terms), self.train.sample
+        slopes = train.slopes @ fit.c                                           # (n, d)
+        uses = np.abs(slopes).max(axis=0) > 0
+        if self.amplitude > MAX_LEVEL or np.any(uses & self.moving & ~self.constant
+                                                & (self.shares < SLOW)):
+            return True
+        v = train.variances(fit.c)
+        w = weights_of(v)
+        rest = sample.within(train.values @ fit.c, w)
+        # Where errors have moved a row along the law's gradient they are taken back.
+        feet = sample.x - np.where(self.moving, self.train.scale, 0) * (
+            slopes * train.errors**2 * (rest / np.maximum(v, 1e-300))[:, None])
+        own = (train.library.values(feet) - train.mean) / train.deviation
+        own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
+        place = np.arange(len(rest)) - sample.starts.repeat(sample.sizes)
+        columns = feet[:, uses & ~self.constant]
+        if DEBUG: print([depends(sample, rest, w, each) for each in (
+            own, columns, place[:, None].astype(float))], follows(sample, rest * np.sqrt(w)))
+        return any(depends(sample, rest, w, each) for each in (
+            own, columns, place[:, None].astype(float))) or follows(sample, rest * np.sqrt(w))
+
+    # ------------------------------------------------------------------ rows that are wrong
+
+    def outliers(self):
+        """Masks (n,) of rows of both whole samples that break a law of all others, or None."""
+        train = self.train
+        low, middle, high = np.quantile(train.sample.x, [0.25, 0.5, 0.75], axis=0)
+        near = np.all(np.abs(train.sample.x - middle) <= FAR * (high - low), axis=1)
+        for group in self.groups:
+            group = group[self.usable[group]]
+            if not 0 < len(group) <= 70:
+                continue
+            part, kept = train.part(group), near
+            for _ in range(ROUNDS_OF_TRIMMING):
+                few = part.rows(kept)
+                c = eigenpairs(*few.covariances(self.first[kept]))[1][:, 0]
+                off = part.distances(c)
+                kept = near & ~(off > max(np.quantile(off[near], 1 - MAX_OUTLIERS), 1.0))
+            chi2, share = few.judge(c)
+            if chi2 < 1 and share < MAX_LAMBDA and 0 < np.mean(off > Z) <= MAX_OUTLIERS:
+                masks = [Features(part.library, each, part).distances(c) > Z
+                         for each in self.whole]
+                return masks if all(np.mean(each) <= 2 * MAX_OUTLIERS for each in masks) else None
+        return None
 
     # ------------------------------------------------------------------ from terms to a Law
 
@@ -616,12 +808,23 @@ class Search:
         deviation = train.deviation[terms]
         powers = self.library.exponents[terms]
         squares = (np.sum(powers != 0, axis=1) == 1) & (np.sum(powers, axis=1) == 2)
-        numbers = notation.simple_numbers(c / deviation, errors / deviation, squares)
+        # The largest term comes first: it has 1 where no number is simple.
+        first = np.argsort(-np.abs(c), kind="stable")
+        each = notation.simple_numbers((c / deviation)[first], (errors / deviation)[first],
+                                       squares[first])
+        numbers = [number for _, number in sorted(zip(first, each), key=lambda pair: pair[0])]
         factor = float(numbers[0]) * deviation[0] / c[0]
         simple = np.array(numbers, float) * deviation
         share = train.sample.share
         if share(train.values[:, terms] @ simple) > 1.05 * share(train.values[:, terms] @ c) + 1e-18:
             numbers = [float(each) for each in factor * c / deviation]
+        if numbers[0] < 0 and sum(np.sign(np.array(numbers, float))) == 0 and not squares.any():
+            numbers = [-each for each in numbers]
+        if numbers[0] < 0:                              # a sum starts with what is positive
+            order = np.argsort(np.array(numbers, float) < 0, kind="stable")
+            terms, deviation, errors, powers = (
+                each[order] for each in (terms, deviation, errors, powers))
+            numbers = [numbers[i] for i in order]
         names = [self.library.names[i] for i in terms]
         expression = notation.expression(numbers, [self.library.expressions[i] for i in terms])
         function = Expression(expression, self.names)

@@ -51,7 +51,8 @@ class Library:
     @cached_property
     def costs(self):
         """What a reader pays for each feature (p,): its degree, functions more than columns."""
-        weights = [1.0 if label in variable.inputs else COSTS.get(label.split("(")[0], 1.3)
+        weights = [1.0 if label in variable.inputs else COSTS.get(variable.name.split("(")[0], 1.3)
+                   if variable.name not in DISTANCES else 3.5 * variable.name.count("^")
                    for label, variable in zip(self.labels, self.variables)]
         below = np.maximum(-self.exponents, 0).sum(axis=1)
         return 0.6 + 0.4 * np.abs(self.exponents) @ np.array(weights) + 0.2 * below
@@ -194,9 +195,10 @@ def select_columns(x, names):
     """{name: column} of those that vary and are no multiple of one before; notes on the others."""
     kept, notes = {}, []
     for name, column in zip(names, x.T):
-        unit = column / (np.abs(column).max() or 1.0)
-        twin = next((other for other, values in kept.items() if abs(unit @ values)
-                     > (1 - 1e-14) * np.linalg.norm(values) * np.linalg.norm(unit)), None)
+        first = np.argmax(np.abs(column))
+        unit = column / (column[first] or 1.0)
+        twin = next((other for other, values in kept.items() if np.abs(
+            unit * values[first] - values * unit[first]).max() <= 1e-12 * abs(values[first])), None)
         if not name.isidentifier() or iskeyword(name):
             notes.append(f"{name} is no name that a formula can hold, and takes no part: rename it")
         elif np.ptp(unit) <= 1e-12:

@@ -36,11 +36,8 @@ def simple_numbers(coefficients, errors, squares):
         allowed[i] = 0                                  # by the choice of the scale
         values = sign * coefficients / (half * size[i])
         choices.append([_simplify(*each, half) for each in zip(values.tolist(), allowed.tolist())])
-    return min(choices, key=lambda numbers: sum(map(_length, numbers)))
-
-
-def _length(number):
-    return len(str(number)) if isinstance(number, Fraction) else 20
+    return min(choices, key=lambda numbers: sum(
+        len(str(number)) if isinstance(number, Fraction) else 20 for number in numbers))
 
 
 def _simplify(value, error, half=1):
@@ -85,8 +82,8 @@ def text(numbers, fractions, errors=None, tex=False):
 
     errors: of the numbers, which have as many digits as these leave, at most 6. tex: in LaTeX.
     """
-    parts = []
-    for number, error, fraction in zip(numbers, errors or [0.0] * len(numbers), fractions):
+    parts, errors = [], [0.0] * len(numbers) if errors is None else errors
+    for number, error, fraction in zip(numbers, errors, fractions):
         size = abs(number)
         if error > 0 and not isinstance(size, Fraction):    # 4 to 35 units of its last digit
             size = round(float(size), -int(np.floor(np.log10(min(error / 3.5, size)))))

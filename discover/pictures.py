@@ -65,7 +65,7 @@ def figure_along(quantities, x, classes):
     quantities: {label: function of observations (n, d), giving (n,)}, the first of which are shown;
     x: (N, d); classes: (N,).
     """
-    figure, panels = draw_panels(quantities, 4)
+    figure, panels = draw_panels(quantities, 3.5)
     for axes, (label, function) in zip(panels, quantities.items()):
         values = function(x)
         for number, each in enumerate(np.unique(classes)[:MAX_CLASSES]):
@@ -84,7 +84,7 @@ def figure_over_laws(f, laws, x):
     laws are shown; x: (n, d).
     """
     (name, output), = f.items()
-    figure, panels = draw_panels(laws, 5)
+    figure, panels = draw_panels(laws, 4.5)
     values = output(x)
     for axes, (label, law) in zip(panels, laws.items()):
         axes.plot(law(x), values, ".", markersize=3, color=BLUE, rasterized=True)

@@ -85,8 +85,7 @@ def list_lines(laws):
     """The lines of laws on the screen."""
     for law in laws:
         of = f"; a function of {', '.join(str(i + 1) for i in law.function_of)}"
-        words = f"approximate: {law.evidence}" if law.verdict == "approximate" else law.evidence
-        yield f"Law: {law.text} ({words}{of * bool(law.function_of)})"
+        yield f"Law: {law.text} ({law.evidence}{of * bool(law.function_of)})"
 
 
 def conclude(laws, steps, columns, fixed):
@@ -98,9 +97,8 @@ def conclude(laws, steps, columns, fixed):
     named = sum(not law.function_of for law in exact)
     count = named + sum(step.found for step in steps)
     if count:
-        said = [f"{count} independent invariant{'s' * (count > 1)} found, "
-                f"{'all' if named == count else named} named by "
-                f"{len(exact)} law{'s' * (len(exact) != 1)}."]
+        said = [f"{count} independent invariant{'s' * (count > 1)} found"
+                + (" and named." if named == count else f", {named} of them named by a law.")]
         if len(exact) > named:
             said.append(f"{len(exact) - named} of the laws "
                         f"{'is a function' if len(exact) - named == 1 else 'are functions'} "

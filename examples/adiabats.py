@@ -1,6 +1,6 @@
 """States (T, V) of a gas on adiabats, where T V^0.4 is conserved.
 
-Writes adiabats.csv for `python train.py --data adiabats.csv`.
+Writes adiabats.csv for `python -m discover adiabats.csv`.
 """
 
 import csv
@@ -13,5 +13,5 @@ temperature = rng.uniform(300, 600, (3000, 1)) * volume**-0.4
 experiments = np.stack([temperature, volume], axis=2).tolist()
 with open("adiabats.csv", "w", newline="") as file:
     table = csv.writer(file)
-    table.writerow(["experiment", "T", "V"])
+    table.writerow(["experiment", "T [K]", "V [l]"])
     table.writerows((i, *state) for i, states in enumerate(experiments) for state in states)

@@ -1,6 +1,6 @@
 """Kepler orbits at fixed L = 1, with measurement noise: python examples/noisy_orbits.py 0.01
 
-Writes noisy_orbits.npz for `python train.py --data noisy_orbits.npz`. The noise is Gaussian, its
+Writes noisy_orbits.npz for `python -m discover noisy_orbits.npz`. The noise is Gaussian, its
 standard deviation the given share of the root mean square of each column.
 """
 

@@ -1,6 +1,6 @@
 """Orbits of a plane harmonic oscillator, observed at 25 times each.
 
-Writes oscillator.npz for `python train.py --data oscillator.npz`.
+Writes oscillator.npz for `python -m discover oscillator.npz`.
 """
 
 import numpy as np

@@ -1,8 +1,7 @@
-"""A pendulum as one would measure it: writes pendulum.tsv for train.py --data pendulum.tsv
+"""A pendulum as one would measure it: writes pendulum.tsv for `python -m discover pendulum.tsv`.
 
 Each trial is one release, seen at 40 times. Angles and angular speeds have an error of half a per
-cent of their standard deviation, and four decimals. There is a comment, a row of units and a
-running time.
+cent of their standard deviation, and four decimals. There is a comment, and a running time.
 """
 
 import sys
@@ -29,7 +28,7 @@ states = physics.evolve(np.repeat(start, TIMES, axis=0), np.tile(t, TRIALS), pen
 states += 0.005 * states.std(axis=0) * rng.standard_normal(states.shape)
 with open("pendulum.tsv", "w", encoding="utf-8") as file:
     file.write("# pendulum, half a metre; angles from the plumb line\n")
-    file.write("trial\tt\ttheta\tomega\n\ts\trad\trad/s\n")
+    file.write("trial\tt [s]\ttheta [rad]\tomega [rad/s]\n")
     for number, (theta, omega) in enumerate(states):
         trial, time = divmod(number, TIMES)
         file.write(f"{trial + 1}\t{t[time]:.4f}\t{theta:.4f}\t{omega:.4f}\n")

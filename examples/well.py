@@ -1,6 +1,6 @@
 """A particle in a well of the form -exp(-x²), each orbit at 20 random times.
 
-Writes well.csv for `python train.py --data well.csv`.
+Writes well.csv for `python -m discover well.csv`.
 
 No library holds exp(-x²): a network says that something is conserved, and --features names it.
 """

@@ -28,6 +28,21 @@ def finite_array(name, array, *shape):
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
+def check_positive(settings, **limits):
+    """Check the numbers of a dataclass, and make them Python's, of the kind of their defaults.
+
+    limits: {name: (low, high)}, where these are not 0 and infinity. ValueError names what is wrong.
+    """
+    for name, value in vars(settings).copy().items():
+        kind, (low, high) = type(getattr(type(settings), name)), limits.get(name, (0, np.inf))
+        in_range = kind is bool or 0 < value < np.inf and low <= value <= high
+        if not in_range or kind(value) != value:
+            number = "whole number" if kind is int else "number"
+            raise ValueError(f"{name} must be a positive {number} from {low} to {high}, "
+                             f"got {value}")
+        object.__setattr__(settings, name, kind(value))         # it may be frozen
+
+
 def to_numpy(array):
     """The array as NumPy's, brought over from the GPU if it is there."""
     return array if isinstance(array, np.ndarray) else array.get()

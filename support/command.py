@@ -13,7 +13,7 @@ def run_configs(command, run, configs, summarise, options, systems):
     """Carry out the runs of configs; return 1 if one of several failed, else 0.
 
     run(config): writes the files of a run into config.folder.
-    summarise(result, config): the lines that the screen shows of a finished run.
+    summarise(result, system): the lines that the screen shows of a finished run.
     systems: {name: physics.System}, for the page on many.
     """
     if len(configs) == 1:

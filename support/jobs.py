@@ -72,7 +72,8 @@ def run_all(jobs, at_once):
 def run_labelled(label, alone, function, *arguments):
     """The body of a process: function(*arguments), each of its lines with the label in front."""
     listen()
-    sys.stdin, sys.stdout, sys.stderr = None, Labelled(label, sys.stdout), Labelled(label, sys.stderr)
+    sys.stdin, sys.stdout = None, Labelled(label, sys.stdout)
+    sys.stderr = Labelled(label, sys.stderr)
     if alone:
         with one_thread():
             sys.exit(function(*arguments))

@@ -4,9 +4,11 @@ The box of initial states at two times, with no lower limit on r, gives Table II
 States are (x, y, v_x, v_y), (n, 4); m = G m M = 1.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from support.checks import finite_array
+from support.checks import UserError, finite_array
 
 MAX_TIME = 3.0
 L = 0.65                                # the fixed angular momentum
@@ -66,3 +68,12 @@ def _two_times(x, rng):
 
 SAMPLINGS = {"box": {"cp": sample_orbits_in_box,
                      "cp-fixed": sample_orbits_in_box_of_fixed_angular_momentum}}
+
+
+def with_sampling(system, sampling):
+    """The physics.System with this sampling in place of its own; UserError if it has none such."""
+    samples = SAMPLINGS[sampling]
+    if system.name not in samples:
+        raise UserError(f"--sampling {sampling} is for {' and '.join(samples)}, "
+                        f"not for {system.name}")
+    return replace(system, sample=samples[system.name])

@@ -6,6 +6,7 @@ import os
 import sys
 import zlib
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from support.checks import UserError
@@ -27,18 +28,19 @@ class Parser(argparse.ArgumentParser):
         leading = ""
         if message.endswith("at least one argument"):
             leading = " (put a space before one that starts with a minus)"
-        raise UserError(f"{message}{leading}; see python {self.prog} --help")
+        raise UserError(f"{message}{leading}; see {self.prog} --help")
 
 
 def build_paper_parser(systems, schedules, activations):
-    """The parser of train.py; systems: {name: title}, the others names."""
-    parser = Parser("train.py", "The experiment of the paper: sample pairs of observations, train "
-                    "the siamese network to tell them apart, interpret its bottleneck.")
+    """The parser of train.py; systems: {name: physics.System}, the others names."""
+    parser = Parser("python train.py", "The experiment of the paper: sample pairs of observations, "
+                    "train the siamese network to tell them apart, interpret its bottleneck.")
     add = parser.add_argument_group("system").add_argument
-    titles = "; ".join(f"{name}: {title}" for name, title in systems.items())
+    titles = "; ".join(f"{name}: {system.title}" for name, system in systems.items())
     add("--system", choices=[*systems, "all"], default="sr", help=f"{titles} (default sr)")
     add("--sampling", choices=("box",), help="another sampling of cp and cp-fixed (Table III)")
-    add("--data", metavar="FILE", help="own data have another command: python -m discover FILE")
+    add("--data", metavar="FILE", type=refuse_data,
+        help="own data have another command: python -m discover FILE")
     add_training_options(parser, activations, schedules)
     add_run_options(parser)
     return parser
@@ -89,6 +91,12 @@ def parse(parser, arguments):
     if options.jobs > 1 and not options.seeds and options.system != "all":
         parser.error("--jobs goes with several runs: give --seeds")
     return options
+
+
+def adapt(schedule, options):
+    """The schedule with the epochs and the learning rate of the options, where these are given."""
+    changes = {"epochs": options.epochs, "learning_rate": options.learning_rate}
+    return replace(schedule, **{name: value for name, value in changes.items() if value})
 
 
 def abbreviate(seeds):
@@ -153,6 +161,11 @@ def path(text):
     if not text:
         raise argparse.ArgumentTypeError("must be a path, got nothing")
     return Path(os.path.expanduser(text))
+
+
+def refuse_data(_):
+    """Argument type of --data, which the paper's command does not read."""
+    raise UserError("own data have a command of their own: python -m discover FILE")
 
 
 def whole(least, most):

@@ -169,17 +169,19 @@ def cell_in_html(cell):
 
 FUNCTIONS = "sqrt exp log sin cos tan arctan tanh abs".split()
 TOKEN = re.compile(r"[\d.]+e[-+]\d+|"                             # 1e-05, a number
-                   r"(?P<name>[^\W\d_²³⁴-⁹]+)(?P<digits>\d*)(?:_(?P<below>[^\W²³⁴-⁹]+))?|"
-                   r"\^(?P<above>\d+)|.", re.DOTALL)
+                   r"(?P<name>[^\W\d_¹²³⁰-⁹]+)(?P<digits>\d*)(?:_(?P<below>[^\W¹²³⁰-⁹]+))?|"
+                   r"\^\((?P<power>[^()]*)\)|\^(?P<above>\d+)|.", re.DOTALL)
 
 
 def typeset(text):
     """A formula in HTML: names in italics, what follows _ below the line, what follows ^ above."""
     def replace(token):
-        if token["above"]:
-            return f"<sup>{token['above']}</sup>"
+        if power := token["power"] or token["above"]:
+            return f"<sup>{html.escape(power)}</sup>"
+        if token[0] == "*":
+            return "\u2009"                                       # a thin space
         if token["name"] is None or token["name"] in FUNCTIONS:
             return html.escape(token[0])
         below = ",".join(filter(None, (token["digits"], token["below"])))
         return f"<i>{token['name']}</i>" + (f"<sub>{below}</sub>" if below else "")
-    return TOKEN.sub(replace, printable(text).replace("*", " "))
+    return TOKEN.sub(replace, printable(text))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 # Ctrl-C, a cluster's end, a terminal that closes, and what clusters send before the time is over.
-ENDINGS = [getattr(signal, name) for name in
-           ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU") if hasattr(signal, name)]
+NAMES = "SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU"
+ENDINGS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 
 def prepare():
@@ -66,7 +66,8 @@ def find_openblas():
     """The functions of NumPy's own OpenBLAS: name of its kernels, number of threads, to set it."""
     import numpy
     package = Path(numpy.__file__).parent
-    for path in [*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")]:
+    for path in [*package.parent.glob("numpy.libs/*openblas*"),
+                 *package.glob(".dylibs/*openblas*")]:
         library = ctypes.CDLL(os.fspath(path))              # the one that NumPy has loaded
         for prefix, suffix in (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", "")):
             found = [getattr(library, f"{prefix}openblas_{name}{suffix}", None)

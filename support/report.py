@@ -180,7 +180,8 @@ def overview(name, group, counted, published):
     few = len(counted) < len(group)
     return (name, f"{len(counted)} of {len(group)}" if few else len(group),
             cell(mean(result.test_accuracy for result in counted), 3),
-            cell(published.accuracy[1] if published.accuracy else None, 2), cell(mean(result.r2["2"][1] for result in counted)),
+            cell(published.accuracy[1] if published.accuracy else None, 2),
+            cell(mean(result.r2["2"][1] for result in counted)),
             cell(published.r2[2][1] if published.r2 else None), formula_of(counted[0]))
 
 

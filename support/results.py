@@ -3,6 +3,7 @@
 import json
 import platform
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
@@ -70,6 +71,22 @@ class Interpreted:
     rank_correlations: dict[str, float] = field(default_factory=dict)
     on_invariants: dict[str, Score] = field(default_factory=dict)
 
+    @classmethod
+    def from_reading(cls, reading, above_chance, train_accuracy, test_accuracy, on_invariants,
+                     **correlations):
+        """The record of a regression.Interpretation; an f not above chance has no formula."""
+        polynomial, formula = reading.polynomial, reading.formula if above_chance else None
+        described = {"formula": str(formula), "formula_spread": formula.spread,
+                     "largest_dropped": formula.dropped} if formula else {}
+        return cls(
+            above_chance, train_accuracy, test_accuracy,
+            r2={str(order): each.r2 for order, each in reading.polynomials.items()},
+            optimal_order=reading.optimal_order, polynomial=str(polynomial),
+            terms=polynomial.terms, intercept=polynomial.intercept, **described,
+            dominant={str(order): terms for order, terms in reading.dominant.items()},
+            on_invariants={name: Score(**each) for name, each in on_invariants.items()},
+            **correlations)
+
     @property
     def score(self):
         """Test R^2 of the polynomial that the formula is made of."""
@@ -108,10 +125,14 @@ class Result(Interpreted):
 
 def versions():
     """Versions of Python and the packages, kernels of matrix products and their threads."""
+    return {"python": platform.python_version(), **package_versions(), **describe_blas()}
+
+
+@lru_cache(maxsize=1)                   # 5 ms, and each checkpoint asks
+def package_versions():
+    """Versions of the packages, {name: version}."""
     from importlib.metadata import version              # here, since --help does not need it
-    packages = "numpy", "scipy", "matplotlib"
-    return {"python": platform.python_version(), **{name: version(name) for name in packages},
-            **describe_blas()}
+    return {name: version(name) for name in ("numpy", "scipy", "matplotlib")}
 
 
 ALWAYS_KEPT = {"system", "seed", "schedule", "formula"}
@@ -197,13 +218,12 @@ def check_together(file, result, others):
     """ValueError that names the file if a result cannot stand on one page with the others."""
     first = [*others, result][0]
     alike = [other for other in others if other.system == result.system]
-    settings = {name: value for name, value in result.settings.items() if name != "seed"}
     for wrong, sentence in (
             ((result.laws is None) != (first.laws is None), "is a run of another command"),
             (any(other.seed == result.seed for other in alike),
              f"is a second run of {result.system} with seed {result.seed}"),
             (result.schedule != first.schedule, f"has the schedule {result.schedule}"),
-            (alike and settings != alike[0].settings,
+            (alike and {**result.settings, "seed": 0} != {**alike[0].settings, "seed": 0},
              f"has other settings than another seed of {result.system}")):
         if wrong:
             raise ValueError(f"{file} {sentence}; report it apart from the others")

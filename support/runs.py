@@ -25,9 +25,9 @@ def run_in_folder(run, config, summarise, fresh=False):
     """Let run(config) carry out a run in config.folder, and clean up.
 
     Started again after an interruption, the run goes on where it was; a finished run is only shown,
-    by its lines summarise(result, config). With `fresh` it starts over, and replaces the old result
-    when the new one is complete. Raises UserError if the folder is in use, cannot be written, or
-    holds a run of other settings.
+    by its lines summarise(result, config.system). With `fresh` it starts over, and replaces the old
+    result when the new one is complete. Raises UserError if the folder is in use, cannot be
+    written, or holds a run of other settings.
     """
     folder = config.folder
     if not fresh and show_if_finished(config, summarise):
@@ -86,7 +86,7 @@ def show_if_finished(config, summarise):
     """Show this run if the folder holds it, finished, and return whether it does."""
     kept = load_finished(config)
     if kept:
-        print(printable(f"{summarise(kept, config)}\n"
+        print(printable(f"{summarise(kept, config.system)}\n"
                         f"{config.folder} holds this run, finished; --fresh would start it over."))
     return kept is not None
 

@@ -3,10 +3,13 @@
 `python -m pytest` leaves out the tests marked slow; `python -m pytest -m slow` runs these.
 """
 
+import ctypes
 import json
 import os
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +27,22 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes long; run by python -m pytest -m slow")
     if not config.option.markexpr and not any("::" in each for each in config.args):
         config.option.markexpr = "not slow"
+
+
+def pytest_ignore_collect(collection_path, config):
+    """With -k eq_05 or -k exercise_ridge, import only the files that name such tests."""
+    word = config.option.keyword.lower()
+    if collection_path.suffix == ".py" and re.fullmatch("(eq|table|figure|exercise)_\\w+", word):
+        return word not in collection_path.read_text("utf-8").lower() or None
+    return None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def give_memory_back():
+    """Each file of tests gives the memory that it freed back to the system."""
+    yield
+    with suppress(AttributeError, OSError, TypeError):  # only the GNU library has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture

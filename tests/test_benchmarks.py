@@ -124,14 +124,14 @@ def test_the_kept_benchmarks_are_what_the_code_makes_of_the_kept_numbers():
     assert benchmark("run").page(**kept) == (ROOT / "results" / "benchmarks.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("exchange", [True, False])
-def test_the_steps_that_are_measured_are_those_of_the_training(exchange, rooms):
+@pytest.mark.parametrize("in_batch", [True, False])
+def test_the_steps_that_are_measured_are_those_of_the_training(in_batch, rooms):
     x, x_prime, y = [array.astype(np.float32) for array in pairs(40, 0)]
-    schedule = siamese.Schedule(2.0, 16, exchange=exchange)
+    schedule = siamese.Schedule(2.0, 16, in_batch_negatives=in_batch)
     trained, measured = [siamese.SiameseNetwork((4, 7, 6, 1)) for _ in range(2)]
     session = train.Training(trained, (x, x_prime, y), pairs(10, 1), schedule, seed=3)
     session.epoch()
-    data, size = ((x[y == 0], x_prime[y == 0]), 8) if exchange else ((x, x_prime, y), 16)
+    data, size = ((x[y == 0], x_prime[y == 0]), 8) if in_batch else ((x, x_prime, y), 16)
     run, parameters = benchmark("competitors").this_code(measured, *data)
     run(np.random.default_rng(3).permutation(len(data[0])).reshape(-1, size), 2.0)
     assert np.array_equal(parameters(), trained.parameters)

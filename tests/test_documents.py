@@ -3,19 +3,21 @@
 import json
 import pkgutil
 import re
+import shlex
 
 import numpy as np
 import pytest
 
 import physics
+import regression
 import siamese
 import train
 from helpers import ROOT, benchmark, kept_results, parsed, planned
+from support import options, report
 from support.page import markdown
 from support.results import load_result
 
-README, AUDIT, COURSE = [(ROOT / name).read_text("utf-8")
-                         for name in ("README.md", "docs/audit.md", "docs/course/session-4.md")]
+README, COURSE = [(ROOT / name).read_text("utf-8") for name in ("README.md", "docs/course/session-4.md")]
 PAGES = {path: path.read_text("utf-8") for path in [
     ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "results" / "README.md"]}
 MADE = [path for path in [ROOT / "docs" / "results.md", *sorted((ROOT / "results").rglob("RESULTS.md"))]]
@@ -23,19 +25,21 @@ DOCUMENTS = "\n".join(text for path, text in PAGES.items() if path not in MADE)
 TESTS = {name for path in (ROOT / "tests").rglob("test_*.py")
          for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.M)}
 FILES = ("npz csv png md json html txt npy tsv dat gif pdf part usetex").split()
-EQUATIONS = (*range(1, 13), "A1", "A2", "A3", "A4", "B1")
 
 
 # ------------------------------------------------------------------------------------------- names
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([a-zA-Z_]\w*(?:\.\w+)+)`", DOCUMENTS))))
 def test_code_named_in_the_documents_exists(name):
-    """Modules with their packages, as `discover.laws.find`; of files .py, others are those of a run; numpy as np."""
+    """Modules with their packages, as `discover.laws.find`; files; numpy as np."""
     stem, _, suffix = name.rpartition(".")
     if suffix == "py":
         assert [path for path in ROOT.rglob(name) if "runs" not in path.parts]
     elif suffix not in FILES:
-        pkgutil.resolve_name(re.sub(r"^np\.", "numpy.", re.sub(r"^SiameseNetwork", "siamese.SiameseNetwork", name)))
+        first = name.split(".")[0]
+        homes = [module.__name__ for module in (siamese, physics, regression, train)
+                 if getattr(vars(module).get(first), "__module__", "") == module.__name__]     # of our classes
+        pkgutil.resolve_name(re.sub(r"^np\.", "numpy.", ".".join([*homes, name])))
 
 
 def test_tests_named_in_the_documents_exist():
@@ -55,24 +59,9 @@ def test_links_lead_to_files_and_headings_that_exist(path):
     for target, head in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)]*)\)", PAGES[path]):
         file = path.parent / target if target else path
         assert file.exists(), target
-        assert not head or head in headings(file.read_text("utf-8")), (target, head)
-
-
-# ------------------------------------------------------------------------------------------- audit
-
-def test_errata_are_numbered_each_names_its_tests_and_rows_refer_to_those_that_exist():
-    part = AUDIT.split("## Errata")[1].split("\n## ")[0]
-    numbers, errata = re.findall(r"^(\d+)\. ", part, re.M), re.split(r"^\d+\. ", part, flags=re.M)[1:]
-    assert numbers == [str(number) for number in range(1, len(errata) + 1)]
-    assert all("`test_" in erratum for erratum in errata)
-    for referred in re.findall(r"errat(?:um|a) (\d+)(?: and (\d+))?", DOCUMENTS):
-        assert set(referred) - {""} <= set(numbers)
-
-
-def test_python_m_pytest_k_with_the_number_of_an_equation_runs_tests_of_it():
-    for equation in EQUATIONS:
-        number = f"{equation:02}" if isinstance(equation, int) else equation
-        assert any(f"eq_{number}" in name for name in TESTS), equation
+        text = file.read_text("utf-8") if head else ""
+        line = re.fullmatch(r"L(\d+)", head)
+        assert not head or (int(line[1]) <= text.count("\n") if line else head in headings(text)), (target, head)
 
 
 # ---------------------------------------------------------------------------------------- commands
@@ -82,18 +71,33 @@ def commands(start):
     return sorted(set(re.findall(rf"(?<![\w/.]){re.escape(start)}(?: [^`\n|;)#]*)?", DOCUMENTS)))
 
 
+def words_of(command, program):
+    """The words of a command behind the program, as a shell splits them."""
+    words = shlex.split(command.removeprefix(program).split(" names the laws")[0])
+    return [{"SYSTEM": "sr", "N": "0"}.get(word, word) for word in words]
+
+
 @pytest.mark.parametrize("command", commands("python train.py"))
 def test_train_commands_in_the_documents_have_options_that_exist(command):
-    words = [{"SYSTEM": "sr", "N": "0"}.get(word, word) for word in re.findall(r'"[^"]*"|\S+', command)[2:]]
+    words = words_of(command, "python train.py")
     if "--help" not in words:
-        parsed(words + ["0"] * (words[-1:] == ["--seed"]))                      # which xargs adds
+        parsed(words + ["0"] * (words[-1:] == ["--seed"]))      # which xargs adds
+
+
+@pytest.mark.parametrize("command", commands("python -m discover"))
+def test_discover_commands_in_the_documents_have_options_that_exist(command):
+    from discover.__main__ import PARSER
+    words = words_of(command, "python -m discover")
+    if "--help" not in words:
+        options.parse(PARSER, words)
 
 
 @pytest.mark.parametrize("command", commands("python -m pytest"))
 def test_pytest_commands_in_the_documents_select_at_least_one_test(command):
-    words = command.split()[3:]
-    assert not words or (words[0] == "-k" and len(words) == 2)
-    assert not words or words[1] == "..." or any(words[1].lower() in name.lower() for name in TESTS)
+    words = words_of(command, "python -m pytest")
+    assert words in ([], ["-m", "slow"]) or (words[0] == "-k" and len(words) == 2)
+    if words[:1] == ["-k"]:
+        assert words[1] in ("...", "WORD") or any(words[1].lower() in name.lower() for name in TESTS)
 
 
 @pytest.mark.parametrize("command", commands("python benchmarks"))
@@ -115,8 +119,11 @@ BLOCKS = [pytest.param(block, id=f"{path.stem}-{number}") for path, text in PAGE
 @pytest.mark.parametrize("block", BLOCKS)
 def test_python_in_the_documents_runs_with_fewer_pairs_and_epochs(block, monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setitem(siamese.SCHEDULES, "quick", siamese.Schedule(2.0, epochs=2, exchange=True))
-    exec(block.replace("50_000", "300").replace("5_000", "50").replace("20_000", "100"), {})
+    monkeypatch.setitem(siamese.SCHEDULES, "quick", siamese.Schedule(
+        2.0, epochs=2, in_batch_negatives=True))
+    for many, few in (("50_000", "300"), ("5_000", "50"), ("20_000", "100")):
+        block = block.replace(many, few)
+    exec(block, {})
 
 
 def test_the_oscillator_of_the_course_keeps_the_four_quadratic_invariants_named_below_it():
@@ -146,28 +153,25 @@ def test_results_pages_are_what_their_own_commands_make_of_the_results(path, mon
 
 def test_kept_reports_are_what_the_code_makes_of_the_results_beside_them():
     for path in (ROOT / "results").rglob("report.md"):
-        pictures = sorted(picture.name for picture in path.parent.glob("*.png"))
-        parts = train.shown(load_result(path.parent / "result.json"), pictures)
-        assert path.read_text("utf-8") == markdown(parts), path
+        result, page = load_result(path.parent / "result.json"), path.read_text("utf-8")
+        if result.laws is None:
+            captions = {name: caption for caption, name in re.findall(r"^!\[(.*)\]\((.*)\)$", page, re.M)}
+            assert all((path.parent / name).exists() for name in captions)
+            parts = report.report(result, physics.SYSTEMS[result.system], captions)
+            assert page == markdown(parts), path
 
 
-@pytest.mark.parametrize("folder, words", [
-    ("quick", []), ("paper", ["--schedule", "paper"]), ("discover", ["--discover"])])
+@pytest.mark.parametrize("folder, words", [("quick", []), ("paper", ["--schedule", "paper"]),
+                                           ("box", ["--schedule", "paper", "--sampling", "box"])])
 def test_the_settings_of_kept_runs_are_those_that_their_commands_have_today(folder, words):
     runs = [run for path, run in kept_results() if folder in path.relative_to(ROOT).parts]
     assert runs
-    for run in runs:                                    # some runs of `paper` are older than the last settings
-        plan = planned("--system", run.system, *words, *sampling(run), seed=run.seed)
-        older = {"decay": 1.0, "exchange": False, "read_best": True}
-        kept = {"system": run.system, "seed": run.seed, **older, **run.settings}
-        assert kept == json.loads(json.dumps(plan.identity))
-
-
-def sampling(run):
-    """The words that ask for the sampling of a run."""
-    return ["--sampling", run.settings["sampling"]] if "sampling" in run.settings else []
+    for run in runs:                    # some are older than the best training cycle, for the report
+        identity = planned("--system", run.system, *words, seed=run.seed).identity
+        expected = {**identity, "keep_best": run.settings["keep_best"]}
+        assert run.settings == json.loads(json.dumps(expected))
 
 
 def test_the_readme_shows_what_the_kept_run_showed_on_the_screen():
     run = load_result(ROOT / "results" / "quick" / "sr" / "seed-0" / "result.json")
-    assert train.screen(run) in README
+    assert report.summarise(run, physics.SYSTEMS["sr"]) in README

@@ -1,12 +1,10 @@
 """What docs/audit.md claims beyond the equations, measured: small trainings of a second each, and printed numbers.
 
 A claim about networks is one about those trained here, and the test says how many. Regressions, orbits and the
-best classifier are computed here by other means than in the code under test.
+best classifier are computed here by other means than in the code under test. Tests that train are marked slow.
 """
 
-import csv
 import functools
-import json
 import math
 import re
 from dataclasses import replace
@@ -14,15 +12,13 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
-from scipy.stats import spearmanr
 
 import physics
 import siamese
 import train
-from helpers import ROOT, kept_results, planned
+from helpers import kept_results, mostly_slow, planned
+from support.kepler import after_time
 
-AUDIT = (ROOT / "docs" / "audit.md").read_text("utf-8")
 SHORT = replace(siamese.SCHEDULES["quick"], epochs=30, decay=0.9)
 SEEDS = (0, 1)
 
@@ -73,10 +69,9 @@ def correlation(a, b):
     return np.corrcoef(a, b)[0, 1]
 
 
-def kept(name, folder="*"):
-    """The contents of result.json of the kept runs of a system, folder by folder."""
-    paths = sorted((ROOT / "results").glob(f"{folder}/{name}/seed-*/result.json"))
-    return [json.loads(path.read_text("utf-8")) for path in paths if path.parts[-4] in ("quick", "paper")]
+def kept(*names, folders=("quick", "paper")):
+    """The kept Results of these systems in these folders of results/."""
+    return [run for path, run in kept_results() if run.system in names and path.parts[-4] in folders]
 
 
 # ------------------------------------------------------------------------------------- erratum 12: fixed L
@@ -129,6 +124,7 @@ def symmetric(n, rng):
 
 
 def test_the_closed_form_of_keplers_problem_is_what_the_equations_of_motion_give():
+    from scipy.integrate import solve_ivp
     rng = np.random.default_rng(40)
     x, t = rng.uniform(0.4, 1.5, (8, 4)), rng.uniform(0, 3, 8)
     assert E(x).min() < 0 < E(x).max()
@@ -136,13 +132,13 @@ def test_the_closed_form_of_keplers_problem_is_what_the_equations_of_motion_give
     def rates(_, state):
         pull = np.hypot(state[0], state[1])**-3
         return [state[2], state[3], -pull * state[0], -pull * state[1]]
-    assert physics.after_time(x, t) == pytest.approx(kepler(x, t), abs=1e-8)
+    assert after_time(x, t) == pytest.approx(kepler(x, t), abs=1e-8)
     for state, duration, found in zip(x, t, kepler(x, t)):
         expected = solve_ivp(rates, (0, duration), state, rtol=1e-10, atol=1e-10).y[:, -1]
         assert found == pytest.approx(expected, abs=1e-7)
 
 
-def test_table_III_where_x_is_as_frequent_as_minus_x_a_function_of_E_scores_nothing_in_order_1_and_A_scores_085():
+def test_table_3_where_x_is_as_frequent_as_minus_x_a_function_of_E_scores_nothing_in_order_1_and_A_scores_085():
     # E(-x) = E(x), and a linear term is odd. So on such orbits the printed 0.81 would speak of A.
     rng = np.random.default_rng(41)
     x, x_test = symmetric(3000, rng), symmetric(3000, rng)
@@ -156,10 +152,10 @@ def test_table_III_where_x_is_as_frequent_as_minus_x_a_function_of_E_scores_noth
 @pytest.mark.parametrize("highest, of_E, of_A_x, of_A_y", [
     (1, (0.794, 0.958, 0.995, 0.998), (0.702, 0.970, 0.992, 0.998), (0.742, 0.974, 0.997, 0.9995)),
     (3, (0.820, 0.973, 0.993, 0.998), (0.890, 0.978, 0.995, 0.998), (0.739, 0.909, 0.969, 0.989))])
-def test_table_III_on_one_sided_orbits_the_energy_has_the_printed_scores_as_well_as_a_component_of_A(
+def test_table_3_on_one_sided_orbits_the_energy_has_the_printed_scores_as_well_as_a_component_of_A(
         highest, of_E, of_A_x, of_A_y):
     rng = np.random.default_rng(42)
-    (x, _), (x_test, _) = [one_sided(highest)(n, rng) for n in (12_000, 5000)]
+    (x, _), (x_test, _) = [one_sided(highest)(n, rng) for n in (4000, 5000)]
     assert physics.angular_momentum(x) == pytest.approx(np.full(len(x), 0.65), abs=1e-6)
     found = [[score(x, q(x), x_test, q(x_test), order) for order in (1, 2, 3, 4)]
              for q in (E, lambda x: A(x)[:, 0], lambda x: A(x)[:, 1])]
@@ -173,6 +169,7 @@ def test_table_III_on_one_sided_orbits_the_energy_has_the_printed_scores_as_well
     assert of_energy < 0.03 and of_energy < min(others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("highest", [1, 3])
 def test_networks_on_one_sided_orbits_follow_A_x_and_A_y_though_their_f_goes_with_E(highest):
     system = replace(physics.SYSTEMS["cp-fixed"], sample=one_sided(highest))
@@ -191,6 +188,7 @@ def test_networks_on_one_sided_orbits_follow_A_x_and_A_y_though_their_f_goes_wit
         assert 0.25 < correlation((f_test - f_test.mean())**2, E(x_test)) < 0.75
 
 
+@pytest.mark.slow
 def test_networks_on_symmetric_orbits_follow_one_component_of_A_whose_square_goes_with_E():
     for seed in SEEDS:
         network, training, test, _ = learned("cp-fixed", seed)
@@ -203,7 +201,7 @@ def test_networks_on_symmetric_orbits_follow_one_component_of_A_whose_square_goe
         assert squares[0] > squares[1] + 0.15 and abs(squares[2]) < 0.2
 
 
-def test_table_I_table_II_table_IV_have_less_in_order_1_than_the_data_of_the_published_generator():
+def test_table_1_table_2_table_4_have_less_in_order_1_than_the_data_of_the_published_generator():
     # Its events, fields and orbits start on one side of 0, so that each invariant has a linear part.
     def of_order_1(draw, function):
         x, x_test = draw(), draw()
@@ -211,22 +209,27 @@ def test_table_I_table_II_table_IV_have_less_in_order_1_than_the_data_of_the_pub
     rng, n = np.random.default_rng(48), 20_000
     assert of_order_1(lambda: rng.random((n, 4)), physics.interval) == pytest.approx(0.94, abs=0.01)
     assert of_order_1(lambda: 2 * rng.random((n, 6)), physics.e_dot_b) == pytest.approx(6 / 7, abs=0.01)
-    orbits = of_order_1(lambda: physics.after_time(rng.random((n, 4)), 3 * rng.random(n)), physics.angular_momentum)
+    orbits = of_order_1(lambda: after_time(rng.random((n, 4)), 3 * rng.random(n)), physics.angular_momentum)
     assert 0.02 < orbits < 0.05
     for name in ("sr", "cp", "em"):
         assert max(physics.SYSTEMS[name].published.r2[1]) <= 0.0013
 
 
 def test_every_kept_run_at_fixed_L_that_learned_follows_A_and_not_E():
-    runs = [run for run in kept("cp-fixed") if run["test_accuracy"] > 0.7 and not run["settings"].get("sampling")]
-    assert len(runs) >= 10
-    for run in runs:
-        explained = run["on_invariants"]
-        assert explained["A_x, A_y"]["r2_cubic"] > 0.99 and explained["E"]["r2_cubic"] < 0.01
-        assert abs(run["correlations"]["E"]) < 0.1
+    for folders, orbits in ((("quick", "paper"), "symmetric"), (("box",), "one-sided")):
+        runs = [run for run in kept("cp-fixed", folders=folders) if run.above_chance]
+        assert len(runs) >= 2
+        for run in runs:
+            by_A, by_E = [run.on_invariants[name].r2_cubic for name in ("A_x, A_y", "E")]
+            assert by_A > 0.99
+            if orbits == "symmetric":
+                assert by_E < 0.01 and abs(run.correlations["E"]) < 0.1
+            else:                                       # E alone leaves more than ten times as much
+                assert 1 - by_E > 10 * (1 - by_A) and abs(run.correlations["E"]) > 0.9
 
 
-def test_table_III_no_clear_dominant_feature_at_fixed_L_where_other_systems_have_two_to_six():
+@pytest.mark.slow
+def test_table_3_no_clear_dominant_feature_at_fixed_L_where_other_systems_have_two_to_six():
     for name, order, clear in (("sr", 2, 4), ("cp", 2, 2), ("em", 2, 3), ("em-fixed", 2, 6)):
         network, training, _, _ = learned(name)
         coefficients = fitted(training.x, network.f(training.x), order)
@@ -249,7 +252,8 @@ def printed_transformations(n, rng):
     return d1 @ physics.boosts(rng.uniform(-0.9, 0.9, n)) @ d2
 
 
-def test_under_appendix_A_as_printed_f_is_a_function_of_t_and_not_of_s2_which_table_I_excludes():
+@pytest.mark.slow
+def test_under_appendix_A_as_printed_f_is_a_function_of_t_and_not_of_s2_which_table_1_excludes():
     def sample(n, rng):
         x = rng.uniform(-1, 1, (n, 4))
         return x, np.einsum("nij,nj->ni", printed_transformations(n, rng), x)
@@ -264,6 +268,7 @@ def test_under_appendix_A_as_printed_f_is_a_function_of_t_and_not_of_s2_which_ta
         assert score(training.x, f, test.x, f_test, 1) > 0.6 > 100 * printed
 
 
+@pytest.mark.slow
 def test_eq_11_under_appendix_A_as_printed_networks_find_the_other_invariant_and_neither_E_dot_B_nor_its_magnitude():
     def sample(n, rng):
         x = rng.uniform(-1, 1, (n, 6))
@@ -277,28 +282,42 @@ def test_eq_11_under_appendix_A_as_printed_networks_find_the_other_invariant_and
         assert other > 0.9 and max(product, magnitude) < 0.01
 
 
-def test_eq_05_the_term_in_t_is_one_of_f_and_gives_the_order_1_score_of_table_I():
+def printed_terms():
+    """The coefficients of eq. (5) as printed, by monomial."""
     text = physics.SYSTEMS["sr"].published.polynomial.replace(" ", "")
     terms = {name: float(size) for size, name in re.findall(r"([-+]?\d+\.\d+)([a-z²]*)", text)}
     assert len(terms) == 15
-    # Uniform in [-1, 1]: variance 1/3 of x, 4/45 of x², 1/9 of xy; all of them uncorrelated.
-    variance = {name: c**2 * ({1: 1 / 3, 2: 1 / 9}[len(name)] if "²" not in name else 4 / 45)
-                for name, c in terms.items() if name}
-    expected = sum(variance[name] for name in "txyz") / sum(variance.values())
-    assert expected == pytest.approx(0.00076, abs=0.00001)
-    training, test = physics.SYSTEMS["sr"].published.r2[1]
-    assert test < expected < training
-    # A term that is only noise of the fit: what order 2 leaves over, on 50 000 events.
-    noise = math.sqrt((1 - 0.9894) * sum(variance.values()) / (50_000 / 3))
-    assert noise == pytest.approx(0.042, abs=0.001) and terms["t"] > 50 * noise
+    return terms
 
 
-def test_table_I_order_1_near_zero_says_that_t_had_both_signs():
-    # With t in [0, 1], s² itself has a linear part: corr(t, t²)² = 15/16, and -t² is a quarter of the variance.
+def test_eq_05_the_term_in_t_stands_out_if_the_ranges_are_alike_and_not_if_t_is_in_0_1_and_x_y_z_up_to_4():
+    # What order 2 leaves over, on 50 000 events, gives the standard error of a coefficient.
+    terms = printed_terms()
+    rng = np.random.default_rng(55)
+    alike = rng.uniform(-1, 1, (50_000, 4))
+    other = rng.uniform(-1, 1, (50_000, 4)) * 4
+    other[:, 0] = rng.random(50_000)
+    errors = []
+    for x in (alike, other):
+        columns = np.column_stack([monomials(x, 2)[0], np.ones(len(x))])
+        left_over = (1 - 0.9894) * np.var(88 * physics.interval(x))
+        errors.append(math.sqrt(left_over * np.linalg.inv(columns.T @ columns)[0, 0]))
+    assert errors == pytest.approx([0.042, 4.7], rel=0.05)
+    assert terms["t"] / errors[0] > 50 and terms["t"] / errors[1] < 1
+    # In like ranges its share of the variance is about the order 1 of Table I.
+    linear = sum(terms[name]**2 for name in "txyz") / 3
+    assert linear / np.var(88 * physics.interval(alike)) == pytest.approx(0.00076, rel=0.05)
+
+
+def test_table_1_order_1_near_zero_says_that_t_had_both_signs_only_if_the_ranges_are_alike():
+    # With t in [0, 1] s² has a linear part: corr(t, t²)² = 15/16, and -t² is a quarter of the variance, if x, y, z
+    # have a range like t. In a wider range of x, y, z it is lost.
     rng = np.random.default_rng(43)
     x = rng.uniform(-1, 1, (20_000, 4))
     x[:, 0] = np.abs(x[:, 0])
     assert score(x, physics.interval(x), x, physics.interval(x), 1) == pytest.approx(15 / 64, abs=0.02)
+    x[:, 1:] *= 4
+    assert score(x, physics.interval(x), x, physics.interval(x), 1) < 0.003
 
 
 def best_by_times(fastest, n=400_000, cells=25):
@@ -325,20 +344,22 @@ def best_by_times(fastest, n=400_000, cells=25):
     return (counts(t, t_prime)[same].sum() + counts(t, np.roll(t_prime, 1))[~same].sum()) / 2
 
 
-@pytest.mark.parametrize("fastest, expected", [(0.5, 0.677), (0.7, 0.636), (0.9, 0.607), (0.99, 0.597), (0.999, 0.596)])
+@pytest.mark.parametrize("fastest, expected", mostly_slow(
+    [(0.9, 0.61), (0.5, 0.68), (0.7, 0.64), (0.99, 0.60), (0.999, 0.60)], 1))
 def test_null_experiment_the_best_classifier_by_the_two_times_alone_is_above_one_half(fastest, expected):
-    assert best_by_times(fastest) == pytest.approx(expected, abs=0.003)
+    assert best_by_times(fastest) == pytest.approx(expected, abs=0.007)
 
 
+@pytest.mark.slow
 def test_null_experiment_networks_stay_below_that_best_classifier_and_their_f_is_a_function_of_t():
     for seed in SEEDS:
         network, _, test, _ = learn(physics.SYSTEMS["sr-fixed"], seed, pairs=25_000)
         accuracy = network.evaluate(*test.labelled())[1]
-        assert 0.55 < accuracy < 0.607 + 0.01                                  # two standard errors of 10 000 pairs
+        assert 0.55 < accuracy < 0.61 + 0.01                                   # two standard errors of 10 000 pairs
         assert abs(correlation(np.abs(test.x[:, 0]), network.f(test.x))) > 0.9
     assert kept("sr-fixed")
     for run in kept("sr-fixed"):
-        assert run["test_accuracy"] < 0.607 + 0.01
+        assert run.test_accuracy < 0.61 + 0.01
 
 
 # ---------------------------------------------------------------------------- erratum 18: the first gradients
@@ -360,6 +381,7 @@ def test_appendix_B_first_gradients_are_small_with_our_bottleneck_and_ten_times_
         assert threshold / 2 < 0.00072 < plain < 0.0063 < 5 * threshold and plain > 6 * ours
 
 
+@pytest.mark.slow
 def test_appendix_B_a_rate_of_a_tenth_starts_with_a_plain_bottleneck_and_not_with_ours():
     data = np.random.default_rng(0)
     training, test = [physics.SYSTEMS["sr"].pairs(n, data) for n in (10_000, 5000)]
@@ -384,22 +406,23 @@ def test_section_II_the_cross_entropy_is_low_for_an_invariant_and_stays_at_ln_2_
     def least(function):                                                       # over w and b, w not negative
         apart = (function(x) - function(x_prime))**2
         logits = [w * apart / apart.mean() + b for w in (0, *np.logspace(-1, 5, 20)) for b in (-8, -4, -2, -1, -0.5, 0)]
-        return min(np.mean(np.logaddexp(0, z) - y * z) for z in logits)
+        return min(siamese.cross_entropy(z, y) for z in logits)
     assert least(physics.interval) < 0.02
     assert least(lambda x: physics.interval(x)**3) < 0.1                       # s⁶ is one as well
     for other in (lambda x: x[:, 0], lambda x: np.abs(x[:, 0]), lambda x: x[:, 1], lambda x: np.sum(x**2, axis=1)):
         assert 0.68 < least(other) <= math.log(2) + 1e-12                      # t, |t|, x, and s² with a wrong sign
 
 
-def test_table_V_and_the_others_have_training_scores_within_0002_of_the_test_scores_but_for_order_4_of_table_II():
+def test_table_5_and_the_others_have_training_scores_within_0002_of_the_test_scores_but_for_order_4_of_table_II():
     far = {(name, order) for name, system in physics.SYSTEMS.items()
            for order, (training, test) in system.published.r2.items() if abs(training - test) > 0.002}
     assert far == {("cp", 4)}
     for name in physics.SYSTEMS:
-        for run in kept(name, "quick"):
-            assert all(abs(training - test) < 0.02 for training, test in run["r2"].values())
+        for run in kept(name, folders=["quick"]):
+            assert all(abs(training - test) < 0.02 for training, test in run.r2.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, clear", [("sr", 4), ("cp", 2), ("em", 3), ("em-fixed", 6)])
 def test_dominant_features_stay_when_the_order_rises_to_3_and_4(name, clear):
     network, training, _, _ = learned(name)
@@ -416,22 +439,46 @@ def test_dominant_features_stay_when_the_order_rises_to_3_and_4(name, clear):
     ("em", {"E_x*B_x": 1, "E_y*B_y": 1, "E_z*B_z": 1}),
     ("em-fixed", {"E_x^2": 1, "E_y^2": 1, "E_z^2": 1, "B_x^2": -1, "B_y^2": -1, "B_z^2": -1})])
 def test_ratios_of_the_dominant_coefficients_are_the_same_over_the_seeds_of_the_kept_quick_runs(name, expected):
-    runs = kept(name, "quick")
-    assert len({run["seed"] for run in runs}) >= 5
+    runs = kept(name, folders=["quick"])
+    assert len({run.seed for run in runs}) >= 5
     first = next(iter(expected))
-    for run in runs:
-        terms = run["polynomial"]["terms"]
-        ratios = {term: c / terms[first] * expected[first] for term, c in terms.items()}
-        for term, ratio in ratios.items():
-            assert ratio == pytest.approx(expected.get(term, 0), abs=0.042 if term in expected else 0.027)
+    for run in runs:                                    # within the tolerance of grouping, a tenth
+        for term, c in run.terms.items():
+            assert c / run.terms[first] * expected[first] == pytest.approx(expected.get(term, 0), abs=0.1)
 
 
-def test_f_over_s2_is_curved_and_monotone_the_rank_correlation_is_above_pearsons():
+@pytest.mark.slow
+def test_figure_3_f_over_s2_is_curved_and_monotone_the_rank_correlation_is_above_pearsons():
+    from scipy.stats import spearmanr
     for seed in SEEDS:
         network, _, test, _ = learned("sr", seed)
         f, interval = network.f(test.x), physics.interval(test.x)
         pearson, rank = abs(correlation(f, interval)), abs(spearmanr(f, interval)[0])
         assert 0.98 < pearson < rank and rank > 0.994
+
+
+def test_figure_4_f_of_orbits_goes_with_L_and_is_not_correlated_with_the_energy():
+    runs = [run for run in kept("cp") if run.above_chance]
+    assert len(runs) >= 5
+    for run in runs:
+        assert abs(run.correlations["L"]) > 0.95 and abs(run.correlations["E"]) < 0.1
+
+
+@pytest.mark.slow
+def test_figure_4_a_network_on_orbits_follows_L_and_is_not_correlated_with_the_energy():
+    network, _, test, _ = learned("cp")
+    f = network.f(test.x)
+    assert abs(correlation(f, test.x[:, 0] * test.x[:, 3] - test.x[:, 1] * test.x[:, 2])) > 0.95
+    assert abs(correlation(f, E(test.x))) < 0.1
+
+
+@pytest.mark.parametrize("name, followed, other", [
+    ("em", "E·B", "|B|^2 - |E|^2"), ("em-fixed", "|B|^2 - |E|^2", "E·B")])
+def test_figure_6_figure_7_f_of_fields_goes_with_the_invariant_of_the_paper(name, followed, other):
+    runs = [run for run in kept(name) if run.above_chance]
+    assert len(runs) >= 5
+    for run in runs:
+        assert abs(run.correlations[followed]) > 0.95 and abs(run.correlations[other]) < 0.1
 
 
 @pytest.mark.parametrize("schedule", ["quick", "paper"])
@@ -440,6 +487,7 @@ def test_all_systems_have_the_same_architecture_and_hyperparameters(schedule):
     assert len({(plan.schedule, plan.layer_sizes[1:], plan.activation) for plan in plans}) == 1
 
 
+@pytest.mark.slow
 def test_a_network_tells_orbits_apart_whose_angular_momentum_was_not_in_the_training_set():
     orbits = physics.SYSTEMS["cp"].sample
 
@@ -458,13 +506,14 @@ def test_a_network_tells_orbits_apart_whose_angular_momentum_was_not_in_the_trai
         assert abs(correlation(network.f(unseen[0]), physics.angular_momentum(unseen[0]))) > 0.97
 
 
+@pytest.mark.slow
 def test_a_wider_bottleneck_is_more_accurate_on_orbits_in_the_mean():
     gains = [learned("cp", seed, outputs=3)[3]["test_accuracy"][-1] - learned("cp", seed)[3]["test_accuracy"][-1]
              for seed in (0, 1, 2)]
     assert np.mean(gains) > 0.004 and min(gains) > -0.005
 
 
-def test_the_best_state_of_a_training_is_that_after_the_epoch_of_the_lowest_training_loss():
+def test_the_best_cycle_of_a_training_is_the_epoch_of_the_lowest_training_loss():
     data = np.random.default_rng(0)
     training, test = [physics.SYSTEMS["sr"].pairs(n, data) for n in (500, 100)]
     network = siamese.SiameseNetwork((4, 20, 20, 1), 0)
@@ -477,7 +526,7 @@ def test_the_best_state_of_a_training_is_that_after_the_epoch_of_the_lowest_trai
         assert np.array_equal(fitting.best, states[best])
         earlier += best < len(states) - 1
     assert earlier > 3                                                         # at this rate the loss goes up and down
-    assert siamese.SCHEDULES["paper"].read_best and not siamese.SCHEDULES["quick"].read_best
+    assert siamese.SCHEDULES["paper"].keep_best and not siamese.SCHEDULES["quick"].keep_best
 
 
 def test_eq_11_the_largest_leftovers_have_the_signs_and_the_size_of_a_small_admixture_of_the_other_invariant():
@@ -490,6 +539,7 @@ def test_eq_11_the_largest_leftovers_have_the_signs_and_the_size_of_a_small_admi
     assert share == pytest.approx(0.0011, abs=0.0001) and share < (1 - 0.9902) / 5
 
 
+@pytest.mark.slow
 def test_eq_11_squares_of_one_field_share_sign_and_size_in_our_networks_too():
     for seed in SEEDS:
         network, training, _, _ = learned("em", seed)
@@ -497,7 +547,7 @@ def test_eq_11_squares_of_one_field_share_sign_and_size_in_our_networks_too():
         for field in ((0, 1, 2), (3, 4, 5)):
             squares = np.array([coefficients[i, i] for i in field])
             assert np.abs(squares).max() < 0.15 and np.ptp(squares) < 0.05     # in units of the largest coefficient
-    of_kept = [run["polynomial"]["terms"] for run in kept("em")]
+    of_kept = [run.terms for run in kept("em")]
     equal = [sum(terms[f"E_{i}^2"] for i in "xyz") * sum(terms[f"B_{i}^2"] for i in "xyz") > 0 for terms in of_kept]
     assert 0 < sum(equal) < len(equal)                      # so they are not the other invariant alone
 
@@ -513,52 +563,29 @@ def test_ten_successes_of_ten_bound_the_chance_of_success_at_074():
     assert 0.05**(1 / 10) == pytest.approx(0.74, abs=0.002)
 
 
-# ------------------------------------------------------------------------------------------- the audit itself
-
-BLOCKS = dict(re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", AUDIT.split("## Errata")[0], re.M | re.S))
-VERDICTS = ("as printed", "corrected", "left open, chosen", "not tested")
-WANTED = [*(f"({equation})" for equation in (*range(1, 13), "A1", "A2", "A3", "A4", "B1")),
-          *(f"Table {number}" for number in ("I", "II", "III", "IV", "V")),
-          *(f"Figure {number}" for number in range(1, 10)), *(f"accuracy, {name}" for name in physics.SYSTEMS)]
-
-
-@pytest.mark.parametrize("what", WANTED)
-def test_every_equation_table_figure_and_accuracy_has_a_block_in_the_audit(what):
-    assert [head for head in BLOCKS if head == what or re.match(re.escape(what) + r"[ ,:]", head)], what
-
-
-@pytest.mark.parametrize("head", BLOCKS)
-def test_every_block_of_the_audit_says_paper_code_tests_and_verdict(head):
-    parts = dict(re.findall(r"^- \*\*(\w+)\*\*:\s(.*?)(?=^- \*\*|\Z)", BLOCKS[head], re.M | re.S))
-    assert set(parts) == {"Paper", "Code", "Tests", "Verdict"}
-    verdict = next((each for each in VERDICTS if parts["Verdict"].startswith(each)), None)
-    assert verdict
-    assert ("`test_" in parts["Tests"]) != (verdict == "not tested")
-    for name, target in re.findall(r"\[`([\w.]+)`\]\(\.\./([\w/.]+)\)", parts["Code"]):
-        source, last = (ROOT / target).read_text("utf-8"), name.split(".")[-1]
-        assert re.search(rf"^\s*(def {last}|class {last}|(self\.)?{last} =|{last}:)", source, re.M), name
-
-
-def test_prose_of_the_audit_is_wrapped_and_no_formula_runs_over_two_lines():
-    for line in AUDIT.splitlines():
-        assert line.count("$") % 2 == 0, line
-        short = len(re.sub(r"\$[^$]*\$", "", line)) <= 112
-        assert short or line.lstrip().startswith(("|", "`test_", "- **Tests**")), line
-    assert not re.search(r"\\[,;{} ]", AUDIT)                                     # which GitHub's Markdown would eat
-
-
-def test_appendix_B_no_kept_run_at_rate_100_started_dead_and_six_of_23_end_at_the_papers_numbers():
-    started, near = [], []
+def test_appendix_B_of_23_kept_runs_at_rate_100_one_stands_still_there_five_lose_f_and_five_end_at_the_paper():
+    late, lost, near, runs = [], [], [], 0
     for path, run in kept_results():
-        folder = path.relative_to(ROOT).parts[1]
+        folder = path.parts[-4]
         if folder not in ("paper", "box") or run.system == "sr-fixed":
             continue
-        with open(path.with_name("history.csv"), newline="") as file:
-            accuracies = [float(row["test_accuracy"]) for row in csv.DictReader(file)]
-        started.append(next((epoch for epoch, each in enumerate(accuracies, 1) if each > 0.8), None))
+        history = np.genfromtxt(path.with_name("history.csv"), delimiter=",", names=True)
+        rate, accuracy = history["learning_rate"], history["test_accuracy"]
+        runs += 1
+        assert rate[0] == 100 and accuracy.max() > 0.8
+        if accuracy[:5].max() <= 0.8:
+            learns = int(np.argmax(accuracy > 0.6))
+            late.append((folder, run.system, run.seed, learns + 1, rate[learns]))
+            assert np.all(accuracy[rate == 100] == 0.5) and np.sum(rate == 100) == 52
+        if accuracy[-1] == 0.5:
+            lost.append((folder, run.system, run.seed))
         paper = physics.SYSTEMS[run.system].published
-        if run.test_accuracy > paper.accuracy[1] - 0.01 and run.r2["2"][1] > paper.r2[2][1] - 0.01:
-            near.append((folder, run.system))
-    assert len(started) == 23 and None not in started
-    assert max(started) == 59 and sum(epoch <= 5 for epoch in started) == 22
-    assert sorted(near) == [("box", "cp-fixed")] * 2 + [("paper", name) for name in ("em", "em-fixed", "sr", "sr")]
+        distances = run.test_accuracy - paper.accuracy[1], run.r2["2"][1] - paper.r2[2][1]
+        if max(map(abs, distances)) <= 0.01:
+            near.append((folder, run.system, run.seed))
+    assert runs == 23
+    assert late == [("paper", "em-fixed", 0, 57, 50.0)]
+    assert lost == [("paper", "cp", 0), ("paper", "cp", 2), ("paper", "cp-fixed", 2), ("paper", "cp-fixed", 5),
+                    ("paper", "em-fixed", 0)]
+    assert near == [("box", "cp-fixed", 0), ("box", "cp-fixed", 1), ("paper", "em", 0), ("paper", "em-fixed", 1),
+                    ("paper", "sr", 1)]

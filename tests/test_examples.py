@@ -1,4 +1,4 @@
-"""The examples write files to learn from, of systems that conserve what they say; the job array has all tasks."""
+"""The examples write data that conserve what they say; the job array has all tasks."""
 
 import os
 import runpy
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import physics
-from discover import owndata
 from helpers import ROOT, parsed
 
 
@@ -26,7 +25,8 @@ def example(name, folder, monkeypatch, *words):
 def few_orbits(monkeypatch):
     """A tenth of the orbits."""
     sample = physics.sample_orbits_of_fixed_angular_momentum
-    monkeypatch.setattr(physics, "sample_orbits_of_fixed_angular_momentum", lambda n, rng: sample(n // 10, rng))
+    monkeypatch.setattr(physics, "sample_orbits_of_fixed_angular_momentum",
+                        lambda n, rng: sample(n // 10, rng))
 
 
 @pytest.mark.parametrize("words, known", [
@@ -35,7 +35,8 @@ def few_orbits(monkeypatch):
     (["well.py"], ["v^2/2 - exp(-x^2)"]),
     (["noisy_orbits.py", "0"], ["v_y - x/sqrt(x^2 + y^2)", "v_x + y/sqrt(x^2 + y^2)"])])
 def test_what_the_examples_write_conserves_what_the_readme_says(words, known, tmp_path, monkeypatch, few_orbits):
-    system = owndata.load_system(example(words[0], tmp_path, monkeypatch, *words[1:]), known=known)
+    from discover.data import load_system
+    system = load_system(example(words[0], tmp_path, monkeypatch, *words[1:]), known=known)
     pairs = system.pairs(200, np.random.default_rng(0))
     for invariant in system.invariants.values():
         assert invariant(pairs.x) == pytest.approx(invariant(pairs.x_prime), rel=1e-8, abs=1e-8)
@@ -61,9 +62,10 @@ def test_the_tasks_of_the_slurm_array_are_all_systems_with_ten_seeds(tmp_path):
     first, last = script.read_text("utf-8").split("#SBATCH --array=")[1].split()[0].split("-")
     tasks = []
     for task in range(int(first), int(last) + 1):
-        environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": str(task)}
-        said = subprocess.run(["bash", str(script), "--epochs", "1"], env=environment, capture_output=True,
-                              text=True, check=True).stdout
+        environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}",
+                       "SLURM_ARRAY_TASK_ID": str(task)}
+        said = subprocess.run(["bash", str(script), "--epochs", "1"], env=environment,
+                              capture_output=True, text=True, check=True).stdout
         program, *words = said.split()
         options = parsed(words)
         assert program == "train.py" and options.epochs == 1

@@ -1,170 +1,153 @@
-"""What may happen to a run: killed, told to end, disk full, files damaged, clocks that jump. Nothing is lost."""
+"""What may happen to a run: told to end, killed, disk full, files damaged, clocks that jump.
 
-import csv
-import dataclasses
+"The same bits" are all parameters, the history and the result of a run that nothing happened to.
+"""
+
 import errno
-import json
 import os
-import re
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-import physics
 import siamese
 import train
-from discover import search
-from helpers import ROOT, TINY, checkpoint_every_epoch, outcome
-from support import checkpoints, files, results, runs
+from helpers import TINY, checkpoint_every_epoch, mostly_slow, outcome
+from support import files, process, runs
 
-STEPS = 3                               # of an epoch of TINY: 300 pairs of each label in batches of 256
+STEPS = 3                               # of an epoch of TINY: 300 pairs of each label, 256 a batch
+pytestmark = pytest.mark.usefixtures("every_epoch")
+
+
+@contextmanager
+def quick_runs():
+    """The fixture every_epoch for fixtures of a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        checkpoint_every_epoch(patch)
+        yield patch
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The outcome of the run that nothing happened to."""
     out = tmp_path_factory.mktemp("whole")
-    assert train.main([*TINY, "--out", str(out)]) == 0
+    with quick_runs():
+        assert train.main([*TINY, "--out", str(out)]) == 0
     return outcome(out)
 
 
-def refused(capsys, *arguments):
-    """The one sentence with which the command ends, with status 2."""
-    assert train.main([*TINY, *map(str, arguments)]) == 2
-    sentence = capsys.readouterr().err
-    assert sentence.count("\n") == 1 and "None" not in sentence
-    return sentence
+@pytest.fixture
+def tiny(tmp_path, capfd):
+    """Run the command on TINY; its status, and all it says."""
+    def start(*more):
+        status = train.main([*TINY, "--out", str(tmp_path), *more])
+        said = capfd.readouterr()
+        assert said.err.count("\n") == (status == 2)
+        return status, said.out + said.err
+    return start
 
 
-def interrupted(out, after=30):
-    """Start a run that is told to end in the middle of the epoch that follows; return its folder."""
-    step, stepping = siamese.Adadelta.step, iter(range(10**6))
-
-    def told_to_end(*arguments):
-        if next(stepping) == STEPS * after + 1:
-            raise KeyboardInterrupt
-        step(*arguments)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(siamese.Adadelta, "step", told_to_end)
-        train.main([*TINY, "--out", str(out)])
-    return out / "sr" / "seed-0"
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "sr" / "seed-0"
 
 
-def damage(path, how):
-    content = bytearray(path.read_bytes())
-    if how == "altered":
-        content[len(content) // 2] ^= 1
-    path.write_bytes(content if how == "altered" else content[:len(content) // 2])
+def start_child(out, prepare, *more):
+    """Start TINY in a process of its own, which is a copy of this one, after prepare()."""
+    number = os.fork()
+    if not number:
+        try:
+            process.listen()
+            prepare()
+            os._exit(train.main([*TINY, "--out", str(out), *more]))
+        finally:
+            os._exit(99)
+    return number
+
+
+def status_of(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def at_call(number, function, act):
+    """The function, which acts at its call of this number, and then goes on."""
+    calls = iter(range(1, 10**9))
+
+    def counted(*arguments, **options):
+        if next(calls) == number:
+            act()
+        return function(*arguments, **options)
+    return counted
+
+
+def fail_from(number, error):
+    """In place of os.fsync, which is called for each file: raises the error from this call on."""
+    calls = iter(range(1, 10**9))
+
+    def fsync(_):
+        if next(calls) >= number:
+            raise OSError(error, os.strerror(error))
+    return fsync
+
+
+def raise_interrupt():
+    raise KeyboardInterrupt
 
 
 # ----------------------------------------------------------------------------------- told to end
 
-# Sends itself a signal in the middle of an epoch, and another one while it saves.
-TOLD_TO_END = """
-import os, runpy, signal, sys
-sys.path.insert(0, os.getcwd())
-import siamese
-step, replace, stepping = siamese.Adadelta.step, os.replace, iter(range(10**6))
-def again(*arguments):
-    os.kill(os.getpid(), signal.SIGTERM)
-    replace(*arguments)
-def told_to_end(*arguments):
-    if next(stepping) == {at}:
-        os.replace = again
-        os.kill(os.getpid(), {number})
-    step(*arguments)
-siamese.Adadelta.step = told_to_end
-sys.argv[0] = "train.py"
-runpy.run_path("train.py", run_name="__main__")
-"""
-SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+def tell_to_end(number, at):
+    """Let the process send itself a signal in its step `at`, and another one while it saves."""
+    def prepare():
+        def kill():
+            os.kill(os.getpid(), number)
+            os.replace = at_call(1, os.replace, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        siamese.Adadelta.step = at_call(at, siamese.Adadelta.step, kill)
+    return prepare
 
 
-def told_to_end(number, at, out):
-    """Run TINY in a process that gets this signal in its step `at`; return the ended process."""
-    code = TOLD_TO_END.format(number=int(number), at=at)
-    return subprocess.run([sys.executable, "-c", code, *TINY, "--out", str(out)], cwd=ROOT, capture_output=True,
-                          encoding="utf-8", timeout=60)
-
-
-@pytest.mark.parametrize("number, status", SIGNALS)
+@pytest.mark.parametrize("number", process.ENDINGS, ids=lambda number: number.name)
 def test_a_run_that_is_told_to_end_saves_its_state_and_goes_on_to_the_same_bits(
-        tmp_path, every_epoch, whole, capsys, number, status):
-    ended = told_to_end(number, 100, tmp_path)
-    assert (ended.returncode, ended.stderr) == (status, "")
+        tmp_path, whole, capfd, number):
+    assert status_of(start_child(tmp_path, tell_to_end(number, 100))) == 128 + number
+    assert capfd.readouterr().err == ""
     assert train.main([*TINY, "--out", str(tmp_path)]) == 0
-    assert f"Going on after epoch {100 // STEPS}." in capsys.readouterr().out
+    assert f"Going on after epoch {99 // STEPS}." in capfd.readouterr().out
     assert outcome(tmp_path) == whole
 
 
-@pytest.mark.parametrize("number, status", SIGNALS)
-def test_a_run_that_is_told_to_end_in_its_first_epoch_leaves_no_file(tmp_path, number, status):
-    ended = told_to_end(number, 1, tmp_path)                                            # its second step
-    assert (ended.returncode, ended.stderr) == (status, "") and ended.stdout.startswith("Special relativity")
+def test_a_run_that_is_told_to_end_in_its_first_epoch_leaves_no_file(tmp_path, capfd):
+    assert status_of(start_child(tmp_path, tell_to_end(signal.SIGTERM, 2))) == 143
+    assert capfd.readouterr().err == ""
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_a_run_under_nohup_does_not_hear_the_terminal_close():
-    code = ("import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from support import process; "
-            "process.prepare(); print(signal.getsignal(signal.SIGHUP).name, signal.getsignal(signal.SIGTERM).__name__)")
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (said.stdout, said.stderr) == ("SIG_IGN end\n", "")
+@pytest.mark.parametrize("several", [False, True])
+def test_under_nohup_a_run_and_each_of_several_do_not_hear_the_terminal_close(
+        tmp_path, several, monkeypatch):
+    def close_terminal():
+        os.kill(os.getpid(), signal.SIGHUP)
+    monkeypatch.setattr(os, "fsync", at_call(2, os.fsync, close_terminal))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        child = start_child(tmp_path, lambda: None, *(["--seeds", "0-1"] if several else []))
+        assert status_of(child) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
-@pytest.fixture
-def search_of_many_steps(every_epoch, monkeypatch):
-    """A search that no law ends, and in which every network counts."""
-    small = dataclasses.replace(physics.SYSTEMS["sr"], test_pairs=200)
-    monkeypatch.setattr(physics, "SYSTEMS", {"sr": small})
-    monkeypatch.setattr(train.findings.laws, "find", lambda *_, **__: train.findings.laws.Laws())
-    monkeypatch.setattr(search.verdict, "_in_words", lambda *_: ("conserved", "as the test says"))
-    monkeypatch.setattr(search, "INDEPENDENT", 0)
-
-
-def test_an_interrupted_search_goes_on_in_the_step_it_was_in_to_the_same_bits(
-        tmp_path, search_of_many_steps, capsys, monkeypatch):
-    words = ["--discover", "--pairs", "300", "--hidden", "8", "--epochs", "4", "--out"]
-    epoch, begun = train.Training.epoch, []
-
-    def told_to_end(training):
-        begun.append(training)
-        if len(begun) == 7:                                                             # the third of the second step
-            raise KeyboardInterrupt
-        epoch(training)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(train.Training, "epoch", told_to_end)
-        train.main([*words, str(tmp_path / "broken")])
-    capsys.readouterr()
-    found = []
-    for name in ("broken", "whole"):
-        assert train.main([*words, str(tmp_path / name)]) == 0
-        folder = tmp_path / name / "sr-discover" / "seed-0"
-        networks = [siamese.SiameseNetwork.load(path).parameters.tobytes() for path in sorted(folder.glob("f_*.npz"))]
-        result = json.loads((folder / "result.json").read_text("utf-8"))
-        history = [row[:-1] for row in csv.reader((folder / "history.csv").read_text().splitlines())]
-        found.append((networks, result["steps"], history))
-        said = re.findall("Going on after epoch (.*)\\.", capsys.readouterr().out)
-        assert said == (["4", "2"] if name == "broken" else [])
-        assert len(networks) == len(set(networks)) >= 2 and len(history) == 1 + 4 * len(networks)
-        assert not list(folder.glob("step-*"))
-    assert found[0] == found[1]
-
-
-# ---------------------------------------------------------------------------------------- killed
+# ----------------------------------------------------------------------------------------- killed
 
 class Cut:
     """A file at whose byte `left` of all that is written the process is killed."""
     left = written = 0
 
-    def __init__(self, file):
-        self.file = file
+    def __init__(self, *arguments):
+        self.file = open(*arguments)
 
     def __getattr__(self, name):
         return getattr(self.file, name)
@@ -181,330 +164,196 @@ class Cut:
             self.file.flush()
             os.kill(os.getpid(), signal.SIGKILL)
         Cut.written += len(content)
-        return self.file.write(content)
+        self.file.write(content)
 
 
-def cut_files(patch, at):
-    """Kill the process at this byte of all that it writes."""
-    opened = os.fdopen
-    patch.setattr(os, "fdopen", lambda descriptor, mode="r", **options: (
-        opened(descriptor, mode, **options) if "r" in mode else Cut(opened(descriptor, mode, **options))))
-    patch.setattr(Cut, "left", at)
-
-
-def child(command):
-    """Start the command in a process of its own, which is a copy of this one."""
-    process = os.fork()
-    if not process:
-        try:
-            os._exit(train.main(command))
-        finally:
-            os._exit(99)
-    return process
-
-
-def ended(process):
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-
-
-def killed_after(seconds, command):
-    process = child(command)
-    time.sleep(seconds)
-    os.kill(process, signal.SIGKILL)
-    return ended(process)
+def cut_at(left):
+    def prepare():
+        Cut.left, files.open = left, Cut
+    return prepare
 
 
 @pytest.fixture(scope="module")
 def extent(tmp_path_factory):
-    """How long a whole run takes, in seconds, and how many bytes it writes."""
-    with pytest.MonkeyPatch.context() as patch:
-        checkpoint_every_epoch(patch)
-        cut_files(patch, at=10**9)
-        patch.setattr(Cut, "written", 0)
-        began = time.perf_counter()
-        assert train.main([*TINY, "--out", str(tmp_path_factory.mktemp("extent"))]) == 0
-        return time.perf_counter() - began, Cut.written
+    """Seconds that a run takes, and bytes that it writes."""
+    out, sizes = tmp_path_factory.mktemp("extent"), []
+    write_all = files.write_all
+
+    def measured(folder, contents, *outdated):
+        write_all(folder, contents, *outdated)
+        sizes.extend((folder / name).stat().st_size for name in contents)
+    with quick_runs() as patch:
+        patch.setattr(files, "write_all", measured)
+        patch.setattr(runs, "write_all", measured)
+        started = time.monotonic()
+        assert train.main([*TINY, "--out", str(out)]) == 0
+    return time.monotonic() - started, sum(sizes)
 
 
-@pytest.mark.parametrize("kill", range(20))
-def test_a_run_killed_at_a_random_moment_or_a_random_byte_of_its_files_goes_on_to_the_same_bits(
-        kill, tmp_path, every_epoch, whole, extent, capsys, monkeypatch):
-    command, rng, folder = [*TINY, "--out", str(tmp_path)], np.random.default_rng(kill), tmp_path / "sr" / "seed-0"
-    seconds, size = extent
+@pytest.mark.parametrize("kill", mostly_slow(range(20), 4))
+def test_a_run_killed_at_a_random_moment_or_byte_of_its_files_goes_on_to_the_same_bits(
+        kill, tmp_path, folder, whole, extent, tiny):
+    rng, (seconds, size) = np.random.default_rng(kill), extent
     if kill % 2:
-        with monkeypatch.context() as patch:
-            cut_files(patch, at=rng.integers(size))
-            assert ended(child(command)) == -signal.SIGKILL
-        assert list(folder.rglob("*.part"))                                             # half a file
+        child = start_child(tmp_path, cut_at(rng.integers(size)))
+        assert status_of(child) == -signal.SIGKILL
+        assert list(folder.glob("*" + files.PART))                      # half a file
     else:
-        delay = rng.uniform(0, seconds)
-        while killed_after(delay, command) == 0:                                        # it was faster: once more
-            shutil.rmtree(folder)
-            delay /= 2
-    kept = list(folder.glob("checkpoint*.npz"))
-    assert train.main(command) == 0
-    assert ("Going on after epoch" in capsys.readouterr().out) == bool(kept)
+        delay, status = rng.uniform(0, seconds), 0
+        while status == 0:                              # where it was faster, once more
+            shutil.rmtree(folder, ignore_errors=True)
+            child = start_child(tmp_path, lambda: None)
+            time.sleep(delay)
+            os.kill(child, signal.SIGKILL)
+            status, delay = status_of(child), delay / 2
+    kept, finished = [(folder / name).exists() for name in ("checkpoint.npz", "result.json")]
+    status, said = tiny()
+    assert status == 0 and ("Going on after epoch" in said) == (kept and not finished)
+    if finished:                        # killed in its last moment; the folder is not touched again
+        runs.remove_states(folder)
+        (folder / "in-use").unlink(missing_ok=True)
     assert outcome(tmp_path) == whole
 
 
-def test_a_run_killed_between_its_result_and_the_end_is_finished(tmp_path, every_epoch, whole, capsys, monkeypatch):
-    command = [*TINY, "--out", str(tmp_path)]
-    with monkeypatch.context() as patch:
-        patch.setattr(runs, "clean", lambda _: os._exit(7))
-        assert ended(child(command)) == 7
-    assert (tmp_path / "sr" / "seed-0" / "checkpoint.npz").exists()
-    (tmp_path / "sr" / "seed-0" / "in-use").touch()     # killed while it held the folder
-    assert train.main(command) == 0
-    assert "Going on" not in capsys.readouterr().out
-    assert outcome(tmp_path) == whole
+def test_a_run_killed_between_its_result_and_the_end_is_finished(tmp_path, folder, whole, tiny):
+    def prepare():
+        runs.remove_states = lambda _: os._exit(7)
+    assert status_of(start_child(tmp_path, prepare)) == 7
+    assert (folder / "checkpoint.npz").exists() and (folder / "in-use").exists()
+    assert tiny()[0] == 0 and (folder / "result.json").exists()
+    status, said = tiny("--fresh")
+    assert status == 0 and "Going on" not in said and outcome(tmp_path) == whole
+
+
+@pytest.mark.parametrize("call", mostly_slow([52, 51, 54, 55], 2))
+def test_a_run_killed_while_its_files_move_into_place_goes_on_to_the_same_bits(
+        tmp_path, whole, tiny, call):
+    def prepare():                      # after 50 checkpoints
+        os.replace = at_call(call, os.replace, lambda: os._exit(9))
+    assert tiny()[0] == 0
+    assert status_of(start_child(tmp_path, prepare, "--fresh")) == 9
+    status, said = tiny()
+    assert status == 0 and "Going on after epoch 50." in said and outcome(tmp_path) == whole
 
 
 # ------------------------------------------------------------------------- started once more
 
-def test_a_finished_run_started_again_shows_its_report_and_changes_nothing(tmp_path, every_epoch, capsys):
-    command = [*TINY, "--out", str(tmp_path)]
-    assert train.main(command) == 0
-    first, before = capsys.readouterr().out, {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
-    assert train.main(command) == 0
-    shown = capsys.readouterr().out.splitlines()
-    assert "finished; --fresh would start it over" in shown[-1]
-    assert shown[0] in first.splitlines()                                               # what was found
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+def interrupt(out, at=100):
+    """Run TINY until its step of this number."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(siamese.Adadelta, "step",
+                      at_call(at, siamese.Adadelta.step, raise_interrupt))
+        train.main([*TINY, "--out", str(out)])
 
 
-def test_an_unfinished_run_with_other_settings_is_refused_by_name_and_fresh_starts_it_over(
-        tmp_path, every_epoch, capsys):
-    folder = interrupted(tmp_path)
+def test_an_unfinished_run_of_other_settings_is_refused_by_name_and_fresh_starts_it_over(
+        tmp_path, folder, tiny):
+    interrupt(tmp_path)
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    sentence = refused(capsys, "--out", tmp_path, "--pairs", "200", "--activation", "tanh")
-    assert "an unfinished run of other settings (activation, train_pairs)" in sentence
-    other = folder.parent / "seed-1"
-    other.mkdir()
-    (other / "checkpoint.npz").write_bytes(before[folder / "checkpoint.npz"])
-    renamed = refused(capsys, "--out", tmp_path, "--seed", "1")
-    assert "other settings (seed);" in renamed
+    status, said = tiny("--pairs", "200", "--activation", "tanh")
+    assert status == 2 and "an unfinished run of other settings (activation, train_pairs)" in said
+    shutil.copytree(folder, folder.parent / "seed-1")
+    status, said = tiny("--seed", "1")
+    assert status == 2 and "other settings (seed);" in said
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
-    assert train.main([*TINY, "--epochs", "5", "--out", str(tmp_path), "--fresh"]) == 0
-    assert "Going on" not in capsys.readouterr().out and outcome(tmp_path)[2]["epochs"] == 5
+    status, said = tiny("--epochs", "5", "--fresh")
+    assert status == 0 and "Going on" not in said and outcome(tmp_path)[2]["epochs"] == 5
 
 
-def test_two_processes_do_not_share_a_folder_and_a_killed_one_stops_nobody(tmp_path, every_epoch, whole, capsys):
-    folder = tmp_path / "sr" / "seed-0"
-    folder.mkdir(parents=True)
-    reading, writing = os.pipe()
-    first = os.fork()
-    if not first:
-        with files.sole_user(folder):
+def test_two_processes_do_not_share_a_folder_and_a_killed_one_stops_nobody(
+        tmp_path, folder, whole, tiny):
+    def hold():
+        with files.lock_folder(folder):
             os.write(writing, b"held")
             time.sleep(60)
+    folder.mkdir(parents=True)
+    reading, writing = os.pipe()
+    first = start_child(tmp_path, hold)
     assert os.read(reading, 4) == b"held"
-    assert f"{folder} is in use by another run" in refused(capsys, "--out", tmp_path)
+    status, said = tiny()
+    assert status == 2 and f"{folder} is in use by another run" in said
     os.kill(first, signal.SIGKILL)
-    ended(first)
-    assert (folder / "in-use").exists() and train.main([*TINY, "--out", str(tmp_path)]) == 0
-    assert outcome(tmp_path) == whole
+    status_of(first)
+    assert (folder / "in-use").exists() and tiny()[0] == 0 and outcome(tmp_path) == whole
 
 
-def test_where_python_has_no_fcntl_a_run_goes_on_without_locks(tmp_path, whole):
-    # As on Windows.
-    code = "import sys; sys.modules['fcntl'] = None; import train; sys.exit(train.main(sys.argv[1:]))"
-    subprocess.run([sys.executable, "-c", code, *TINY, "--out", str(tmp_path)], cwd=ROOT, check=True,
-                   capture_output=True, timeout=60)
-    assert outcome(tmp_path) == whole
+def test_where_python_has_no_fcntl_a_run_goes_on_without_locks(
+        tmp_path, whole, tiny, monkeypatch):
+    monkeypatch.setattr(files, "fcntl", None)           # as on Windows
+    assert tiny()[0] == 0 and outcome(tmp_path) == whole
+
+
+def test_a_finished_run_is_shown_from_a_folder_that_cannot_be_written(tiny, monkeypatch):
+    def read_only(*_, **__):
+        raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
+    assert tiny()[0] == 0
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", read_only)
+    status, said = tiny()
+    assert status == 0 and "holds this run, finished" in said
+    status, said = tiny("--fresh")
+    assert status == 2 and "Read-only file system; give a folder that can be written" in said
 
 
 # -------------------------------------------------------------------------- what cannot be written
 
-# Below the size of the first checkpoint, of a later one, of a figure.
-@pytest.mark.parametrize("limit", [1_500, 7_500, 12_000])
-def test_a_full_disk_ends_a_run_with_one_sentence_and_loses_nothing(tmp_path, every_epoch, whole, limit):
-    words = [*TINY, "--out", str(tmp_path)]
-    code = ("import sys, train; from support import checkpoints; checkpoints.SECONDS_BETWEEN = 0; "
-            "sys.exit(train.main(sys.argv[1:]))")
-    ended = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, encoding="utf-8",
-                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)), timeout=60)
-    assert ended.returncode == 2 and ended.stderr.count("\n") == 1
-    assert "File too large; make room there and start again" in ended.stderr
-    assert not list(tmp_path.rglob("*.part")) and not list(tmp_path.rglob("result.json"))
-    assert bool(list(tmp_path.rglob("checkpoint*.npz"))) == (limit > 1_500)
-    assert train.main(words) == 0
-    assert outcome(tmp_path) == whole
+@pytest.mark.parametrize("limit", [1_500, 7_500])
+def test_a_full_disk_ends_a_run_with_one_sentence_and_loses_nothing(
+        tmp_path, folder, whole, tiny, capfd, limit):
+    # Below the sizes of the first checkpoint, and of a later one.
+    def prepare():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    assert status_of(start_child(tmp_path, prepare)) == 2
+    said = capfd.readouterr().err
+    assert "File too large; make room there and start again" in said and said.count("\n") == 1
+    assert {path.name for path in folder.iterdir()} <= {"checkpoint.npz"}
+    assert (folder / "checkpoint.npz").exists() == (limit > 1_500)
+    assert tiny()[0] == 0 and outcome(tmp_path) == whole
 
 
-@pytest.mark.parametrize("call, number", [*zip([1, 2, 40, 51, 52, 53, 54, 55],
-                                               3 * [errno.ENOSPC, errno.EROFS, errno.EIO])])
+@pytest.mark.parametrize("call, error", mostly_slow(
+    [(1, errno.ENOSPC), (40, errno.EROFS), (53, errno.EIO), (2, errno.EROFS), (51, errno.EIO),
+     (52, errno.ENOSPC), (54, errno.EROFS), (55, errno.EIO)], 3))
 def test_a_folder_that_can_no_longer_be_written_ends_a_run_with_one_sentence(
-        tmp_path, every_epoch, whole, capsys, call, number):
-    calls, fsync = iter(range(1, 10**6)), os.fsync                      # of 50 checkpoints and the files at the end
-
-    def failing(descriptor):
-        if next(calls) >= call:
-            raise OSError(number, os.strerror(number))
-        fsync(descriptor)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", failing)
-        sentence = refused(capsys, "--out", tmp_path)
-    assert os.strerror(number) in sentence and not list(tmp_path.rglob("*.part"))
-    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
-    assert ("Going on after" in capsys.readouterr().out) == (call > 1)
-    assert outcome(tmp_path) == whole
+        tmp_path, folder, whole, tiny, call, error, monkeypatch):
+    with monkeypatch.context() as patch:                # of 50 checkpoints and the files at the end
+        patch.setattr(os, "fsync", fail_from(call, error))
+        status, said = tiny()
+    assert status == 2 and os.strerror(error) in said and not list(folder.glob("*" + files.PART))
+    status, said = tiny()
+    assert status == 0 and ("Going on after" in said) == (call > 1) and outcome(tmp_path) == whole
 
 
-# ----------------------------------------------------------------------------- files of the user
-
-USERS = ["step-by-step-notes/notes.txt", "step-1/notes.txt", "new-result/thesis.txt", "thesis.part", "f_x.npz",
-         "mine.png.part", "writable.part", "model.npz.old"]
-
-
-def test_files_of_the_user_in_a_run_folder_stay_as_they_are(tmp_path, every_epoch):
-    command, folder = [*TINY, "--out", str(tmp_path)], tmp_path / "sr" / "seed-0"
-    for name in USERS:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("mine")
-    for words in (command, command, [*command, "--fresh"]):
-        assert train.main(words) == 0
-        assert {(folder / name).read_text() for name in USERS} == {"mine"}
-
-
-STANDS = {"link": lambda path: path.symlink_to(path.parent / "mine"), "pipe": os.mkfifo, "folder": Path.mkdir,
-          "endless": lambda path: path.symlink_to("/dev/zero")}
-
-
-@pytest.mark.parametrize("kind", STANDS)
-@pytest.mark.parametrize("name", ["result.json", "model.npz", "report.html", "checkpoint.npz", "model.npz.part",
-                                  "in-use", "log.txt"])
-def test_what_stands_where_a_run_writes_is_refused_before_the_training_and_not_touched(tmp_path, capsys, kind, name):
-    folder = tmp_path / "sr" / "seed-0"
-    folder.mkdir(parents=True)
-    STANDS[kind](folder / name)
-    before = os.lstat(folder / name)
-    for more in ([], ["--fresh"]):
-        assert str(folder / name) in refused(capsys, "--out", tmp_path, *more)
-    after = os.lstat(folder / name)
-    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode) and len(os.listdir(folder)) == 1
-
-
-@pytest.mark.parametrize("kind", ["pipe", "endless", "folder"])
-@pytest.mark.parametrize("name", ["result.json", "model.npz", "history.csv"])
-def test_of_a_finished_run_only_regular_files_are_read(tmp_path, every_epoch, capsys, kind, name):
-    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
-    path = tmp_path / "sr" / "seed-0" / name
-    path.unlink()
-    STANDS[kind](path)
-    capsys.readouterr()
-    assert f"cannot read {path}" in refused(capsys, "--out", tmp_path)
-
-
-def test_a_finished_run_is_shown_from_a_folder_that_cannot_be_written(tmp_path, every_epoch, capsys, monkeypatch):
-    command, folder = [*TINY, "--out", str(tmp_path)], tmp_path / "sr" / "seed-0"
-    assert train.main(command) == 0
-    (folder / "checkpoint.npz").write_text("of a process that was killed at the end")
-
-    def read_only(*_):
-        raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
-    monkeypatch.setattr(os, "open", read_only)
-    monkeypatch.setattr(files, "regular", open)
-    monkeypatch.setattr(results, "regular", lambda path, _: open(path, "rb"))
-    monkeypatch.setattr(files, "digest_of", lambda path: files.digest(path.read_bytes()))
-    capsys.readouterr()
-    assert train.main(command) == 0
-    assert "holds this run, finished" in capsys.readouterr().out
-
-
-# ------------------------------------------------------------------------------------- --fresh
-
-@pytest.mark.parametrize("call", [1, 2, 51, 52, 53, 54, 55, 56])
-def test_fresh_keeps_the_old_result_until_the_new_one_is_whole(tmp_path, every_epoch, capsys, monkeypatch, call):
-    command, folder = [*TINY, "--out", str(tmp_path)], tmp_path / "sr" / "seed-0"
-    assert train.main(command) == 0
+@pytest.mark.parametrize("call", mostly_slow([1, 53, 2, 51, 52, 54, 55], 2))
+def test_fresh_keeps_the_old_result_until_the_new_one_is_whole(folder, tiny, monkeypatch, call):
+    assert tiny()[0] == 0
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    calls = iter(range(1, 10**6))
-
-    def full(_):
-        if next(calls) >= call:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        assert "make room there" in refused(capsys, "--out", tmp_path, "--fresh")
-    kept = {path.name: path.read_bytes() for path in folder.iterdir() if "checkpoint" not in path.name}
-    assert kept == before
+        patch.setattr(os, "fsync", fail_from(call, errno.ENOSPC))
+        status, said = tiny("--fresh")
+    assert status == 2 and "make room there" in said
+    (folder / "checkpoint.npz").unlink(missing_ok=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("call", [1, 2, 4, 6])
-def test_a_run_killed_while_its_files_move_into_place_goes_on_to_the_same_bits(
-        tmp_path, every_epoch, whole, capsys, monkeypatch, call):
-    command, replace, calls = [*TINY, "--out", str(tmp_path)], os.replace, iter(range(1, 10**6))
-    assert train.main(command) == 0
-
-    def killed(source, target):
-        if Path(source).parent.name == "new-result" and Path(source).suffix != ".part" and next(calls) == call:
-            os._exit(9)
-        replace(source, target)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", killed)
-        assert ended(child([*command, "--fresh"])) == 9
-    capsys.readouterr()
-    assert train.main(command) == 0
-    assert "Going on after epoch 50." in capsys.readouterr().out
-    assert outcome(tmp_path) == whole
-
-
-def test_a_picture_that_cannot_be_drawn_costs_no_result(tmp_path, every_epoch, whole, capsys, monkeypatch):
-    def failing():
-        raise ValueError("a label\x1b[31m")
-    monkeypatch.setattr(train, "draw", lambda *_: {"figure_9": failing})
-    monkeypatch.setattr(train, "draw_schemes", lambda *_: {})
-    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
-    assert "figure_9.png could not be drawn (ValueError: a label\\x1b[31m)" in capsys.readouterr().out
-    assert outcome(tmp_path) == whole and not list(tmp_path.rglob("*.png"))
-
-
-# -------------------------------------------------------------------------------- damaged files
-
-@pytest.mark.parametrize("how", ["cut", "altered"])
-def test_of_a_damaged_checkpoint_the_one_before_is_used_and_without_it_the_run_is_refused_by_name(
-        tmp_path, every_epoch, whole, capsys, how):
-    folder = interrupted(tmp_path)
-    newest, before = [folder / name for name in checkpoints.NAMES]
-    content = before.read_bytes()
-    damage(newest, how)
-    interrupted_again = interrupted(tmp_path, after=0)                                  # before it can save
-    assert "checkpoint.npz is damaged; the one before is used." in capsys.readouterr().out
-    assert interrupted_again == folder and newest.read_bytes() == content and not before.exists()
-    damage(newest, how)
-    assert f"{newest} cannot be read; --fresh starts the run over" in refused(capsys, "--out", tmp_path)
-    assert train.main([*TINY, "--out", str(tmp_path), "--fresh"]) == 0
-    assert outcome(tmp_path) == whole
-
+# ---------------------------------------------------------------------------- damaged checkpoints
 
 @pytest.mark.parametrize("content", [
     {"identity": "[]"}, {"identity": "{"}, {}, {"identity": None, "parameters": np.zeros(3)}])
-def test_a_checkpoint_that_is_none_is_refused(tmp_path, every_epoch, capsys, content):
-    folder = interrupted(tmp_path)
-    saved = files.load_arrays(folder / "checkpoint.npz", "")
-    for path in [folder / name for name in checkpoints.NAMES]:
-        files.save_arrays(path, {name: saved[name] if value is None else value for name, value in content.items()})
-    assert "cannot be read; --fresh" in refused(capsys, "--out", tmp_path)
+def test_a_checkpoint_of_another_content_is_refused(tmp_path, folder, whole, tiny, content):
+    interrupt(tmp_path)
+    path = folder / "checkpoint.npz"
+    saved = files.load_arrays(path, "")
+    files.save_arrays(path, {name: saved[name] if value is None else value
+                             for name, value in content.items()})
+    status, said = tiny()
+    assert status == 2 and f"{path} is damaged; --fresh starts the run over" in said
+    assert tiny("--fresh")[0] == 0 and outcome(tmp_path) == whole
 
 
-@pytest.mark.parametrize("name", ["model.npz", "history.csv", "result.json"])
-@pytest.mark.parametrize("how", ["cut", "altered"])
-def test_an_altered_model_history_or_result_is_named(tmp_path, every_epoch, whole, capsys, name, how):
-    command = [*TINY, "--out", str(tmp_path)]
-    assert train.main(command) == 0
-    damage(tmp_path / "sr" / "seed-0" / name, how)
-    capsys.readouterr()
-    assert str(tmp_path / "sr" / "seed-0" / name) in refused(capsys, "--out", tmp_path)
-    assert train.main(["--report", str(tmp_path)]) == 2
-    assert str(tmp_path / "sr" / "seed-0" / name) in capsys.readouterr().err
-    assert train.main([*command, "--fresh"]) == 0
-    assert outcome(tmp_path) == whole
+# ------------------------------------------------------------------------------- clocks and losses
 
-
-# ------------------------------------------------------------------------- clocks, NaN, threads
-
-def test_clocks_that_jump_change_nothing_but_the_seconds(tmp_path, every_epoch, whole):
-    with pytest.MonkeyPatch.context() as patch:
+def test_clocks_that_jump_change_nothing_but_the_seconds(tmp_path, whole, monkeypatch):
+    with monkeypatch.context() as patch:
         for clock in ("time", "perf_counter", "monotonic"):
             rng = np.random.default_rng(len(clock))
             patch.setattr(time, clock, lambda rng=rng: float(rng.uniform(-1e6, 1e6)))
@@ -514,37 +363,13 @@ def test_clocks_that_jump_change_nothing_but_the_seconds(tmp_path, every_epoch, 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_loss_that_is_not_finite_ends_the_run_with_its_epoch_and_keeps_the_state_before(
-        tmp_path, every_epoch, whole, capsys, value):
-    cross_entropy = train.cross_entropy
-    calls = iter(range(1, 10**6))                                       # two of an epoch: of training and test set
-
-    def once(*arguments):
-        return value if next(calls) == 2 * 17 - 1 else cross_entropy(*arguments)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "cross_entropy", once)
-        sentence = refused(capsys, "--out", tmp_path)
-    assert f"the loss became {value} in epoch 17; try a lower learning rate" in sentence
-    assert f"{tmp_path / 'sr' / 'seed-0'} keeps the state after epoch 16" in sentence
-    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
-    assert "Going on after epoch 16." in capsys.readouterr().out
-    assert outcome(tmp_path) == whole
-
-
-def test_the_command_takes_one_thread_and_two_processes_give_the_same_bits(tmp_path):
-    # With two threads OpenBLAS shares the products out and rounds them otherwise (docs/audit.md).
-    code = ("import os, runpy, sys\ntry:\n    runpy.run_path('train.py', run_name='__main__')\n"
-            "finally:\n    print(os.environ['OPENBLAS_NUM_THREADS'])")
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
-    words = [sys.executable, "-c", code, "--pairs", "500", "--epochs", "2", "--out"]
-    runs = [subprocess.Popen([*words, str(tmp_path / name)], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8",
-                             env=environment) for name in "ab"]
-    assert [run.communicate(timeout=60)[0].splitlines()[-1] for run in runs] == ["1", "1"]
-    assert outcome(tmp_path / "a") == outcome(tmp_path / "b")
-
-
-def test_importing_the_modules_sets_no_threads():
-    code = ("import os; before = dict(os.environ); import physics, regression, siamese, train; "
-            "print(dict(os.environ) == before)")
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=environment)
-    assert said.stdout == "True\n"
+        tmp_path, folder, whole, tiny, value, monkeypatch):
+    cross_entropy, calls = train.cross_entropy, iter(range(1, 100))
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "cross_entropy",
+                      lambda *pair: cross_entropy(*pair) if next(calls) < 17 else value)
+        status, said = tiny()
+    assert status == 2 and f"the loss became {value} in epoch 17; try a lower learning rate" in said
+    assert f"{folder} keeps the state after epoch 16" in said
+    status, said = tiny()
+    assert status == 0 and "Going on after epoch 16." in said and outcome(tmp_path) == whole

@@ -218,7 +218,7 @@ def test_formula_states_the_spread_within_groups_and_the_largest_term_left_out()
     formula = regression.group_terms({"x": 0.99, "y": -1.01, "z": 0.03, "w": -0.05})
     assert formula.spread == pytest.approx(0.01)
     assert formula.dropped == ("w", pytest.approx(-0.05))
-    assert formula.length == 2
+    assert len(formula.names) == 2
 
 
 @pytest.mark.parametrize("terms, words", [({}, "not zero"), ({"x": 0.0}, "not zero"), ({"x": np.nan}, "finite")])
@@ -280,8 +280,42 @@ def test_a_formula_of_more_terms_than_a_person_reads_is_none(d, readable):
     (lambda: regression.r2_score(np.ones(0), np.ones(0)), "target must hold"),
     (lambda: regression.correlation(np.ones(3), np.ones(2)), "b must have shape"),
     (lambda: regression.fit_orders(np.ones((3, 2)), np.ones(3), np.ones((3, 2)), np.ones(3), ["x"]), "x must have"),
-    (lambda: regression.fit_orders(np.ones((0, 1)), np.ones(0), np.ones((3, 1)), np.ones(3), ["x"]), "hold samples"),
+    (lambda: regression.fit_orders(np.ones((0, 1)), np.ones(0), np.ones((3, 1)), np.ones(3), ["x"]), "hold a sample"),
+    (lambda: regression.fit_orders(np.ones((3, 1)), np.ones(3), np.ones((0, 1)), np.ones(0), ["x"]), "hold at least"),
 ])
 def test_bad_arguments_are_refused_by_name(call, name):
     with pytest.raises(ValueError, match=name):
         call()
+
+
+# ---------------------------------------------------------------------------------- f on invariants
+
+def scores_of(f):
+    """Of a function f of states on moderate orbits, at no special phase, on the invariants of `cp`."""
+    x, x_test = (physics.bound_states(2000, np.random.default_rng(seed), lambda n, rng: rng.uniform(-1.5, 1.5, (n, 4)))
+                 for seed in (5, 6))
+    found = regression.r2_on_invariants(physics.SYSTEMS["cp"].invariants, x, f(x), x_test, f(x_test))
+    return {name: (score["r2"], score["r2_cubic"]) for name, score in found.items()}
+
+
+def test_f_that_is_an_invariant_is_told_from_a_curved_function_of_it():
+    L = physics.angular_momentum
+    line, curve = scores_of(lambda x: 3 * L(x) + 7), scores_of(lambda x: L(x)**3 - L(x)**2)
+    assert list(line) == ["L", "E", "A_x", "A_y", "A_x, A_y", "L, E, A_x, A_y"]
+    assert line["L"] == pytest.approx((1, 1)) and curve["L"][0] < 0.9 and curve["L"][1] == pytest.approx(1)
+
+
+def test_f_that_is_a_mixture_is_explained_by_its_parts_together_and_by_none_alone():
+    A = physics.laplace_runge_lenz
+    mixture, moving = scores_of(lambda x: 2 * A(x)[:, 0] - A(x)[:, 1]), scores_of(lambda x: x[:, 0])
+    assert mixture["A_x, A_y"] == pytest.approx((1, 1)) and max(mixture["A_x"]) < 0.9
+    assert max(max(moving["L"]), max(moving["L, E, A_x, A_y"])) < 0.5
+
+
+def test_scores_do_not_depend_on_units_or_offsets_and_a_constant_explains_nothing():
+    invariants = {"large": lambda x: 1e9 * x[:, 0], "far": lambda x: 1e3 + 1e-2 * x[:, 0],
+                  "constant": lambda x: 0.1 + 1e-9 * np.sign(x[:, 0])}
+    x, x_test = np.random.default_rng(6).uniform(-1, 1, (2, 500, 1))
+    found = regression.r2_on_invariants(invariants, x, 5 * x[:, 0], x_test, 5 * x_test[:, 0])
+    assert [found[name]["r2_cubic"] for name in ("large", "far")] == pytest.approx([1, 1])
+    assert abs(found["constant"]["r2"]) < 0.05

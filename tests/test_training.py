@@ -127,18 +127,18 @@ def test_data_of_one_class_have_no_negatives_and_a_batch_of_one_pair_none_either
 
 
 def test_labelled_batches_take_every_labelled_pair_once_an_epoch_in_a_new_order():
-    one = physics.SYSTEMS["sr"].pairs(50, np.random.default_rng(0))
-    observations, rng = np.concatenate([one.x, one.x_prime]), np.random.default_rng(1)
-    expected = {(*a, *b, y) for a, b, y in zip(*one.labelled())}
+    drawn = physics.SYSTEMS["sr"].pairs(50, np.random.default_rng(0))
+    pairs = drawn.numbered()
+    observations, rng = np.concatenate([pairs.x, pairs.x_prime]), np.random.default_rng(1)
     epochs = []
     for _ in range(2):
-        batches = [*train.labelled_batches(one, 32, rng)]
+        batches = [*train.labelled_batches(pairs, 32, rng)]
         assert [len(y) for *_, y in batches] == [32, 32, 32, 4]
         epochs.append([(*a, *b, label) for members, first, second, y in batches
                        for a, b, label in zip(observations[members[first]],
                                               observations[members[second]], y)])
-    assert set(epochs[0]) == set(epochs[1]) == expected and epochs[0] != epochs[1]
-    assert len(epochs[0]) == 100
+    assert set(epochs[0]) == set(epochs[1]) == {(*a, *b, y) for a, b, y in zip(*drawn.labelled())}
+    assert len(epochs[0]) == 100 and epochs[0] != epochs[1]
 
 
 def test_the_same_seeds_give_the_same_network_bit_for_bit_and_other_seeds_another():

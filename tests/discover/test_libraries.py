@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from discover.expressions import Expression
-from discover.libraries import ladder
+from discover.libraries import make_libraries, unite
 from helpers import central_differences
 
 STATE = ("x", "y", "v_x", "v_y")
@@ -15,7 +15,7 @@ STATE = ("x", "y", "v_x", "v_y")
 def libraries(names=STATE, low=0.5, high=1.5, **options):
     """The libraries for samples (40, d) that are uniform between these bounds, and the samples."""
     x = np.random.default_rng(0).uniform(low, high, (40, len(names)))
-    return ladder(x, names, **options)[0], x
+    return make_libraries(x, names, **options)[0], x
 
 
 def test_derivatives_of_every_feature_equal_central_differences():
@@ -55,16 +55,16 @@ def test_distances_need_positions_away_from_the_origin_and_no_column_of_the_name
     values = dict(zip(library.names, library.values(np.array([[3.0, 4, 5, 7]]))[0]))
     assert values["1/r"] == pytest.approx(1 / 5) and values["x/r"] == pytest.approx(3 / 5)
     x[3, :2] = 0
-    assert "1/r" not in titles(ladder(x, STATE)[0])
+    assert "1/r" not in titles(make_libraries(x, STATE)[0])
     assert "1/r" not in titles(libraries(("x", "y", "r"))[0]) and "1/r" not in titles(libraries(("t", "x"))[0])
 
 
 def test_a_library_of_too_many_features_is_left_out_and_a_note_says_so():
     x = np.random.default_rng(0).uniform(-1, 1, (40, 30))
-    found, notes = ladder(x, tuple(f"q{i}" for i in range(30)))
+    found, _, notes = make_libraries(x, tuple(f"q{i}" for i in range(30)))
     assert found and max(len(library.names) for library in found) <= 300
     assert any("more than 300 features" in note for note in notes)
-    exponentials = ladder(x[:, :6] / 30, tuple(f"q{i}" for i in range(6)))[1]
+    exponentials = make_libraries(x[:, :6] / 30, tuple(f"q{i}" for i in range(6)))[2]
     assert not exponentials                             # which nobody misses
 
 
@@ -72,5 +72,5 @@ def test_a_library_of_too_many_features_is_left_out_and_a_note_says_so():
     (["polynomial"], {"polynomials", "typed"}), (["rational"], {"polynomials", "typed", "quotients"})])
 def test_libraries_are_restricted_to_the_kinds_asked_for(kinds, allowed):
     x = np.random.default_rng(0).uniform(0.5, 1.5, (40, 3))
-    found = ladder(x, ("x", "y", "theta"), features=["x*sin(y)"], kinds=kinds)[0]
+    found = make_libraries(x, ("x", "y", "theta"), features=["x*sin(y)"], kinds=kinds)[0]
     assert {library.title.split(",")[0].split()[0] for library in found} == allowed

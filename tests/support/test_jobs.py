@@ -108,7 +108,8 @@ def test_a_run_whose_parent_is_gone_ends(monkeypatch):
         assert jobs.is_orphaned() == orphaned
 
 
-def test_several_systems_run_as_jobs_and_end_in_one_page_though_one_fails(tmp_path, capfd):
+def test_several_systems_run_as_jobs_and_end_in_one_page_though_one_fails(
+        tmp_path, capfd, every_epoch):
     (tmp_path / "cp").mkdir()
     (tmp_path / "cp" / "seed-0").write_text("a file of the user's")
     small = ["--pairs", "60", "--hidden", "5", "--epochs", "1", "--system", "all", "--jobs", "2"]

@@ -39,7 +39,7 @@ def test_no_name_becomes_markup_or_steers_a_terminal():
 def test_formulas_are_typeset():
     assert typeset("v_x²/2 - 1e-05r_12^10") == (
         "<i>v</i><sub>x</sub>²/2 - 1e-05<i>r</i><sub>12</sub><sup>10</sup>")
-    assert typeset("x1*y") == "<i>x</i><sub>1</sub> <i>y</i>"
+    assert typeset("x1*y^(2.5)") == "<i>x</i><sub>1</sub>\u2009<i>y</i><sup>2.5</sup>"
     assert typeset("éα·β_ü") == "<i>éα</i>·<i>β</i><sub>ü</sub>"
     assert typeset("sqrt(x) < 'y'") == "sqrt(<i>x</i>) &lt; &#x27;<i>y</i>&#x27;"
 

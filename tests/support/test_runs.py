@@ -1,15 +1,11 @@
 """The folder of a run: what is written, shown, refused and removed."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
 import train
-from helpers import ROOT, TINY, outcome
+from helpers import TINY, outcome
 from support import runs
 from support.files import PART
 
@@ -80,20 +76,3 @@ def test_a_full_disk_at_the_end_costs_neither_the_old_result_nor_the_state(tiny,
         status, said = tiny("--fresh")
     assert status == 2 and "No space left on device; make room there" in said.err
     assert (folder / "result.json").read_bytes() == before and (folder / "checkpoint.npz").exists()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL])
-def test_a_run_that_is_told_to_end_goes_on_to_the_same_bits(number, tmp_path):
-    def start(out):
-        return subprocess.Popen([sys.executable, "train.py", "--pairs", "200", "--hidden", "40", "--epochs", "150",
-                                 "--out", str(tmp_path / out)], cwd=ROOT, stdout=subprocess.PIPE)
-    assert start("straight").wait() == 0
-    folder = tmp_path / "broken" / "sr" / "seed-0"
-    run = start("broken")
-    while run.poll() is None and not (folder / "in-use").exists():
-        time.sleep(0.005)
-    time.sleep(0.1)
-    run.send_signal(number)
-    run.wait()
-    assert start("broken").wait() == 0
-    assert outcome(tmp_path / "broken") == outcome(tmp_path / "straight")

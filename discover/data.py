@@ -1,0 +1,147 @@
+"""A user's observations as a System like those of the paper, for `python -m discover FILE`.
+
+What is equivalent is known, the invariants are not. Some classes, as the groups of a file are
+called here, take no part in the training; the seed says which.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from unicodedata import normalize
+
+import numpy as np
+
+from discover import tables
+from discover.expressions import Expression
+from physics import Pairs, System, derangement
+from siamese import SiameseNetwork
+from support.checks import UserError, finite_array
+
+TEST_SHARE, TEST_CLASSES = 0.1, 20      # of the classes; so many where they are at most a quarter
+MAX_PAIRS = 50_000                      # to train on
+MAX_NAME_LENGTH = 40                    # characters of a run's folder
+MAX_FIXED_SPREAD = 0.01                 # of a fixed quantity, over that from its columns
+
+
+@dataclass(frozen=True)
+class OwnData(System):
+    """A system whose pairs come from a user's file; some of its classes are for the test set."""
+    draw: object = None                 # PairsOf the classes to train on
+    draw_test: object = None            # and of those to test on
+    centre: np.ndarray | None = None    # (d,), mean of each column
+    scale: np.ndarray | None = None     # (d,), its standard deviation
+    units: tuple = ()                   # (d,)
+    degrees: tuple = ()                 # (d,), whether a column is an angle in degrees
+    known: tuple = ()                   # names of the invariants that the user knows
+    notes: tuple = ()                   # sentences on what was read
+    identity: dict | None = None        # all of the file and options that results depend on
+
+    def pairs(self, n, rng, test=False):
+        """n equivalent pairs, and for each the number of another of a different class."""
+        partner = derangement(n, rng)
+        x, x_prime, classes = (self.draw_test if test else self.draw)(n, rng)
+        return Pairs(x, x_prime, replace_partners(partner, classes, rng), classes)
+
+
+class ScaledNetwork(SiameseNetwork):
+    """A SiameseNetwork that sees (x - centre) / scale, each (d,), for columns in any units."""
+
+    def __init__(self, layer_sizes, *arguments, centre, scale, **options):
+        super().__init__(layer_sizes, *arguments, **options)
+        self.centre = finite_array("centre", centre, self.layer_sizes[0])
+        self.scale = finite_array("scale", scale, self.layer_sizes[0])
+
+    def standardise(self, x):
+        return (x - self.centre) / self.scale
+
+    def gradient(self, x):
+        return super().gradient(x) / self.scale
+
+    def state_dict(self):
+        return {**super().state_dict(), "centre": self.centre, "scale": self.scale}
+
+    @classmethod
+    def from_state(cls, state, **options):
+        return super().from_state(state, centre=state["centre"], scale=state["scale"], **options)
+
+
+class PairsOf:
+    """Draws pairs of observations (N, d), with errors (N, d), sorted by their classes (N,)."""
+
+    def __init__(self, observations, classes, errors):
+        self.observations, self.classes, self.errors = observations, classes, errors
+        _, self.first, self.size = np.unique(classes, return_index=True, return_counts=True)
+        self.count = int(np.sum(self.size * (self.size - 1) // 2))      # of different pairs
+
+    def __call__(self, n, rng):
+        """n pairs x, x_prime (n, d), each of one class, and the classes (n,), all in turn."""
+        turns = -(-n // len(self.first))
+        number = np.concatenate([rng.permutation(len(self.first)) for _ in range(turns)])[:n]
+        first, size = self.first[number], self.size[number]
+        one = rng.integers(0, size)
+        other = (one + rng.integers(1, size)) % size
+        return self.observations[first + one], self.observations[first + other], number
+
+
+def replace_partners(partner, classes, rng):
+    """Partners (n,), those of the same class (classes: (n,)) replaced by some of another class."""
+    partner = partner.copy()
+    for same in np.flatnonzero(classes[partner] == classes):
+        others = np.flatnonzero(classes != classes[same])
+        partner[same] = others[rng.integers(len(others))]
+    return partner
+
+
+def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
+    """The OwnData of a file.
+
+    group, drop: names of columns; known: expressions of known invariants; errors: texts such as
+    theta=0.005, or omega=2% of each reading. Raises UserError if anything cannot be used.
+    """
+    try:
+        path = Path(path).expanduser()
+        found = tables.read(path, group, drop)
+        set_errors(found, errors)
+        x, names, name = found.values, tuple(found.names.tolist()), path.name
+        known = {each.name: each for each in (Expression(text, names) for text in known)}
+        fixed = tuple(name for name, each in known.items() if is_fixed(*each(x), x.std(axis=0)))
+        fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; give a file that can be") from error
+    except (ValueError, RuntimeError) as error:         # Runtime: there is no home folder
+        raise UserError(str(error)) from error
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        name = "".join(sign if sign.isprintable() else "_" for sign in name)
+        name = f"{name[:MAX_NAME_LENGTH - 9]}-{fingerprint[:8]}"
+    count = found.classes.max() + 1
+    size = max(round(TEST_SHARE * count), min(TEST_CLASSES, count // 4), 2)
+    tested = np.isin(found.classes, np.random.default_rng([seed, 1]).permutation(count)[:size])
+    draw, draw_test = (PairsOf(x[rows], found.classes[rows], found.errors[rows])
+                       for rows in (~tested, tested))
+    return OwnData(
+        name, name, names, None, {name: each.value for name, each in known.items()}, fixed=fixed,
+        train_pairs=min(MAX_PAIRS, draw.count), draw=draw, draw_test=draw_test,
+        test_pairs=max(2, min(MAX_PAIRS // 10, draw_test.count)),
+        centre=x.mean(axis=0), scale=x.std(axis=0), units=tuple(found.units.tolist()),
+        degrees=found.degrees, known=tuple(known), notes=tuple(found.notes),
+        identity={"data": fingerprint, "group": [*group], "drop": [*drop], "errors": [*errors],
+                  "known": [*known], "inputs": [*names]})
+
+
+def set_errors(found, texts):
+    """Set errors of Observations by texts: theta=0.005, or omega=2% of each reading."""
+    for text in texts:
+        match = re.fullmatch(r"\s*(\w+)\s*=\s*([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)\s*(%?)\s*", text)
+        column = found.names == (normalize("NFKC", match[1]) if match else "")
+        if not column.any() or not 0 < float(match[2]) < np.inf:
+            raise ValueError("--errors takes theta=0.005, or theta=2% of each reading, for columns "
+                             f"{', '.join(found.names)}; got {text[:40]!r}")
+        readings = np.where(found.values[:, column] == 0, np.nan, np.abs(found.values[:, column]))
+        found.errors[:, column] = float(match[2]) * (readings / 100 if match[3] else 1)
+
+
+def is_fixed(values, gradients, scale):
+    """Whether the quantity of these values (n,) and gradients (n, d) has one value, or nearly."""
+    by_columns = np.sqrt(np.mean(np.sum((gradients * scale)**2, axis=1)))
+    return bool(np.std(values) < MAX_FIXED_SPREAD * by_columns)
