@@ -25,7 +25,7 @@ import regression
 import siamese
 from support.checks import UserError
 
-SECONDS = 5             # of the processor, after which a loop is taken for one without end
+SECONDS = 2             # of the processor, after which a loop is taken for one without end
 __tracebackhide__ = True                                # an error of Python shows the student's lines, not these
 
 
@@ -136,6 +136,8 @@ def refused(name, call, *advice):
         found = f"returns {returned if np.size(returned) < 4 else 'numbers'}"
     except ValueError:
         return
+    except Wrong:                                       # a loop without end
+        raise
     except Exception as error:
         found = f"raises {type(error).__name__}"
     fail(f"{name} {found}. It must raise ValueError.", *advice)
