@@ -20,7 +20,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = "OWNER/REPOSITORY"         # on GitHub: the one edit that the links and clones need
-SETUP = f'''# Run this cell first. It goes to the folder of the repository, where `import physics` works.
+SETUP = f'''# Run this cell first: it goes to the folder of the repository.
 import os, pathlib, subprocess, sys
 REPOSITORY = "{REPOSITORY}"
 
