@@ -321,11 +321,12 @@ def test_sr_accuracy_sr_fixed_accuracy_cp_accuracy_cp_fixed_accuracy_em_accuracy
 
 def test_labels_are_0_for_pairs_of_one_class_and_1_for_others_in_what_the_network_is_trained_on():
     x = np.arange(8.0).reshape(4, 2)
-    labelled = physics.Pairs(x, x + 0.5, np.array([1, 2, 3, 0])).labelled()
-    assert [np.abs(a + 0.5 - b).max() == 0 for a, b in zip(labelled.x, labelled.x_prime)] == [True] * 4 + [False] * 4
-    assert labelled.y.tolist() == [0] * 4 + [1] * 4
+    drawn = physics.Pairs(x, x + 0.5, np.array([1, 2, 3, 0]))
+    one, other, labels = drawn.labelled()
+    assert [np.abs(a + 0.5 - b).max() == 0 for a, b in zip(one, other)] == [True] * 4 + [False] * 4
+    assert labels.tolist() == [0] * 4 + [1] * 4
     for batches, size in ((train.labelled_batches, 3), (train.in_batch_negatives, 4)):
-        given = labelled if batches is train.labelled_batches else physics.Pairs(x, x + 0.5, None)
+        given = drawn.numbered() if batches is train.labelled_batches else physics.Pairs(x, x + 0.5, None)
         both = np.concatenate([given.x, given.x_prime])
         for members, first, second, y in batches(given, size, np.random.default_rng(0)):
             same = np.all(both[members[first]] + 0.5 == both[members[second]], axis=1)
@@ -385,8 +386,8 @@ def test_choices_of_the_regression_decide_at_their_limits():
     assert regression.optimal_order(orders(0, 0.51)) == 2
     assert len(regression.group_terms({"x": 1.0, "y": 0.91}).groups) == 1               # a tenth is the tolerance
     assert len(regression.group_terms({"x": 1.0, "y": 0.89}).groups) == 2
-    assert regression.group_terms({"x": 1.0, "y": 0.11}).length == 2                    # and what is dropped is below
-    assert regression.group_terms({"x": 1.0, "y": 0.09}).length == 1
+    assert len(regression.group_terms({"x": 1.0, "y": 0.11}).names) == 2                # and what is dropped is below
+    assert len(regression.group_terms({"x": 1.0, "y": 0.09}).names) == 1
     x = np.array([[-1.0], [1.0]])                                       # c = 2 / (2 + alpha)
     fit = regression.fit_orders(x, x[:, 0], x, x[:, 0], ("x",), (1,))[1]
     assert fit.terms["x"] == pytest.approx(2 / 3)
