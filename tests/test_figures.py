@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-import figures
 import physics
 import siamese
 from helpers import ROOT
@@ -18,6 +17,13 @@ from helpers import ROOT
 S2, L, E, A_X, A_Y, E_DOT_B, B2_E2 = "s^2", "L", "E", "A_x", "A_y", "E·B", "|B|^2 - |E|^2"
 PANELS = {"sr": [S2], "cp": [L, E, A_X, A_Y], "cp-fixed": [E, A_Y], "em": [E_DOT_B, B2_E2], "em-fixed": [B2_E2]}
 HISTORY = {name: [1.0, 2.0, 3.0] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def import_figures():
+    """Here, since Matplotlib takes a second to import."""
+    global figures
+    import figures
 
 
 def drawn(system, network=None, title=""):

@@ -23,10 +23,10 @@ OTHERS = {"numpy", "scipy", "matplotlib", *sys.stdlib_module_names}
 
 # ------------------------------------------------------------------------------------------- rooms
 
-def imports(path):
-    """What a module imports anywhere: ours as "support.files", others by their first name."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+def imports(path, at_once=False):
+    """What a module imports, anywhere or at once: "support.files", others by their first name."""
+    tree, found = ast.parse(path.read_text("utf-8")), set()
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -68,6 +68,7 @@ def paper(tmp_path_factory):
     root = tmp_path_factory.mktemp("paper") / "siamese"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(
         ".*", "__pycache__", "discover", "results", "runs"))
+    (root / "results").symlink_to(ROOT / "results")
     return root
 
 
@@ -89,9 +90,10 @@ def test_without_discover_the_command_runs_and_the_tests_of_the_paper_are_found(
 
 @pytest.mark.slow
 def test_without_discover_the_tests_of_the_paper_pass(paper):
-    run_in(paper, "-m", "pytest", "-q", "-x", "tests/support", *(
-        f"tests/test_{name}.py" for name in ("siamese", "physics", "regression", "figures", "train",
-                                             "training", "device", "faults")))
+    names = ("siamese", "physics", "regression", "figures", "equations", "train", "training",
+             "device", "faults")
+    run_in(paper, "-m", "pytest", "-q", "-x", "tests/support",
+           *(f"tests/test_{name}.py" for name in names))
 
 
 # ------------------------------------------------------------------------------------------- sizes
@@ -130,9 +132,12 @@ def test_no_class_or_module_defines_a_name_twice():
                 assert not twice, f"{path.relative_to(ROOT)}: {twice}"
 
 
-def test_no_test_file_imports_another():
+def test_no_test_file_imports_another_or_at_once_what_takes_a_second_to_import():
+    slow = {"figures", "matplotlib", "scipy", "discover.pictures"}
     for path in (ROOT / "tests").rglob("*.py"):
         assert not [name for name in imports(path) if name.split(".")[-1].startswith("test_")], path
+        if path.stem != "retrain":      # a program that a test starts
+            assert not imports(path, at_once=True) & slow, path
 
 
 # ------------------------------------------------------------------------------------------- audit
