@@ -6,6 +6,7 @@ The exercises themselves are in test_exercises.py, their judges in marking.py.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -70,6 +71,15 @@ def test_outputs_of_cells_that_train_nothing_come_out_again(monkeypatch):
                 again = json.loads(json.dumps(cell))
                 notebooks.run([again])
                 assert numbers(output_of(again)) == pytest.approx(numbers(output_of(cell)), rel=1e-3, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_notebooks_that_run_again_say_the_same(tmp_path):
+    shutil.copytree(ROOT, tmp_path / "copy", ignore=shutil.ignore_patterns(".git", "runs", "__pycache__"))
+    subprocess.run([sys.executable, "docs/course/notebooks.py"], cwd=tmp_path / "copy", check=True)
+    for name in SESSIONS:
+        again = json.loads((tmp_path / "copy" / "docs" / "course" / f"{name}.ipynb").read_text("utf-8"))["cells"]
+        assert [output_of(cell) for cell in again] == [output_of(cell) for cell in cells_of(name)]
 
 
 def numbers(text):
