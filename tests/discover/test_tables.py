@@ -78,7 +78,7 @@ def test_arrays_of_all_layouts_hold_the_same_observations(tmp_path):
 
 @pytest.mark.parametrize("content, words", [
     ("", "line of names"), (HEAD, "line of names"), (ROWS, "line of names, without #"),
-    ("# run x v\n" + ROWS.replace(",", " "), "without #"), ("run,x;v\n" + ROWS, "several of tab"),
+    ("# run x v\n" + ROWS.replace(",", " "), "without #"), ("run,x;v\n" + ROWS, "line 2 has 1 cells"),
     ("run;x;v\n" + ROWS, "line 2 has 1 cells"), (HEAD + "1,2\n", "line 2 has 2 cells"),
     (HEAD + ROWS + "#1,2,3\n", "line 362 starts with #"), (HEAD + " # note\n" + ROWS, "line 2 starts with #"),
     (HEAD + '"1,2,3\n4",5,6\n', "line 2 cannot be read"), ((HEAD + ROWS).replace("\n", "\r"), "line 1 cannot"),
