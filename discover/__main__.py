@@ -106,7 +106,9 @@ def find_laws(config, train_set, test_set):
         sets = [each for draw in (system.draw, system.draw_test)
                 for each in (draw.observations, draw.classes)]
         options = {"errors": system.draw.errors, "errors_test": system.draw_test.errors,
-                   "degrees": [name for name, yes in zip(system.inputs, system.degrees) if yes]}
+                   "given": [Expression(name, system.inputs) for name in system.invariants],
+                   "degrees": [name for name, unit in zip(system.inputs, system.units)
+                               if unit == "deg"]}
     else:
         for number, pairs in enumerate((train_set, test_set)):
             x, x_prime = (each[:MAX_LAW_PAIRS] for each in (pairs.x, pairs.x_prime))
@@ -116,7 +118,6 @@ def find_laws(config, train_set, test_set):
         return laws.find(
             *sets, system.inputs, features=[text for text in config.features if text not in KINDS],
             kinds=[text for text in config.features if text in KINDS],
-            given=[Expression(name, system.inputs) for name in getattr(system, "known", ())],
             angles=config.angles, positive=config.positive, **options)
     except ValueError as error:         # such as --positive for a column that is not
         raise UserError(f"cannot look for laws: {error}") from error

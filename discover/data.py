@@ -31,9 +31,7 @@ class OwnData(System):
     draw_test: object = None            # and of those to test on
     centre: np.ndarray | None = None    # (d,), mean of each column
     scale: np.ndarray | None = None     # (d,), its standard deviation
-    units: tuple = ()                   # (d,)
-    degrees: tuple = ()                 # (d,), whether a column is an angle in degrees
-    known: tuple = ()                   # names of the invariants that the user knows
+    units: tuple = ()                   # (d,), "deg" for all degrees
     notes: tuple = ()                   # sentences on what was read
     identity: dict | None = None        # all of the file and options that results depend on
 
@@ -122,7 +120,7 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
         train_pairs=min(MAX_PAIRS, draw.count), draw=draw, draw_test=draw_test,
         test_pairs=max(2, min(MAX_PAIRS // 10, draw_test.count)),
         centre=x.mean(axis=0), scale=x.std(axis=0), units=tuple(found.units.tolist()),
-        degrees=found.degrees, known=tuple(known), notes=tuple(found.notes),
+        notes=tuple(found.notes),
         identity={"data": data, "group": [*group], "drop": [*drop], "errors": [*errors],
                   "known": [*known], "inputs": [*inputs]})
 

@@ -42,11 +42,6 @@ class Observations:
     place: str                          # such as "line {}"
     notes: list                         # sentences on what was read and left out
 
-    @property
-    def degrees(self):
-        """Whether each column is an angle in degrees, (d,)."""
-        return self.units == "deg"
-
     def where(self, rows):
         """The place of the first row of a mask (N,)."""
         return self.place.format(self.places[np.argmax(rows)])
