@@ -14,9 +14,8 @@ if __name__ == "__main__":              # before NumPy is imported: it counts it
     from support import process
     process.prepare()
 
-import csv
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from functools import partial
 
 import numpy as np
@@ -32,10 +31,11 @@ from support.checkpoints import train_with_checkpoints
 from support.checks import UserError
 from support.device import array_module
 from support.process import printable
-from support.results import LawRecord, Result, StepRecord, versions
+from support.results import LawRecord, Result, versions
 
-MAX_NETWORK_PAIRS = 20_000              # of each label, for each network
-MAX_LAW_PAIRS = 2_000                   # of a system of the paper: its laws are exact
+# Of a system of the paper, and of each label; own data have data.MAX_PAIRS.
+MAX_NETWORK_PAIRS = 20_000
+MAX_LAW_PAIRS = 2_000                   # the laws are exact
 
 
 @dataclass(frozen=True)
@@ -72,19 +72,19 @@ def run(config):
     streams = [stream.spawn(2 * len(system.inputs)) for stream in physics.seed_streams(config.seed)]
     train_set, test_set = physics.sample_sets(system, streams[0][0], config.train_pairs)
     found = find_laws(config, train_set, test_set)
-    records = tuple(map(record_law, found.laws))
+    records = tuple(LawRecord(*(getattr(law, each.name) for each in fields(LawRecord)))
+                    for law in found.laws)
     print(printable("\n".join(report.list_lines(records))), flush=True)
 
     history, seconds_before, steps, networks = {}, [], [], {}
     learn = partial(train_network, config, streams, history, seconds_before)
     known = [network.Invariant(law.function.value, lambda x, law=law: law(x)[1])
              for law in found.laws if not law.function_of]
-    steps_of_columns = 1e-5 * test_set.x.std(axis=0)
-    fixed = [partial(network.gradient, system.invariants[name], steps=steps_of_columns)
+    fixed = [partial(network.gradient, system.invariants[name], steps=1e-5 * test_set.x.std(axis=0))
              for name in system.fixed]
     for step in network.search(train_set, test_set, learn, known, len(system.inputs) - 1, fixed):
-        networks[f"f_{len(networks) + 1}.npz"] = step.network
-        steps.append(record_step(step))
+        steps.append(step.verdict)
+        networks[f"f_{len(steps)}.npz"] = step.network
         print(printable(f"Network {len(steps)}: {step.verdict.word}; {step.verdict.sentence}"),
               flush=True)
     verdict, count, named = report.conclude(records, steps, len(system.inputs), system.fixed)
@@ -101,37 +101,26 @@ def run(config):
 
 def find_laws(config, train_set, test_set):
     """The laws.Laws of the pairs; of a user's data, of all observations."""
-    system = config.system
+    system, sets, options = config.system, [], {}
     if isinstance(system, data.OwnData):
-        own, held_out = system.draw, system.draw_test
-        arguments = own.observations, own.classes, held_out.observations, held_out.classes
-        errors = {"errors": own.errors, "errors_test": held_out.errors,
-                  "degrees": [name for name, yes in zip(system.inputs, system.degrees) if yes]}
-    else:                                               # a pair is a class
-        arguments, errors = [], {}
-        for pairs, first in ((train_set, 0), (test_set, MAX_LAW_PAIRS)):
-            x, x_prime = pairs.x[:MAX_LAW_PAIRS], pairs.x_prime[:MAX_LAW_PAIRS]
-            arguments += np.concatenate([x, x_prime]), np.tile(np.arange(len(x)) + first, 2)
+        sets = [each for draw in (system.draw, system.draw_test)
+                for each in (draw.observations, draw.classes)]
+        options = {"errors": system.draw.errors, "errors_test": system.draw_test.errors,
+                   "given": [Expression(name, system.inputs) for name in system.invariants],
+                   "degrees": [name for name, unit in zip(system.inputs, system.units)
+                               if unit == "deg"]}
+    else:
+        for number, pairs in enumerate((train_set, test_set)):
+            x, x_prime = (each[:MAX_LAW_PAIRS] for each in (pairs.x, pairs.x_prime))
+            classes = np.arange(len(x)) + number * MAX_LAW_PAIRS        # each pair is one
+            sets += np.concatenate([x, x_prime]), np.tile(classes, 2)
     try:
         return laws.find(
-            *arguments, system.inputs,
-            features=[text for text in config.features if text not in KINDS],
+            *sets, system.inputs, features=[text for text in config.features if text not in KINDS],
             kinds=[text for text in config.features if text in KINDS],
-            given=[Expression(name, system.inputs) for name in getattr(system, "known", ())],
-            angles=config.angles, positive=config.positive, **errors)
+            angles=config.angles, positive=config.positive, **options)
     except ValueError as error:         # such as --positive for a column that is not
         raise UserError(f"cannot look for laws: {error}") from error
-
-
-def record_law(law):
-    """A laws.Law as a result keeps it."""
-    return LawRecord(law.expression, law.text, law.verdict, law.within, law.evidence, law.terms,
-                     law.errors, tuple(law.function_of), law.library, law.python, law.sympy, law.latex)
-
-
-def record_step(step):
-    """A network.Step as a result keeps it."""
-    return StepRecord(**asdict(step.verdict), independence=step.independence, found=step.found)
 
 
 def train_network(config, streams, history, seconds_before, number, train_set, test_set, batches):
@@ -139,11 +128,10 @@ def train_network(config, streams, history, seconds_before, number, train_set, t
 
     The history takes the epochs of all trainings, one below the other.
     """
-    system = config.system
+    system, (_, initial, orders) = config.system, streams
     kind, scaling = SiameseNetwork, {}
     if isinstance(system, data.OwnData):
         kind, scaling = data.ScaledNetwork, {"centre": system.centre, "scale": system.scale}
-    _, initial, orders = streams
     learner = kind(config.layer_sizes, initial[number], config.activation, label=system.name,
                    xp=array_module(config.device), **scaling)
     training = train.Training(learner, train_set, test_set, config.schedule, orders[number],
@@ -160,9 +148,10 @@ def train_network(config, streams, history, seconds_before, number, train_set, t
 
 def build_parser():
     """The options of the command."""
-    parser = options.Parser("python -m discover", "Names the conserved quantities of data, exactly, and "
-                            "asks networks whether more is left.")
-    add, many = parser.add_argument_group("data").add_argument, {"nargs": "+", "action": "extend"}
+    parser = options.Parser("python -m discover", "Names the conserved quantities of data, "
+                            "exactly, and asks networks whether more is left.")
+    many = {"nargs": "+", "action": "extend", "default": []}
+    add = parser.add_argument_group("data").add_argument
     add("file", nargs="?", type=options.path, metavar="FILE",
         help="own data: a table with a line of names and a column of groups, or an .npz")
     add("--system", choices=physics.SYSTEMS, help="a system of the paper instead")
@@ -185,6 +174,7 @@ def build_parser():
     return parser
 
 
+OF_DATA = ("group", "drop", "errors", "known")          # options on how a file is read
 PARSER = build_parser()
 
 
@@ -200,8 +190,7 @@ def dispatch(arguments):
         return command.print_page("-m discover", chosen.report, physics.SYSTEMS)
     if (chosen.file is None) == (chosen.system is None):
         raise UserError("give a FILE of own data, or a --system of the paper")
-    about_file = [name for name in ("group", "drop", "errors", "known", "check", "apply")
-                  if getattr(chosen, name)]
+    about_file = [name for name in (*OF_DATA, "check", "apply") if getattr(chosen, name)]
     if chosen.system and about_file:
         raise UserError(f"--{about_file[0]} is for own data; give a FILE instead of --system")
     configs = [build_config(chosen, seed) for seed in chosen.seeds or [chosen.seed]]
@@ -216,35 +205,32 @@ def dispatch(arguments):
 
 def build_config(chosen, seed):
     """The run that the options ask for, of one seed."""
-    system = physics.SYSTEMS[chosen.system] if chosen.system else data.load_system(
-        chosen.file, chosen.group or (), chosen.drop or (), chosen.known or (),
-        chosen.errors or (), seed)
+    if chosen.system:
+        system, words = physics.SYSTEMS[chosen.system], ["--system", chosen.system]
+    else:
+        system, words = data.load_system(chosen.file, seed=seed, **{
+            name: getattr(chosen, name) for name in OF_DATA}), [os.fspath(chosen.file)]
     check_names(chosen, system)
-    changes = {"epochs": chosen.epochs, "learning_rate": chosen.learning_rate}
-    schedule = replace(SCHEDULES["quick"], **{name: value for name, value in changes.items()
-                                              if value})
-    words = [os.fspath(chosen.file)] if chosen.file else ["--system", chosen.system]
-    for name in ("group", "drop", "errors", "known", "features", "angles", "positive"):
+    for name in (*OF_DATA, "features", "angles", "positive"):
         words += [f"--{name}", *getattr(chosen, name)] if getattr(chosen, name) else []
+    pairs = min(system.train_pairs, MAX_NETWORK_PAIRS) if chosen.system else system.train_pairs
     return Config(
-        system, seed, "quick", schedule, tuple(chosen.hidden or train.HIDDEN["quick"]),
-        chosen.activation, chosen.pairs or min(system.train_pairs, MAX_NETWORK_PAIRS), "",
-        chosen.device, chosen.out, chosen.pdf, tuple(chosen.features or ()), chosen.angles,
-        chosen.positive, tuple(words))
+        system, seed, "quick", options.adapt(SCHEDULES["quick"], chosen),
+        tuple(chosen.hidden or train.HIDDEN["quick"]), chosen.activation, chosen.pairs or pairs,
+        "", chosen.device, chosen.out, chosen.pdf, tuple(chosen.features),
+        tuple(chosen.angles) or None, tuple(chosen.positive) or None, tuple(words))
 
 
 def check_names(chosen, system):
     """Raise UserError for names and expressions that the columns do not allow."""
-    unknown = [name for name in [*(chosen.angles or ()), *(chosen.positive or ())]
-               if name not in system.inputs]
+    unknown = [name for name in chosen.angles + chosen.positive if name not in system.inputs]
     if unknown:
         raise UserError(f"--angles and --positive name columns, {', '.join(system.inputs)}; "
                         f"got {unknown[0]!r}")
     x = system.pairs(1000, np.random.default_rng(0)).x
     try:
-        for text in chosen.features or ():
-            if text not in KINDS:
-                Expression(text, system.inputs)(x)
+        for text in sorted({*chosen.features} - {*KINDS}):
+            Expression(text, system.inputs)(x)
     except ValueError as error:
         raise UserError(f"--features takes {', '.join(KINDS)} and expressions: {error}") from error
 
@@ -264,12 +250,11 @@ def apply(config, path):
         raise UserError(f"{folder} holds no finished run; start it without --apply first")
     try:
         x, lines = tables.read_columns(path, system.inputs, system.units)
-        columns = {"line": lines}
-        for number, law in enumerate(result.laws, 1):
-            columns[f"law {number}: {law.text}"] = Expression(law.expression, system.inputs)(x)[0]
+        columns = {"line": lines} | {
+            f"law {number}: {law.text}": Expression(law.expression, system.inputs)(x)[0]
+            for number, law in enumerate(result.laws, 1)}
         for name in (name for name in result.files if name.startswith("f_")):
-            learner = data.ScaledNetwork.load(folder / name)
-            columns[f"network {name[2:-4]}: f"] = learner.f(x)
+            columns[f"network {name[2:-4]}: f"] = data.ScaledNetwork.load(folder / name).f(x)
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
     except ValueError as error:
@@ -277,9 +262,7 @@ def apply(config, path):
     bad = [name for name, values in columns.items() if not np.isfinite(values).all()]
     if bad:
         raise UserError(f"cannot use --apply: {bad[0]} is not finite on all rows of {path}")
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(zip(*columns.values()))
+    print(runs.format_csv(columns), end="")
     return 0
 
 

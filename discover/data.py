@@ -1,9 +1,9 @@
-"""A user's observations as a System like those of the paper: what is equivalent is known.
+"""A user's observations as a System like those of the paper, for `python -m discover FILE`.
 
-Some classes, as the groups of a file are called here, take no part in the training.
+What is equivalent is known, the invariants are not. Some classes, as the groups of a file are
+called here, take no part in the training; the seed says which.
 """
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from discover.expressions import Expression
 from physics import Pairs, System, derangement
 from siamese import SiameseNetwork
 from support.checks import UserError, finite_array
+from support.files import fingerprint
 
 TEST_SHARE, TEST_CLASSES = 0.1, 20      # of the classes; so many where they are at most a quarter
 MAX_PAIRS = 50_000                      # to train on
@@ -30,9 +31,7 @@ class OwnData(System):
     draw_test: object = None            # and of those to test on
     centre: np.ndarray | None = None    # (d,), mean of each column
     scale: np.ndarray | None = None     # (d,), its standard deviation
-    units: tuple = ()                   # (d,)
-    degrees: tuple = ()                 # (d,), whether a column is an angle in degrees
-    known: tuple = ()                   # names of the invariants that the user knows
+    units: tuple = ()                   # (d,), "deg" for all degrees
     notes: tuple = ()                   # sentences on what was read
     identity: dict | None = None        # all of the file and options that results depend on
 
@@ -87,44 +86,43 @@ def replace_partners(partner, classes, rng):
     """Partners (n,), those of the same class (classes: (n,)) replaced by some of another class."""
     partner = partner.copy()
     for same in np.flatnonzero(classes[partner] == classes):
-        others = np.flatnonzero(classes != classes[same])
-        partner[same] = others[rng.integers(len(others))]
+        partner[same] = rng.choice(np.flatnonzero(classes != classes[same]))
     return partner
 
 
 def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
-    """The OwnData of a file; group, drop: names of columns; known: expressions; errors: texts.
+    """The OwnData of a file.
 
-    Raises UserError if the file or an argument cannot be used.
+    group, drop: names of columns; known: expressions of known invariants; errors: texts such as
+    theta=0.005, or omega=2% of each reading. Raises UserError if anything cannot be used.
     """
     try:
         path = Path(path).expanduser()
-        found = tables.read(path, group, drop)
+        found, data = tables.read(path, group, drop), fingerprint(path.read_bytes())
         set_errors(found, errors)
-        x, names, name = found.values, tuple(found.names.tolist()), path.name
-        known = {each.name: each for each in (Expression(text, names) for text in known)}
+        x, inputs, name = found.values, tuple(found.names.tolist()), path.name
+        known = {each.name: each for each in (Expression(text, inputs) for text in known)}
         fixed = tuple(name for name, each in known.items() if is_fixed(*each(x), x.std(axis=0)))
-        fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; give a file that can be") from error
     except (ValueError, RuntimeError) as error:         # Runtime: there is no home folder
         raise UserError(str(error)) from error
     if len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        shown = "".join(filter(str.isprintable, name))[:MAX_NAME_LENGTH - 9]
-        name = f"{shown}-{fingerprint[:8]}"
+        name = "".join(sign if sign.isprintable() else "_" for sign in name)
+        name = f"{name[:MAX_NAME_LENGTH - 9]}-{data[:8]}"
     count = found.classes.max() + 1
     size = max(round(TEST_SHARE * count), min(TEST_CLASSES, count // 4), 2)
     tested = np.isin(found.classes, np.random.default_rng([seed, 1]).permutation(count)[:size])
     draw, draw_test = (PairsOf(x[rows], found.classes[rows], found.errors[rows])
                        for rows in (~tested, tested))
     return OwnData(
-        name, name, names, None, {name: each.value for name, each in known.items()}, fixed=fixed,
+        name, name, inputs, None, {name: each.value for name, each in known.items()}, fixed=fixed,
         train_pairs=min(MAX_PAIRS, draw.count), draw=draw, draw_test=draw_test,
         test_pairs=max(2, min(MAX_PAIRS // 10, draw_test.count)),
         centre=x.mean(axis=0), scale=x.std(axis=0), units=tuple(found.units.tolist()),
-        degrees=found.degrees, known=tuple(known), notes=tuple(found.notes),
-        identity={"data": fingerprint, "group": [*group], "drop": [*drop], "errors": [*errors],
-                  "known": [*known], "inputs": [*names]})
+        notes=tuple(found.notes),
+        identity={"data": data, "group": [*group], "drop": [*drop], "errors": [*errors],
+                  "known": [*known], "inputs": [*inputs]})
 
 
 def set_errors(found, texts):
@@ -135,8 +133,9 @@ def set_errors(found, texts):
         if not column.any() or not 0 < float(match[2]) < np.inf:
             raise ValueError("--errors takes theta=0.005, or theta=2% of each reading, for columns "
                              f"{', '.join(found.names)}; got {text[:40]!r}")
-        readings = np.where(found.values[:, column] == 0, np.nan, np.abs(found.values[:, column]))
-        found.errors[:, column] = float(match[2]) * (readings / 100 if match[3] else 1)
+        readings = np.abs(found.values[:, column])
+        share = np.where(readings > 0, readings / 100, np.nan) if match[3] else 1
+        found.errors[:, column] = float(match[2]) * share
 
 
 def is_fixed(values, gradients, scale):

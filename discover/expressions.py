@@ -110,8 +110,7 @@ class Expression:
         for derivative, slope in zip(derivatives, slopes):
             factor = derivative(value, *values) if slope else 0
             for i, by in slope.items():
-                by = factor * by if np.ndim(factor) or factor != 1 else by
-                total[i] = total[i] + by if i in total else by
+                total[i] = total.get(i, 0.0) + factor * by
         return value, total
 
 

@@ -29,6 +29,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import regression
+from support.results import StepRecord
 
 # Each limit with the data that need it, and how far it can move until a word turns.
 CONSERVED = 0.005   # end of the ratio's interval: .003 of an energy that no library names (by
@@ -44,6 +45,7 @@ DRAWS = 400         # of the held-out classes, for intervals
 NEIGHBOURS = 5      # a negative is drawn among so many that agree best
 LARGE_CLASS = 100   # pairs of a class from which each class has its own tree
 MAX_CUBIC = 12      # known quantities in one cubic; of more it has too many terms
+TINY = 1e-300       # in place of a variance or a length of zero below a fraction
 
 
 @dataclass(frozen=True)
@@ -54,35 +56,20 @@ class Invariant:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a network has found, and the evidence; intervals are of 95 %, over held-out classes."""
-    word: str                           # conserved, undecided, or nothing
-    sentence: str
-    train_accuracy: float
-    test_accuracy: float
-    interval: tuple[float, float]       # of the test accuracy
-    test_classes: int
-    lambda_f: float
-    lambda_columns: float
-    ratio_interval: tuple[float, float]
-
-
-@dataclass(frozen=True)
 class SearchStep:
     """A network that was asked whether anything more is conserved, and the answer."""
     network: object
-    verdict: Verdict
-    independence: float                 # of f from what is known, see `independence`
+    verdict: StepRecord
 
     @property
     def found(self):
         """Whether f is one more invariant."""
-        return self.verdict.word == "conserved"
+        return self.verdict.found
 
     def undecided(self, reason):
         """The step with another word, and why."""
-        sentence = f"{reason}; {self.verdict.sentence}"
-        return replace(self, verdict=replace(self.verdict, word="undecided", sentence=sentence))
+        return replace(self, verdict=replace(self.verdict, word="undecided", found=False,
+                                             sentence=f"{reason}; {self.verdict.sentence}"))
 
 
 # -------------------------------------------------------------------------------------- the search
@@ -91,13 +78,12 @@ def search(train, test, train_network, known, most, fixed=()):
     """Yield the SearchSteps of the search for what is conserved beside the known Invariants.
 
     train, test: physics.Pairs to train on and to judge by.
-    known: laws, those that hold approximately among them. A network that found these again would
-        take them for conserved, since it errs by as much as they vary: friction that takes a tenth
-        of the energy has a ratio of .004, stiffness that is hidden within 4 % one of .002.
+    known: laws, those that hold approximately among them, since a network would take these for
+        conserved: friction that takes a tenth of the energy has a ratio of .004.
     train_network: (number of the training, train, test Pairs, batches) -> a network, and its losses
         over the epochs. batches: what train.Training takes, or None while nothing is known. Even
         numbers ask a question, odd ones ask it again.
-    most: of invariants that there can be, one less than columns: with more, classes are points.
+    most: of invariants that there can be, one less than columns.
     fixed: gradients, functions as of Invariant, of what has one value in all observations.
     Each step but the last has found one more invariant.
     """
@@ -119,11 +105,12 @@ def ask(number, train, test, train_network, known, fixed=()):
         rng, batches = np.random.default_rng(number), matched_negatives(train, values)
         train, test = (match_partners(pairs, values, rng) for pairs in (train, test))
     network, losses = train_network(number, train, test, batches)
-    new = Invariant(network.f, network.gradient)
-    sine = independence([*known, new], test.x, [each(test.x) for each in fixed])
-    step = SearchStep(network, judge(network, train, test, losses, values), sine)
-    again = step.verdict.word != "nothing" and sine < INDEPENDENT
-    return step.undecided("it follows from what is known") if again else step
+    sine = independence([*known, Invariant(network.f, network.gradient)], test.x,
+                        [each(test.x) for each in fixed])
+    step = SearchStep(network, judge(network, train, test, losses, values, sine))
+    if step.verdict.word != "nothing" and sine < INDEPENDENT:
+        return step.undecided("it follows from what is known")
+    return step
 
 
 # ------------------------------------------------------------------------------- matched negatives
@@ -165,21 +152,20 @@ def find_neighbours(pairs, values):
     """
     from scipy.spatial import cKDTree                   # slow to import
     known = np.stack([each(pairs.x_prime) for each in values], axis=1)
-    scaled = known / np.maximum(known.std(axis=0), 1e-300)
+    known /= np.maximum(known.std(axis=0), TINY)
     _, classes, sizes = np.unique(classes_of(pairs), return_inverse=True, return_counts=True)
     if len(sizes) < 2:
         raise ValueError("there must be two groups or more to make different pairs")
     count = min(NEIGHBOURS, len(known) - sizes.max())
     if sizes.max() <= LARGE_CLASS:                      # all of one's own class may be nearest
-        candidates = cKDTree(scaled).query(scaled, range(1, count + sizes.max() + 1))[1]
-        own = classes[candidates] == classes[:, None]
+        near = cKDTree(known).query(known, range(1, count + sizes.max() + 1))[1]
+        own = classes[near] == classes[:, None]
         order = np.argsort(own, axis=1, kind="stable")[:, :count]
-        return np.take_along_axis(candidates, order, axis=1)
-    near = np.empty((len(scaled), count), int)
+        return np.take_along_axis(near, order, axis=1)
+    near = np.empty((len(known), count), int)
     for number in range(len(sizes)):
-        members, others = np.flatnonzero(classes == number), np.flatnonzero(classes != number)
-        tree = cKDTree(scaled[others])
-        near[members] = others[tree.query(scaled[members], range(1, count + 1))[1]]
+        own, others = classes == number, np.flatnonzero(classes != number)
+        near[own] = others[cKDTree(known[others]).query(known[own], range(1, count + 1))[1]]
     return near
 
 
@@ -190,11 +176,12 @@ def classes_of(pairs):
 
 # ------------------------------------------------------------------------------------- the verdict
 
-def judge(network, train, test, losses, known=()):
-    """The Verdict on a network trained on physics.Pairs `train`, judged by the Pairs `test`.
+def judge(network, train, test, losses, known=(), independence=1.0):
+    """The StepRecord of a network trained on physics.Pairs `train`, judged by the Pairs `test`.
 
     losses: over the epochs. known: functions of observations (n, d), giving (n,), that are
     conserved and in which negatives agree; what f owes to them does not count as its variance.
+    independence: of f from them.
     """
     classes, n = classes_of(test), len(test.x)
     x, weights = np.concatenate([test.x, test.x_prime]), draw_classes(classes)
@@ -203,22 +190,22 @@ def judge(network, train, test, losses, known=()):
     w_f, w_x = (weights @ ((each[:n] - each[n:])**2 / 2) for each in (f, x))
     v_f, v_x, slopes = (weights @ ((each[:n] + each[n:]) / 2) for each in (
         (rest - rest.mean())**2, (x - x.mean(axis=0))**2, network.gradient(x)**2))
-    lambda_f = w_f / np.maximum(v_f, 1e-300)
     w_x = np.where(w_x > 0, w_x, v_x)                   # a constant of each class is not slow
-    lambda_columns = np.sum(slopes * w_x, axis=1) / np.maximum(np.sum(slopes * v_x, axis=1), 1e-300)
-    ratio = lambda_f / np.maximum(lambda_columns, 1e-300)
-
-    train_accuracy = float(np.mean(is_correct(network, train)))
+    lambda_f = w_f / np.maximum(v_f, TINY)
+    lambda_columns = np.sum(slopes * w_x, axis=1) / np.maximum(np.sum(slopes * v_x, axis=1), TINY)
+    ratio = lambda_f / np.maximum(lambda_columns, TINY)
     accuracy = weights @ is_correct(network, test).reshape(2, n).mean(axis=0)
+
+    train_accuracy, count = float(np.mean(is_correct(network, train))), len(np.unique(classes))
     accuracies, shares, ratios = map(interval, (accuracy, lambda_f, ratio))
-    count = len(np.unique(classes))
     word, reason = classify(train_accuracy, accuracies, shares, ratios, count, losses)
     sentence = (f"{reason}; within held-out classes f varies by {lambda_f[0]:.2%} of its variance, "
                 f"{ratio[0]:.2%} ({ratios[0]:.2%} to {ratios[1]:.2%}) of what its columns do; test "
                 f"accuracy {accuracy[0]:.3f} ({accuracies[0]:.3f} to {accuracies[1]:.3f}), "
                 f"{count} classes")
-    return Verdict(word, sentence, train_accuracy, float(accuracy[0]), accuracies, count,
-                   float(lambda_f[0]), float(lambda_columns[0]), ratios)
+    return StepRecord(word, sentence, train_accuracy, float(accuracy[0]), accuracies, count,
+                      float(lambda_f[0]), float(lambda_columns[0]), ratios, independence,
+                      found=word == "conserved")
 
 
 def is_correct(network, pairs):
@@ -267,10 +254,9 @@ def owed_to(known, f, x, x_test):
     if not known:
         return 0.0
     z, z_test = (np.stack([each(rows) for each in known], axis=1) for rows in (x, x_test))
-    mean, deviation = z.mean(axis=0), np.maximum(z.std(axis=0), 1e-300)
-    order = 3 if len(known) <= MAX_CUBIC else 1
-    features, features_test = (regression.polynomial_features((each - mean) / deviation, order)[0]
-                               for each in (z, z_test))
+    order, deviation = 3 if len(known) <= MAX_CUBIC else 1, np.maximum(z.std(axis=0), TINY)
+    features, features_test = (regression.polynomial_features(
+        (each - z.mean(axis=0)) / deviation, order)[0] for each in (z, z_test))
     coefficients, intercept = regression.ridge(features, f(x))
     return features_test @ coefficients + intercept
 
@@ -290,11 +276,9 @@ def independence(quantities, x, normals=()):
     *others, last = [each.gradient(x) * scale for each in quantities]
     normals = [normal * scale for normal in normals]
     length = np.linalg.norm(orthogonal_part(last, normals), axis=1)
-    moving = length > 1e-6 * max(length.max(), 1e-300)
-    if not moving.any():
-        return 0.0
-    left = np.linalg.norm(orthogonal_part(last, [*normals, *others]), axis=1)
-    return float(np.median(left[moving] / length[moving]))
+    rest = np.linalg.norm(orthogonal_part(last, [*normals, *others]), axis=1)
+    moving = length > 1e-6 * max(length.max(), TINY)
+    return float(np.median(rest[moving] / length[moving])) if moving.any() else 0.0
 
 
 def orthogonal_part(vectors, directions):

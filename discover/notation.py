@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from discover.expressions import parse
-from regression import format_product
+from regression import format_product, format_sum
 
 MAX_NUMBER = 12                         # numerator or denominator of a fraction
 MAX_CHANCE = 0.1                        # see _simplify
@@ -64,7 +64,7 @@ def expression(numbers, features):
     """A sum as Expression reads it; features are expressions."""
     sizes = (f"{abs(each):.15g}" if isinstance(each, float) else abs(each) for each in numbers)
     products = (f"{size}*{feature}".removeprefix("1*") for size, feature in zip(sizes, features))
-    return _sum(zip(numbers, products))
+    return format_sum(zip(products, numbers))
 
 
 def sympy(python, names):
@@ -92,18 +92,13 @@ def text(numbers, fractions, errors=None, tex=False):
         above, below = ("*".join(each for each in (str(one), *factors) if each != "1")
                         for one, factors in zip(sizes, fraction))
         term = (above or "1") + (f"/({below})" if below else "")
-        parts.append((number, _write(parse(term), tex, least=1)))
-    return _sum(parts)
+        parts.append((_write(parse(term), tex, least=1), number))
+    return format_sum(parts)
 
 
 def latex(numbers, fractions, errors=None):
     """The same in LaTeX's mathematics."""
     return text(numbers, fractions, errors, tex=True)
-
-
-def _sum(parts):
-    joined = " ".join(("- " if number < 0 else "+ ") + part for number, part in parts)
-    return joined[2:] if joined.startswith("+") else "-" + joined[2:]
 
 
 def _write(node, tex, least=0):

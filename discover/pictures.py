@@ -10,16 +10,18 @@ from figures import BLUE, ORANGE, STYLE, Picture, rc_context
 MAX_CLASSES, MAX_ROWS = 8, 40           # of a user's data that a picture shows
 MAX_PANELS = 6
 MAX_LETTERS = 36                        # of a panel's title, as large as a slide needs
+DOTS = {"marker": ".", "linestyle": "", "markersize": 3, "color": BLUE, "rasterized": True}
 
 
 def pictures_of_run(system, networks, test, laws):
     """Every picture of a run, {name: (caption, function that returns the Picture)}.
 
-    networks: {label: network}; test: physics.Pairs of held-out classes; laws: a list of laws.Law.
+    networks: {file name: network}; test: physics.Pairs of held-out classes; laws: of laws.Law.
     """
     values = {f"{law.text}  (λ {law.within:.0e})": law.function.value for law in laws}
-    outputs = {f"{label} of a network": network.f for label, network in networks.items()}
-    columns = {name: partial(take_column, i=i) for i, name in enumerate(system.inputs[:2])}
+    outputs = {f"{name.removesuffix('.npz')} of a network": network.f
+               for name, network in networks.items()}
+    columns = {name: lambda x, i=i: x[:, i] for i, name in enumerate(system.inputs[:2])}
     quantities, drawn = values | outputs | columns, {}
     if hasattr(system, "draw_test"):                    # a user's data, with classes of many rows
         drawn["along"] = (
@@ -37,46 +39,34 @@ def pictures_of_run(system, networks, test, laws):
     return drawn
 
 
-def take_column(x, i):
-    """Column i of observations (n, d)."""
-    return x[:, i]
-
-
-@rc_context(STYLE)
 def figure_pairs(quantities, pairs):
     """Quantities of x' over those of x, for equivalent physics.Pairs.
 
     quantities: {label: function of observations (n, d), giving (n,)}, the first of which are shown.
     """
-    figure, panels = draw_panels(quantities, 5)
-    for axes, (label, function) in zip(panels, quantities.items()):
-        values, others = function(pairs.x), function(pairs.x_prime)
-        axes.plot(values, others, ".", markersize=3, color=BLUE, rasterized=True)
-        axes.set(xlim=np.quantile(values, (0.01, 0.99)), ylim=np.quantile(values, (0.01, 0.99)),
-                 xlabel="of x", ylabel="of x′")
-        axes.set_title(shorten(label, MAX_LETTERS, placeholder=" ..."))
-    return figure
+    def draw(axes, label, function):
+        values = function(pairs.x)
+        limits = np.quantile(values, (0.01, 0.99))
+        axes.plot(values, function(pairs.x_prime), **DOTS)
+        axes.set(title=label, xlim=limits, ylim=limits, xlabel="of x", ylabel="of x′")
+    return draw_panels(quantities, 5, draw)
 
 
-@rc_context(STYLE)
 def figure_along(quantities, x, classes):
     """Quantities along a few classes: flat lines are conserved.
 
     quantities: {label: function of observations (n, d), giving (n,)}, the first of which are shown;
     x: (N, d); classes: (N,).
     """
-    figure, panels = draw_panels(quantities, 3.5)
-    for axes, (label, function) in zip(panels, quantities.items()):
+    def draw(axes, label, function):
         values = function(x)
         for number, each in enumerate(np.unique(classes)[:MAX_CLASSES]):
             axes.plot(values[classes == each][:MAX_ROWS], ".-", markersize=5, linewidth=1,
                       color=(BLUE, ORANGE)[number % 2])
-        axes.set_title(shorten(label, MAX_LETTERS, placeholder=" ..."))
-        axes.set_xlabel("observation of a class")
-    return figure
+        axes.set(title=label, xlabel="observation of a class")
+    return draw_panels(quantities, 3.5, draw)
 
 
-@rc_context(STYLE)
 def figure_over_laws(f, laws, x):
     """f of a network over laws: a cloud, where it found what no law says.
 
@@ -84,22 +74,26 @@ def figure_over_laws(f, laws, x):
     laws are shown; x: (n, d).
     """
     (name, output), = f.items()
-    figure, panels = draw_panels(laws, 4.5)
     values = output(x)
-    for axes, (label, law) in zip(panels, laws.items()):
-        axes.plot(law(x), values, ".", markersize=3, color=BLUE, rasterized=True)
-        axes.set_xlabel(shorten(label, MAX_LETTERS, placeholder=" ..."))
-        axes.set_ylabel(name)
-    return figure
+
+    def draw(axes, label, law):
+        axes.plot(law(x), values, **DOTS)
+        axes.set(xlabel=label, ylabel=name)
+    return draw_panels(laws, 4.5, draw)
 
 
-def draw_panels(labels, height):
-    """A Picture and its panels, two beside each other, each of so many inches in height."""
-    count = min(len(labels), MAX_PANELS)
-    columns = min(count, 2)
-    rows = -(-count // columns)
+@rc_context(STYLE)
+def draw_panels(functions, height, draw):
+    """A Picture of panels, two beside each other and so many inches high, for the first functions.
+
+    draw(axes, label, function) fills a panel.
+    """
+    count = min(len(functions), MAX_PANELS)
+    rows, columns = -(-count // 2), min(count, 2)
     figure = Picture(figsize=(6.5 * columns, height * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (label, function) in zip(panels, functions.items()):
+        draw(axes, shorten(label, MAX_LETTERS, placeholder=" ..."), function)
     for axes in panels[count:]:
         axes.axis("off")
-    return figure, panels[:count]
+    return figure

@@ -12,80 +12,80 @@ def report(result, system, captions, command):
     captions: {file name of a picture: caption}; the first picture stands right below the laws.
     command: the words of the command that made it.
     """
-    exact = independent_laws(result)
-    first, *others = [Picture(name, caption) for name, caption in captions.items()] or [None]
+    exact, pictures = independent_laws(result), [*map(Picture, captions, captions.values())]
     return [Heading(f"{system.title}: what is conserved, seed {result.seed}"),
             *([Formula("\n".join(law.text for law in exact), large=True)] if exact else ()),
             Text(result.verdict, strong=True),
-            *([first] if first else ()),
-            *list_laws(result),
-            *list_networks(result),
-            *([Details("For programs", [*list_code(result)])] if result.laws else ()),
-            *([Details("What was read", [Text(note) for note in result.notes])]
-              if result.notes else ()),
-            *([Details("More pictures", others)] if others else ()),
+            *pictures[:1],
+            *list_laws(result.laws),
+            *list_networks(result.steps),
+            *([Details("For programs", [*list_code(result.laws)])] if result.laws else ()),
+            *([Details("What was read", [*map(Text, result.notes)])] if result.notes else ()),
+            *([Details("More pictures", pictures[1:])] if pictures[1:] else ()),
             Details("What next", [Code("\n".join(list_next(result, command)))])]
 
 
-def list_laws(result):
+def list_laws(laws):
     """The laws with their evidence."""
-    if not result.laws:
+    if not laws:
         return
-    rows = []
-    for number, law in enumerate(result.laws, 1):
-        of = ", ".join(str(i + 1) for i in law.function_of)
+    rows = [("", "law", "verdict", "evidence", "λ", "relative error of coefficients", "")]
+    for number, law in enumerate(laws, 1):
         error = max((abs(error / law.terms[name]) for name, error in law.errors.items()
                      if law.terms.get(name)), default=0.0)
         rows.append((number, Formula(law.text), law.verdict, law.evidence, f"{law.within:.0e}",
-                     f"{error:.0e}" if error else "-", f"a function of {of}" if of else ""))
-    yield Table((("", "law", "verdict", "evidence", "λ", "relative error of coefficients", ""),
-                 *rows))
+                     f"{error:.0e}" if error else "-", name_others(law)))
+    yield Table(tuple(rows))
     yield Text("λ is the share of a law's variance that lies within classes that took no part in "
                "the fit: 0 for what is conserved, 1 for white noise.")
 
 
-def list_networks(result):
+def name_others(law):
+    """The laws that determine a law, in words; "" if it is independent."""
+    numbers = ", ".join(str(i + 1) for i in law.function_of)
+    return f"a function of {numbers}" if numbers else ""
+
+
+def list_networks(steps):
     """The networks that were asked whether more is left."""
-    if not result.steps:
+    if not steps:
         return
-    head = ("network", "accuracy, training", "test", "95 % interval", "held-out classes",
-            "λ of f", "beside its columns", "independence", "verdict")
+    rows = [("network", "accuracy, training", "test", "95 % interval", "held-out classes",
+             "λ of f", "beside its columns", "independence", "verdict")]
+    for number, step in enumerate(steps, 1):
+        rows.append((number, f"{step.train_accuracy:.3f}", f"{step.test_accuracy:.3f}",
+                     "{:.3f} to {:.3f}".format(*step.interval), step.test_classes,
+                     f"{step.lambda_f:.1%}", "{:.1%} to {:.1%}".format(*step.ratio_interval),
+                     f"{step.independence:.2f}", step.word))
     yield Details("What networks say beyond the laws", [
         Text("The pairs of a network agree in all laws found before it. It finds one more "
-             "invariant if its f is conserved, and independent of these."),
-        Table((head, *((number, f"{step.train_accuracy:.3f}", f"{step.test_accuracy:.3f}",
-                        "{:.3f} to {:.3f}".format(*step.interval), step.test_classes,
-                        f"{step.lambda_f:.1%}",
-                        "{:.1%} to {:.1%}".format(*step.ratio_interval),
-                        f"{step.independence:.2f}", step.word)
-                       for number, step in enumerate(result.steps, 1)))),
+             "invariant if its f is conserved, and independent of these."), Table(tuple(rows)),
         *(Text(f"Network {number}: {step.word}; {step.sentence}.")
-          for number, step in enumerate(result.steps, 1))])
+          for number, step in enumerate(steps, 1))])
 
 
-def list_code(result):
+def list_code(laws):
     """The laws for programs."""
     for title, language in (("Python, with `from numpy import *`:", "python"),
                             ("SymPy, with `from sympy import *`:", "sympy"), ("LaTeX:", "latex")):
         yield Text(title)
-        yield Code("\n".join(getattr(law, language) for law in result.laws))
+        yield Code("\n".join(getattr(law, language) for law in laws))
 
 
 def list_next(result, command):
     """Commands that go on from here."""
-    words = " ".join(map(quote, command))
-    yield f"python -m discover {words} --seeds 0-4 --jobs 2"
+    start = " ".join(["python -m discover", *map(quote, command)])
+    yield f"{start} --seeds 0-4 --jobs 2"
     if result.settings.get("data"):
-        yield f"python -m discover {words} --apply new.csv"
+        yield f"{start} --apply new.csv"
     if not independent_laws(result):
-        yield f'python -m discover {words} --fresh --features "cos(...)"'
+        yield f'{start} --fresh --features "cos(...)"'
 
 
 def list_lines(laws):
     """The lines of laws on the screen."""
     for law in laws:
-        of = f"; a function of {', '.join(str(i + 1) for i in law.function_of)}"
-        yield f"Law: {law.text} ({law.evidence}{of * bool(law.function_of)})"
+        yield f"Law: {law.text} ({'; '.join(filter(None, (law.evidence, name_others(law))))})"
 
 
 def conclude(laws, steps, columns, fixed):
@@ -94,19 +94,18 @@ def conclude(laws, steps, columns, fixed):
     laws: LawRecords; steps: StepRecords; columns: of the data; fixed: invariants with one value.
     """
     exact = [law for law in laws if law.verdict == "exact"]
+    nearly = [law for law in laws if law.verdict == "approximate"]
     named = sum(not law.function_of for law in exact)
-    count = named + sum(step.found for step in steps)
+    count, others = named + sum(step.found for step in steps), len(exact) - named
     if count:
         said = [f"{count} independent invariant{'s' * (count > 1)} found"
                 + (" and named." if named == count else f", {named} of them named by a law.")]
-        if len(exact) > named:
-            said.append(f"{len(exact) - named} of the laws "
-                        f"{'is a function' if len(exact) - named == 1 else 'are functions'} "
-                        "of the others.")
     else:
-        nearly = [law for law in laws if law.verdict == "approximate"]
-        said = ["No invariant was found." if not nearly else
-                f"Only approximately conserved: {nearly[0].text}."]
+        said = [f"Only approximately conserved: {nearly[0].text}." if nearly else
+                "No invariant was found."]
+    if others:
+        said.append(f"{others} of the laws {'is a function' if others == 1 else 'are functions'} "
+                    "of the others.")
     if count + len(fixed) >= columns - 1:
         said.append(f"Complete: {columns} columns allow at most {columns - 1} independent "
                     f"invariant{'s' * (columns > 2)}"

@@ -290,7 +290,7 @@ def test_a_network_finds_the_one_law_of_two_oscillators_that_is_not_known(known,
     train, test = (Pairs(x[part], x_prime[part], derangement(n, rng)) for part, n in ((slice(4000), 4000),
                                                                                      (slice(4000, None), 1000)))
     step = net.ask(0, train, test, train_network, [energies[i] for i in known])
-    assert step.verdict.word == word and (step.independence > 0.8 if word == "conserved" else not step.found)
+    assert step.verdict.word == word and (step.verdict.independence > 0.8 if word == "conserved" else not step.found)
 
 
 # ---------------------------------------------------------------------------------------------- pictures
