@@ -38,6 +38,12 @@ def listen():
             signal.signal(number, end)
 
 
+def hold_signals(hold):
+    """Let the signals wait, or come, those that waited first; a new process has them as they are."""
+    if hasattr(signal, "pthread_sigmask"):              # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK if hold else signal.SIG_UNBLOCK, ENDINGS)
+
+
 def end(number, _):
     """End without a traceback; what is saved now is not disturbed by a second signal."""
     for again in ENDINGS:
