@@ -285,8 +285,9 @@ def monomials(allowed, order):
 
 def without_identities(exponents, labels):
     """Exponents (p, v) without y^2/r, which is r - x^2/r, or with z in its place."""
-    last = labels.index("z" if "z" in labels else "y")
-    return exponents[(exponents[:, labels.index("r")] == 0) | (exponents[:, last] < 2)]
+    squared = [exponents[:, labels.index(name)] > 1 for name in ("z", "y") if name in labels][:1]
+    redundant = np.any(squared, axis=0) & (exponents[:, labels.index("r")] != 0)
+    return exponents[~redundant]
 
 
 def in_product(text):
