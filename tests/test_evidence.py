@@ -43,7 +43,8 @@ def evidence(monkeypatch, tmp_path):
             (tmp_path / "results" / words[0]).mkdir(parents=True)
         return SimpleNamespace(returncode=int(failed), stdout=b"page\n")
     for name, value in {"ROOT": tmp_path, "RESULTS": tmp_path / "results", "python": python,
-                        "list_steps": lambda jobs: {"one": (["quick"], [["quick"]]), "two": (["discover"], [["discover"]])},
+                        "list_steps": lambda jobs: {"one": (["quick"], [["quick"]]),
+                                                    "two": (["discover"], [["discover"]])},
                         "update": lambda: None, "failing": "discover", "commit": "a1",
                         "git": lambda *words: module.commit if words[0] == "log" else ""}.items():
         monkeypatch.setattr(module, name, value, raising=False)
