@@ -159,8 +159,7 @@ def path(text):
 def whole(least, most):
     """Argument type: a whole number from `least` to `most`."""
     def convert(text):
-        digits = text.isascii() and text.isdecimal() and len(text) <= 12
-        if not digits or not least <= int(text) <= most:
+        if not re.fullmatch(r"\d{1,12}", text, re.ASCII) or not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(
                 f"must be a whole number from {least} to {most}, got {text!r}")
         return int(text)
