@@ -91,6 +91,7 @@ def figure_decision(network, pairs):
     axes.set(xlabel="f(x) − f(x′)", ylabel="pairs", yscale="log",
              title=f"F above 1/2 says “different”: accuracy {accuracy:.3f}")
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     right = axes.twinx()
     F = sigmoid(float(network.w[0]) * fine**2 + float(network.b[0]))                    # eq. (1)
     right.plot(fine, F, color="0.2", label="F(x, x′)")

@@ -2,7 +2,7 @@
 
 Runs of schedule quick and of discover, the tables of the suite, the sensitivities, the bottlenecks
 and the benchmarks, then docs/results.md and the audit's column "reached". It can be interrupted,
-and goes on. results/evidence.json names the commit; of another commit, everything is made anew.
+and goes on. results/evidence.json names the commit of each step; --only names steps.
 The runs of schedule paper take hours each and stay (tests/test_evidence.py trains them again).
 --check says which numbers in README.md and docs/ are in none of the files that their section names.
 --update writes today's lines and today's column "reached" into docs/audit.md.
@@ -23,46 +23,47 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 RESULTS, CODE = ROOT / "results", ["*.py", "discover", "support", "benchmarks"]
 CLOSE = 0.01            # distance from the paper, either way, that counts as reached
 SYSTEMS = "sr", "sr-fixed", "cp", "cp-fixed", "em", "em-fixed"
-MADE = ("quick", "discover", "suite.json", "sensitivity.json", "bottleneck.json",
-        "benchmarks.json")
-
-
 def list_steps(jobs):
-    """The commands in their order, by name."""
+    """The steps in their order: {name: (what of results/ it makes, its commands)}."""
     many = ["--jobs", str(jobs), "--out"]
     return {
-        "quick": ["train.py", "--system", "all", "--seeds", "0-9", *many, "results/quick"],
-        "quick, sr": ["train.py", "--system", "sr", "--seeds", "10-19", *many, "results/quick"],
-        **{f"discover, {name}": ["-m", "discover", "--system", name, "--seeds", "0-9", *many,
-                                 "results/discover"] for name in SYSTEMS},
-        "suite": ["benchmarks/suite.py", "--pairs", "50000", "--epochs", "65", "--seeds", "5"],
-        "sensitivity": ["benchmarks/sensitivity.py"], "bottleneck": ["benchmarks/bottleneck.py"],
-        "benchmarks": ["benchmarks/run.py", "--out", "results"]}
+        "quick": (["quick"], [
+            ["train.py", "--system", "all", "--seeds", "0-9", *many, "results/quick"],
+            ["train.py", "--system", "sr", "--seeds", "10-19", *many, "results/quick"]]),
+        "discover": (["discover"], [
+            ["-m", "discover", "--system", name, "--seeds", "0-4", *many, "results/discover"]
+            for name in SYSTEMS]),
+        "suite": (["suite.json"], [["benchmarks/suite.py", "--pairs", "50000", "--epochs", "65",
+                                    "--seeds", "2"]]),
+        "sensitivity": (["sensitivity.json"], [["benchmarks/sensitivity.py"]]),
+        "bottleneck": (["bottleneck.json"], [["benchmarks/bottleneck.py"]]),
+        "benchmarks": (["benchmarks.json"], [["benchmarks/run.py", "--out", "results"]])}
 
 
-def make(jobs):
-    """Carry out all steps that are not done on this commit."""
+def make(jobs, only):
+    """Carry out the steps that are not done on this commit."""
     if changed := git("status", "--porcelain", "--", *CODE):
         sys.exit("evidence.py: commit the code first, so that the evidence has a commit:\n"
                  + changed)
     commit = git("log", "-1", "--format=%h", "--", *CODE)
     path = RESULTS / "evidence.json"
     record = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    if record.get("commit") != commit:
-        record = {"commit": commit, "done": []}
-        for made in MADE:
-            shutil.rmtree(RESULTS / made, ignore_errors=True)
-            if (RESULTS / made).is_file():
-                (RESULTS / made).unlink()
-        path.write_text(json.dumps(record, indent=1), "utf-8")
-    for name, words in list_steps(jobs).items():
-        if name in record["done"]:
+    for name, (made, commands) in list_steps(jobs).items():
+        if record.get(name) == commit or only and name not in only:
             continue
-        print(f"{name}: python {' '.join(words)}", flush=True)
-        if python(*words).returncode:
-            sys.exit(f"evidence.py: {name} failed; start again when it is mended")
+        if record.get("under way") != [name, commit]:
+            for each in made:
+                shutil.rmtree(RESULTS / each, ignore_errors=True)
+                if (RESULTS / each).is_file():
+                    (RESULTS / each).unlink()
+        path.write_text(json.dumps(record | {"under way": [name, commit]}, indent=1), "utf-8")
+        for words in commands:
+            print(f"{name}: python {' '.join(words)}", flush=True)
+            if python(*words).returncode:
+                sys.exit(f"evidence.py: {name} failed; start again when it is mended")
         prune()
-        record["done"].append(name)
+        record = {each: value for each, value in record.items() if each != "under way"}
+        record[name] = commit
         path.write_text(json.dumps(record, indent=1), "utf-8")
     pages = [python(*command, "--report", f"results/{folder}", stdout=subprocess.PIPE).stdout
              for folder, command in (("quick", ["train.py"]), ("paper", ["train.py"]),
@@ -142,7 +143,9 @@ def find_line(name, path, number=""):
     """The line where a name is defined; in a function, the line with the comment (number)."""
     from audit import TESTS
     if path.startswith("tests/"):
-        return next(line for test, file, line in TESTS if file == path and name in test)
+        found = [(not test.startswith(f"test_{name}"), line) for test, file, line in TESTS
+                 if file == path and name in test]
+        return min(found)[1]
     lines, at = (ROOT / path).read_text("utf-8").splitlines(), -1
     for part in name.split("."):
         definition = re.compile(rf"\s*(def |class )?{part}\b\s*[(:=]")
@@ -201,15 +204,19 @@ def check():
 def find_lost(text):
     """(line, number) of each decimal number that no file of its section has, rounded as it is.
 
-    The files of a section: results/..., the tests that it names, and the five modules always, which
-    hold the paper's numbers and our constants.
+    The files of a section are results, examples and tests that it names, and always the modules
+    that hold the paper's numbers and our constants. Code is looked at only where results are named.
     """
     always = {word for name in ("siamese", "physics", "regression", "train", "support/kepler")
               for word in find_decimals((ROOT / f"{name}.py").read_text("utf-8"))}
     lost, place = [], 1
+    text = re.sub(r"^```.*?^```", lambda block: block[0].replace("\n#", "\n "), text,
+                  flags=re.M | re.S)
     for section in re.split(r"^(?=#+ )", text, flags=re.M):
-        values = [*map(float, always), *quoted_values(section)]
+        values, is_example = [*map(float, always), *quoted_values(section)], False
         for offset, line in enumerate(section.split("\n")):
+            is_example ^= line.startswith("```") and "results/" not in section
+            line = "" if is_example else re.sub("`[^`]*`", "", line)
             for word in find_decimals(line):
                 tolerance = 0.5 * 10.0**-len(word.split(".")[1]) + 1e-9
                 if not any(abs(abs(value) - float(word)) <= tolerance for value in values):
@@ -228,11 +235,12 @@ def quoted_values(section):
     """All numbers of the results and tests that a section names, with means, least and largest."""
     from audit import TESTS
     values = []
-    for name in set(re.findall(r"results/([\w./-]*\w)", section)):
-        path = RESULTS / name
-        for file in [path] if path.suffix == ".md" and path.exists() else []:
-            values += map(float, find_decimals(file.read_text("utf-8")))
-        by_key = {}
+    for name in set(re.findall(r"((?:results|examples)/[\w./-]*\w)", section)):
+        path, by_key = ROOT / name, {}
+        if path.suffix in (".md", ".py") and path.exists():
+            values += map(float, find_decimals(path.read_text("utf-8")))
+        elif path.is_file():                            # a picture of a run
+            path = path.parent
         for file in path.rglob("result.json") if path.is_dir() else []:
             for key, value in flatten(json.loads(file.read_text("utf-8"))):
                 by_key.setdefault((file.parts[-3], key), []).append(value)
@@ -258,12 +266,15 @@ def flatten(value, key=""):
             yield from flatten(each, f"{key}/{name}")
     elif isinstance(value, float):
         yield key, value
+    elif isinstance(value, str):                        # a formula
+        yield from ((f"{key}/{word}", float(word)) for word in find_decimals(value))
 
 
 def main():
     parser = argparse.ArgumentParser(prog="benchmarks/evidence.py", allow_abbrev=False,
                                      description=__doc__.split("\n")[0])
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="number of parallel runs")
+    parser.add_argument("--only", nargs="+", choices=list_steps(1), help="steps (default: all)")
     parser.add_argument("--check", action="store_true", help="look for numbers without a file")
     parser.add_argument("--update", action="store_true", help="lines and results of docs/audit.md")
     options = parser.parse_args()
@@ -271,7 +282,7 @@ def main():
         return min(check(), 1)
     if options.update:
         return update()
-    return make(options.jobs)
+    return make(options.jobs, options.only)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""A user's observations as a System like those of the paper, for `python -m discover FILE`.
+"""A user's observations as a System like those of the paper: what is equivalent is known.
 
-What is equivalent is known, the invariants are not. Some classes, as the groups of a file are
-called here, take no part in the training; the seed says which.
+Some classes, as the groups of a file are called here, take no part in the training.
 """
 
 import hashlib
@@ -94,10 +93,9 @@ def replace_partners(partner, classes, rng):
 
 
 def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
-    """The OwnData of a file.
+    """The OwnData of a file; group, drop: names of columns; known: expressions; errors: texts.
 
-    group, drop: names of columns; known: expressions of known invariants; errors: texts such as
-    theta=0.005, or omega=2% of each reading. Raises UserError if anything cannot be used.
+    Raises UserError if the file or an argument cannot be used.
     """
     try:
         path = Path(path).expanduser()
@@ -112,8 +110,8 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
     except (ValueError, RuntimeError) as error:         # Runtime: there is no home folder
         raise UserError(str(error)) from error
     if len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        name = "".join(sign if sign.isprintable() else "_" for sign in name)
-        name = f"{name[:MAX_NAME_LENGTH - 9]}-{fingerprint[:8]}"
+        shown = "".join(filter(str.isprintable, name))[:MAX_NAME_LENGTH - 9]
+        name = f"{shown}-{fingerprint[:8]}"
     count = found.classes.max() + 1
     size = max(round(TEST_SHARE * count), min(TEST_CLASSES, count // 4), 2)
     tested = np.isin(found.classes, np.random.default_rng([seed, 1]).permutation(count)[:size])

@@ -13,7 +13,8 @@ from discover.expressions import FUNCTIONS
 MISSING = {"", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"}   # Na is sodium
 NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]{1,4})?")
 UNIT = re.compile(r"[\w °º˚%′″·⋅×./*^+−⁻()-]{0,40}")
-DEGREES = ("deg", "degree", "degrees", "°", "º", "˚")
+DEGREES = re.compile(r"deg(ree)?s?\.?|[°º˚]", re.IGNORECASE)
+IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
 OTHER_ANGLES = ("grad", "gon", "arcmin", "arcsec", "turn", "turns", "rev")
 TIME_COLUMNS = ("t", "time", "timestamp", "date", "index", "frame", "step")
 PAIR = "pair {}"                        # the place of x and x_prime, observed of one thing
@@ -21,6 +22,7 @@ MAX_COLUMNS, MAX_NAME_LENGTH = 40, 40   # a polynomial in more columns costs gig
 MAX_MAGNITUDE = 1e100                   # of a value: its square is still a number
 MIN_GROUPS, FEW_GROUPS = 4, 50          # two to train and two to test on; a note below 50
 MAX_SHARED = 0.1                        # of observations are in several pairs by chance
+OUTLIER_IQR, MAX_OUTLIERS = 30, 0.01    # interquartile ranges off the median; share of a column
 
 
 class Refused(ValueError):
@@ -28,7 +30,6 @@ class Refused(ValueError):
 
 
 def require(is_fine, sentence):
-    """Raise Refused unless it is fine."""
     if not is_fine:
         raise Refused(sentence)
 
@@ -51,8 +52,9 @@ class Observations:
         return self.units == "deg"
 
     def where(self, rows):
-        """The place of the first row of a mask (N,)."""
-        return self.place.format(self.places[np.argmax(rows)])
+        """The places of a mask (N,), as text: the first one."""
+        more = ", ..." if rows.sum() > 1 else ""
+        return self.place.format(self.places[np.argmax(rows)]) + more
 
     def keep(self, rows):
         """Keep the rows of a mask (N,), or of these numbers in this order."""
@@ -62,9 +64,8 @@ class Observations:
     def leave_out(self, rows, why):
         """Leave out the rows of a mask (N,), and note how many."""
         if rows.any():
-            more = ", ..." if rows.sum() > 1 else ""
             self.notes.append(f"left out {rows.sum()} of {len(rows)} rows, {why}: "
-                              f"{self.where(rows)}{more}")
+                              f"{self.where(rows)}")
             self.keep(~rows)
 
     def leave_out_columns(self, columns, why):
@@ -80,7 +81,8 @@ def split_head(head):
     """Name and unit of a head such as theta [rad]; degrees in all spellings are deg."""
     name, _, unit = head[:-1].partition("[") if head.endswith("]") else (head, "", "")
     name, unit = name.strip(), unit.strip()
-    return name, "deg" if unit.lower() in DEGREES or not unit and name.endswith("_deg") else unit
+    is_degrees = DEGREES.fullmatch(unit) if unit else name.lower().endswith(IN_DEGREES)
+    return name, "deg" if is_degrees else unit
 
 
 def observe(heads, numbers, keys, places, place, notes):
@@ -101,8 +103,8 @@ def observe(heads, numbers, keys, places, place, notes):
                 "and _, as in theta_1 [rad], no function, and no product of other columns")
         require(names.count(name) == 1, f"two columns have the name {name}; rename one")
         require(UNIT.fullmatch(unit) and unit.lower() not in OTHER_ANGLES
-                and (unit == "deg" or not stem.endswith("_deg")), f"{name} has the unit "
-                f"{unit[:40]!r}; write units as m/s^2, and angles in rad or deg")
+                and (unit in ("", "deg") or not stem.lower().endswith(IN_DEGREES)),
+                f"{name} has the unit {unit[:40]!r}; write units as m/s^2, angles in rad or deg")
         require(name == stem or stem in names and stem not in errors
                 and unit in ("", units[names.index(stem)]), f"{name} would be the errors of a "
                 f"column {stem} with the same unit; rename or --drop it")
@@ -141,13 +143,13 @@ def check(found):
     found.leave_out(np.isnan(found.values).any(axis=1), "with empty cells or NaN")
     require(len(found.values), "each row has empty cells or NaN; --drop empty columns")
     leave_out_times(found)
-    leave_out_constants(found)
     join_shared(found)
     found.leave_out(np.bincount(found.classes)[found.classes] == 1, "alone in their groups")
     names, found.classes = np.unique(found.classes, return_inverse=True)
     require(len(names) >= MIN_GROUPS, f"{MIN_GROUPS} groups of two different observations or more "
             f"are needed; {'; '.join([*found.notes, f'it has {len(names)}'])}")
-    leave_out_constants(found)                          # what varied in the rows left out
+    spread, largest = np.ptp(found.values, axis=0), np.abs(found.values).max(axis=0)
+    found.leave_out_columns(spread <= 1e-12 * largest + 1e-100, "which has one value")
     columns = ", ".join(f"{name} [{unit}]" if unit else name
                         for name, unit in zip(found.names, found.units))
     found.notes.insert(0, f"read {len(names)} groups, {len(found.values)} observations, columns "
@@ -156,13 +158,18 @@ def check(found):
         found.notes.append(f"{len(names)} groups are few: how many laws there are is sure from "
                            f"about {FEW_GROUPS} on")
     found.keep(np.argsort(found.classes, kind="stable"))
+    note_outliers(found)
     return found
 
 
-def leave_out_constants(found):
-    """Leave out columns of one value."""
-    spread, largest = np.ptp(found.values, axis=0), np.abs(found.values).max(axis=0)
-    found.leave_out_columns(spread <= 1e-12 * largest + 1e-100, "which has one value")
+def note_outliers(found):
+    """Note columns in which a few values, such as -999, are far from all others."""
+    low, middle, high = np.quantile(found.values, [0.25, 0.5, 0.75], axis=0)
+    far = (np.abs(found.values - middle) > OUTLIER_IQR * (high - low)) & (high > low)
+    for i in np.flatnonzero(far.any(axis=0) & (far.mean(axis=0) < MAX_OUTLIERS)):
+        rows = far[:, i]
+        found.notes.append(f"{rows.sum()} of {len(rows)} values of {found.names[i]} are far from "
+                           f"all others: {found.values[rows, i][0]:g} in {found.where(rows)}")
 
 
 def leave_out_times(found):
@@ -175,12 +182,12 @@ def leave_out_times(found):
         steps = np.diff(found.values[order, i]) * goes_on               # T is a temperature
         times[i] = steps.any() and not (steps < 0).any()
         if (steps < 0).any():
-            place = found.place.format(found.places[order[1:][steps < 0].min()])
-            require(not in_blocks[steps < 0].any(), f"{found.names[i]} falls back, as in {place}, "
-                    "in a group that stands in several blocks: its name may be used twice; name a "
-                    "second column with --group, or sort the rows by group and time")
-            found.notes.append(f"took {found.names[i]} for observed, and no running time, since "
-                               f"it falls within a group: {place}")
+            text = (f"{found.names[i]} falls within groups, as in "
+                    f"{found.place.format(found.places[order[1:][steps < 0].min()])}")
+            require(not in_blocks[steps < 0].any(), f"{text}, and groups stand in several blocks: "
+                    "a name may be used twice; name a second column with --group, or sort the "
+                    "rows by group and time")
+            found.notes.append(f"{text}, and is taken for observed, not for a running time")
     if in_blocks.any() and not times.any():
         found.notes.append("groups stand in several blocks of the file; if a name is used twice, "
                            "name a second column with --group")
@@ -188,28 +195,22 @@ def leave_out_times(found):
 
 
 def join_shared(found):
-    """Leave out repeated rows, and make one class of pairs that share observations."""
-    state = leave_out_repeated(found)
-    shared = np.bincount(state)[state] > 1
-    if found.place != PAIR or shared.mean() <= MAX_SHARED:
-        if shared.any():
-            found.notes.append(f"groups share {shared.sum()} observations, as in "
-                               f"{found.where(shared)}; groups of one motion need one name")
-        return
-    from scipy.sparse import coo_array                  # here, since only this needs it
-    from scipy.sparse.csgraph import connected_components
-    before, nodes = found.classes.max() + 1, state.max() + found.classes.max() + 2
-    links = np.ones(len(state)), (state, state.max() + 1 + found.classes)
-    found.classes = connected_components(coo_array(links, shape=(nodes, nodes)))[1][state]
-    found.notes.append(f"x and x_prime share observations: joined {before} pairs to "
-                       f"{len(np.unique(found.classes))} groups")
-    leave_out_repeated(found)
-
-
-def leave_out_repeated(found):
-    """Leave out rows that repeat another of their group; number the states of the others, (N,)."""
+    """Leave out repeated rows of a group, and make one class of pairs that share observations."""
     state = np.unique(found.values, axis=0, return_inverse=True)[1].ravel()
     first = np.unique(np.stack([state, found.classes]), axis=1, return_index=True)[1]
     repeated = ~np.isin(np.arange(len(state)), first)
     found.leave_out(repeated, "that repeat another of their group")
-    return state[~repeated]
+    state = state[~repeated]
+    shared = np.bincount(state)[state] > 1
+    if found.place == PAIR and shared.mean() > MAX_SHARED:
+        from scipy.sparse import coo_array              # here, since only this needs it
+        from scipy.sparse.csgraph import connected_components
+        before, nodes = found.classes.max() + 1, state.max() + found.classes.max() + 2
+        links = np.ones(len(state)), (state, state.max() + 1 + found.classes)
+        found.classes = connected_components(coo_array(links, shape=(nodes, nodes)))[1][state]
+        found.notes.append(f"x and x_prime share observations: joined {before} pairs to "
+                           f"{len(np.unique(found.classes))} groups")
+        join_shared(found)                              # rows that now repeat another
+    elif shared.any():
+        found.notes.append(f"groups share {shared.sum()} observations, as in "
+                           f"{found.where(shared)}; groups of one motion need one name")

@@ -49,13 +49,13 @@ def read_columns(path, names, units):
     with loaded(path) as (content, is_table):
         require(is_table, f"laws are applied to tables; give one of {', '.join(TABLES)}")
         heads, columns, lines, comma = split_table(content)
-        found = [normalize("NFKC", name) for name, _ in heads]
+        heads = [(normalize("NFKC", name), unit) for name, unit in heads]
         for name, unit in zip(names, units):
-            require(found.count(name) == 1, f"it needs one column {name}, and has {listed(found)}")
-            given = heads[found.index(name)][1]
-            require(given == unit, f"{name} has the unit {given[:40]!r} and not {unit!r}; convert "
-                    f"it, and write {name} [{unit}] in the line of names")
-        values = to_numbers({name: columns[found.index(name)] for name in names}, lines, comma, [])
+            require(heads.count((name, unit)) == 1, f"it needs one column {name} [{unit}], and has "
+                    f"{listed(f'{name} [{unit}]' for name, unit in heads)}; convert what is in "
+                    "another unit, and write units behind the names")
+        cells = {name: columns[heads.index((name, unit))] for name, unit in zip(names, units)}
+        values = to_numbers(cells, lines, comma, [])
         gaps = np.isnan(values).any(axis=1)
         require(not gaps.any(), f"line {lines[gaps.argmax()]} lacks a number in one of the columns "
                 f"{listed(names)}; give it, or remove the line")

@@ -36,27 +36,37 @@ def write_all(folder, contents, outdated=()):
     one comes last. outdated: names of files that go as well. OSError, which names the file, if one
     cannot be written; then all old files stand.
     """
+    from concurrent.futures import ThreadPoolExecutor       # here, since --help does not need it
     folder, *_, last = Path(folder), *contents
     parts = {folder / (name + PART): folder / name for name in contents}
     try:
-        for part, content in zip(parts, contents.values()):
-            if isinstance(content, str):
-                content = content.encode("utf-8", "backslashreplace")
-            with open(part, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())     # a power cut could leave the name, and no content
+        with ThreadPoolExecutor() as pool:      # a disk flushes many files in the time of one
+            list(pool.map(write_part, parts, contents.values()))
         if len(contents) > 1:
             for name in (last, *outdated):
                 (folder / name).unlink(missing_ok=True)
         for part, path in parts.items():
             os.replace(part, path)
     except OSError as error:
-        error.filename = os.fspath(parts[part])
+        error.filename = os.fspath(error.filename).removesuffix(PART)
         raise
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+def write_part(path, content):
+    """Write text or bytes down to the disk; OSError that names the file if that fails."""
+    if isinstance(content, str):
+        content = content.encode("utf-8", "backslashreplace")
+    try:
+        with open(path, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())             # a power cut could leave the name, and no content
+    except OSError as error:
+        error.filename = path
+        raise
 
 
 def save_arrays(path, arrays):

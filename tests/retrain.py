@@ -20,6 +20,7 @@ from scipy.integrate import solve_ivp
 import physics
 import train
 from siamese import SiameseNetwork
+from support import options
 from support.results import load_result
 
 
@@ -52,7 +53,7 @@ def retrain(run, epochs):
     """The history of the first epochs of a Result's training."""
     words = ["--system", run.system, "--schedule", "paper"]
     words += ["--sampling", run.settings["sampling"]] if run.settings["sampling"] else []
-    config = train.build_config(train.options.parse(train.PARSER, words), run.system, run.seed)
+    config = train.build_config(options.parse(train.PARSER, words), run.system, run.seed)
     data, initial, order = physics.seed_streams(run.seed)
     if config.sampling:
         sets, batches = physics.sample_sets(config.system, data, config.train_pairs), None

@@ -8,6 +8,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 import physics
 import siamese
@@ -117,6 +118,9 @@ def test_figure_2_shows_one_event_in_two_frames_and_one_orbit_at_two_times():
     assert places["t"] == pytest.approx((0, 2)) and places["x"] == pytest.approx((2, 0))
     assert places["t′"] == pytest.approx((slow, fast), abs=1e-3)
     assert places["x′"] == pytest.approx((fast, slow), abs=1e-3)
+    ends = [line.get_xydata()[1] for line in event.lines if line.get_linestyle() == ":"]       # of t, x, t′, x′
+    assert ends[0] + ends[1] == pytest.approx([1.4, 1.0]) and ends[2] + ends[3] == pytest.approx([1.4, 1.0])
+    assert ends[0][0] == ends[1][1] == 0 and ends[2][1] == pytest.approx(2 * ends[2][0])
     ellipse = orbit.lines[0].get_xydata()
     assert ellipse[0] == pytest.approx(ellipse[-1], abs=1e-8) and np.hypot(*ellipse.T).max() == pytest.approx(1.5)
 
@@ -142,11 +146,15 @@ def test_a_name_that_no_font_has_gives_a_picture_and_no_warning():
             file = BytesIO()
             figure.save(file, kind)
             assert file.getvalue().startswith(magic) and b"/Type3" not in file.getvalue()
+            assert b"CreationDate" not in file.getvalue()               # or each time other bytes
 
 
 def test_the_pictures_of_a_run_are_small():
-    sizes = {stem: len(picture._repr_png_()) for stem, picture in drawn(physics.SYSTEMS["sr"])[0].items()}
+    pictures = {stem: picture._repr_png_() for stem, picture in drawn(physics.SYSTEMS["sr"])[0].items()}
+    sizes = {stem: len(content) for stem, content in pictures.items()}
     assert max(sizes.values()) < 80_000, sizes
+    pixels = 255 * imread(BytesIO(pictures["figure_3"]))
+    assert pixels[0, 0].tolist() == [255] * 4 and set(np.unique(pixels.round())) <= {*range(0, 256, 17)}
 
 
 def test_a_saved_figure_is_a_png_that_the_users_settings_do_not_change(tmp_path):
