@@ -55,13 +55,14 @@ def title_of(result, system):
 
 def what_next(result):
     """The command that goes on from here."""
-    return f"python -m discover --system {result.system} names the laws exactly."
+    what = "names the laws exactly" if result.above_chance else "looks for exact laws"
+    return f"python -m discover --system {result.system} {what}."
 
 
 def no_formula(result):
     """Why a run has no formula, in a sentence."""
     if not result.above_chance:
-        return (f"The network learned nothing that tells pairs apart: its test accuracy is "
+        return (f"No invariant was found: the network learned too little, its test accuracy is "
                 f"{result.test_accuracy:.3f}, and its f is not interpreted.")
     orders = ", ".join(f"{scores[1]:.3f}" for scores in result.r2.values())
     return (f"No polynomial of few terms describes f: R² of orders {', '.join(result.r2)} on the "
