@@ -73,7 +73,7 @@ class Observations:
 
 
 def split_heads(heads):
-    """{name: unit} of heads such as theta [rad]; names are as Python reads them, degrees are deg."""
+    """{name: unit} of heads such as theta [rad]; names as Python reads them, degrees as deg."""
     units = {}
     for head in heads:
         name, _, unit = head[:-1].partition("[") if head.endswith("]") else (head, "", "")
@@ -113,7 +113,7 @@ def observe(units, numbers, keys, places, place, notes):
 
 
 def number_groups(keys):
-    """Numbers (N,) of the groups that keys [(text, ...), ...] name; -1 where the name is missing."""
+    """Numbers (N,) of the groups that keys [(text, ...), ...] name; -1 where it is missing."""
     numbers = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     for texts in zip(*numbers):
         seen = {}

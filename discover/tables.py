@@ -150,10 +150,9 @@ def to_numbers(columns, lines, comma, notes):
     for name, cells in columns.items():
         for line, cell in zip(lines, cells):
             if cell not in MISSING and not (NUMBER.fullmatch(cell) and (comma or "," not in cell)):
-                raise ValueError(
-                    f"line {line} has {cell[:40]!r} in column {name[:40]!r}, where a number such "
-                    "as 1234.5 must stand; write no signs for thousands, and units in the line of "
-                    "names, as theta [rad]; --drop omits a column")
+                raise ValueError(f"line {line} has {cell[:40]!r} in column {name[:40]!r}; write "
+                                 "numbers as 1234.5, without signs for thousands, and units in the "
+                                 "line of names, as theta [rad], or --drop the column")
             if "." in cell or "," in cell:
                 marked.setdefault(cell, (line, name))
     commas = [cell for cell in marked if "," in cell]
@@ -161,13 +160,13 @@ def to_numbers(columns, lines, comma, notes):
             "numbers have points; write decimal points, and no signs for thousands")
     beside_wholes = any(not marked.keys().isdisjoint(cells) and any(map(WHOLE.fullmatch, cells))
                         for cells in columns.values())
-    if (marked and all(map(THOUSANDS.fullmatch, marked))
-            and (beside_wholes or not any("-" in cell for cell in marked))):
+    are_decimal = any(not THOUSANDS.fullmatch(cell) or "-" in cell and not beside_wholes
+                      for cell in marked)
+    if marked and not are_decimal:
         cell, (line, name) = next(iter(marked.items()))
-        decimal, whole = cell.replace(",", "."), re.sub("[.,]", "", cell)
+        whole = re.sub("[.,]", "", cell)
         raise ValueError(f"line {line} has {cell} in column {name}, which is {whole} if its sign "
-                         f"is for thousands, and {decimal} if not, and no number tells; write "
-                         f"{whole} or {decimal}0")
+                         f"is for thousands, and {cell}0 if not; no number tells: write either")
     if commas:
         notes.append("commas are decimal points")
     return {name: np.array([np.nan if cell in MISSING else float(cell.replace(",", "."))
