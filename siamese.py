@@ -198,7 +198,8 @@ class SiameseNetwork:
     def evaluate(self, x, x_prime, y, first=None, second=None):
         """Loss (B1) and accuracy on pairs x, x_prime (n, d) with labels y (n,); no gradients.
 
-        With first, second (m,) and y (m,), pair p is x[first[p]] with x_prime[second[p]].
+        With first, second (m,) and y (m,), pair p is x[first[p]] with x_prime[second[p]]: so an
+        observation of many pairs goes through the layers once.
         """
         augmented, first, second, y = self._number_rows(x, x_prime, y, first, second)
         z = self.logits_of(augmented, first, second)
@@ -219,11 +220,15 @@ class SiameseNetwork:
         """The arguments of `evaluate`, checked and complete; ValueError names the wrong one."""
         x = finite_array(f"{name}x", x, "n", self.layer_sizes[0])
         x_prime = finite_array(f"{name}x_prime", x_prime, *x.shape)
-        if first is None:
-            first = second = np.arange(len(x))
-        y = finite_array(f"{name}y", y, len(first))
+        rows = np.arange(len(x))
+        first, second = (rows, rows) if first is None else map(np.asarray, (first, second))
+        y = finite_array(f"{name}y", y, *first.shape)
         if len(y) == 0 or not np.all((y == 0) | (y == 1)):
             raise ValueError(f"{name}y must hold labels, and only 0 (same) and 1 (different)")
+        if first.shape != second.shape or not np.all(
+                (0 <= first) & (first < len(x)) & (0 <= second) & (second < len(x))):
+            raise ValueError("first and second must be as long as y, and number rows from 0 to "
+                             f"{len(x) - 1}")
         return x, x_prime, y.astype(self.dtype), first, second
 
     # --------------------------------------------------------------- parameters, files and copies

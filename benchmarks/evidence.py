@@ -2,7 +2,7 @@
 
 Runs of schedule quick and of discover, the tables of the suite, the sensitivities, the bottlenecks
 and the benchmarks, then docs/results.md and the audit's column "reached". It can be interrupted,
-and goes on. results/evidence.json names the commit; of another commit, everything is made anew.
+and goes on. results/evidence.json names the commit of each step; --only names steps.
 The runs of schedule paper take hours each and stay (tests/test_evidence.py trains them again).
 --check says which numbers in README.md and docs/ are in none of the files that their section names.
 --update writes today's lines and today's column "reached" into docs/audit.md.
@@ -23,46 +23,47 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 RESULTS, CODE = ROOT / "results", ["*.py", "discover", "support", "benchmarks"]
 CLOSE = 0.01            # distance from the paper, either way, that counts as reached
 SYSTEMS = "sr", "sr-fixed", "cp", "cp-fixed", "em", "em-fixed"
-MADE = ("quick", "discover", "suite.json", "sensitivity.json", "bottleneck.json",
-        "benchmarks.json")
-
-
 def list_steps(jobs):
-    """The commands in their order, by name."""
+    """The steps in their order: {name: (what of results/ it makes, its commands)}."""
     many = ["--jobs", str(jobs), "--out"]
     return {
-        "quick": ["train.py", "--system", "all", "--seeds", "0-9", *many, "results/quick"],
-        "quick, sr": ["train.py", "--system", "sr", "--seeds", "10-19", *many, "results/quick"],
-        **{f"discover, {name}": ["-m", "discover", "--system", name, "--seeds", "0-9", *many,
-                                 "results/discover"] for name in SYSTEMS},
-        "suite": ["benchmarks/suite.py", "--pairs", "50000", "--epochs", "65", "--seeds", "5"],
-        "sensitivity": ["benchmarks/sensitivity.py"], "bottleneck": ["benchmarks/bottleneck.py"],
-        "benchmarks": ["benchmarks/run.py", "--out", "results"]}
+        "quick": (["quick"], [
+            ["train.py", "--system", "all", "--seeds", "0-9", *many, "results/quick"],
+            ["train.py", "--system", "sr", "--seeds", "10-19", *many, "results/quick"]]),
+        "discover": (["discover"], [
+            ["-m", "discover", "--system", name, "--seeds", "0-4", *many, "results/discover"]
+            for name in SYSTEMS]),
+        "suite": (["suite.json"], [["benchmarks/suite.py", "--pairs", "50000", "--epochs", "65",
+                                    "--seeds", "2"]]),
+        "sensitivity": (["sensitivity.json"], [["benchmarks/sensitivity.py"]]),
+        "bottleneck": (["bottleneck.json"], [["benchmarks/bottleneck.py"]]),
+        "benchmarks": (["benchmarks.json"], [["benchmarks/run.py", "--out", "results"]])}
 
 
-def make(jobs):
-    """Carry out all steps that are not done on this commit."""
+def make(jobs, only):
+    """Carry out the steps that are not done on this commit."""
     if changed := git("status", "--porcelain", "--", *CODE):
         sys.exit("evidence.py: commit the code first, so that the evidence has a commit:\n"
                  + changed)
     commit = git("log", "-1", "--format=%h", "--", *CODE)
     path = RESULTS / "evidence.json"
     record = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    if record.get("commit") != commit:
-        record = {"commit": commit, "done": []}
-        for made in MADE:
-            shutil.rmtree(RESULTS / made, ignore_errors=True)
-            if (RESULTS / made).is_file():
-                (RESULTS / made).unlink()
-        path.write_text(json.dumps(record, indent=1), "utf-8")
-    for name, words in list_steps(jobs).items():
-        if name in record["done"]:
+    for name, (made, commands) in list_steps(jobs).items():
+        if record.get(name) == commit or only and name not in only:
             continue
-        print(f"{name}: python {' '.join(words)}", flush=True)
-        if python(*words).returncode:
-            sys.exit(f"evidence.py: {name} failed; start again when it is mended")
+        if record.get("under way") != [name, commit]:
+            for each in made:
+                shutil.rmtree(RESULTS / each, ignore_errors=True)
+                if (RESULTS / each).is_file():
+                    (RESULTS / each).unlink()
+        path.write_text(json.dumps(record | {"under way": [name, commit]}, indent=1), "utf-8")
+        for words in commands:
+            print(f"{name}: python {' '.join(words)}", flush=True)
+            if python(*words).returncode:
+                sys.exit(f"evidence.py: {name} failed; start again when it is mended")
         prune()
-        record["done"].append(name)
+        record = {each: value for each, value in record.items() if each != "under way"}
+        record[name] = commit
         path.write_text(json.dumps(record, indent=1), "utf-8")
     pages = [python(*command, "--report", f"results/{folder}", stdout=subprocess.PIPE).stdout
              for folder, command in (("quick", ["train.py"]), ("paper", ["train.py"]),
@@ -273,6 +274,7 @@ def main():
     parser = argparse.ArgumentParser(prog="benchmarks/evidence.py", allow_abbrev=False,
                                      description=__doc__.split("\n")[0])
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="number of parallel runs")
+    parser.add_argument("--only", nargs="+", choices=list_steps(1), help="steps (default: all)")
     parser.add_argument("--check", action="store_true", help="look for numbers without a file")
     parser.add_argument("--update", action="store_true", help="lines and results of docs/audit.md")
     options = parser.parse_args()
@@ -280,7 +282,7 @@ def main():
         return min(check(), 1)
     if options.update:
         return update()
-    return make(options.jobs)
+    return make(options.jobs, options.only)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ if __name__ == "__main__":              # before NumPy is imported: it counts it
     from support import process
     process.prepare()
 
+import csv
 import time
 from dataclasses import dataclass, fields
 from functools import partial
@@ -247,7 +248,8 @@ def apply(config, path):
     bad = [name for name, values in columns.items() if not np.isfinite(values).all()]
     if bad:
         raise UserError(f"cannot use --apply: {bad[0]} is not finite on all rows of {path}")
-    print(runs.format_csv(columns), end="")
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerows([columns, *zip(*columns.values())])
     return 0
 
 

@@ -30,7 +30,6 @@ from discover.expressions import LARGEST, Expression
 from discover.libraries import factors, make_libraries, unite
 from support.checks import finite_array
 
-DEBUG = 0
 Z = 5                               # standard deviations of mu, and of a coefficient, by chance
 SOLVER = 1e-6                       # error of a reading, of its column's deviation: a solver's
 SCREEN = 1.5                        # times Z, before the rows have a law's weights
@@ -317,15 +316,7 @@ def depends(sample, rest, weights, columns):
     if size == 0:
         return False
     ratio = explained / size / max(left / freedom, 1e-300)
-    if DEBUG: print('F', ratio, size, freedom, 1 + Z * np.sqrt(2 / size + 2 / freedom))
     return ratio > 1 + Z * np.sqrt(2 / size + 2 / freedom)
-
-
-def follows(sample, rest):
-    """Whether each of what a law leaves (n,) is like the one before it in its class."""
-    pairs = rest[:-1] * rest[1:]
-    pairs[sample.starts[1:] - 1] = 0
-    return pairs.sum() / max(np.sum(rest**2), 1e-300) > Z / np.sqrt(len(rest))
 
 
 def distinct(values, costs):
@@ -385,7 +376,7 @@ class Search:
         """
         (w, n), found = self.moments, {}
         unit = 1 / np.sqrt(np.diag(w) + np.diag(n))
-        for group, z in product(self.groups, (SCREEN * Z, 0.5)):
+        for group, z in product(self.groups, (1.5 * Z, 0.6 * Z, 0.2 * Z)):
             limit = level * (1 + z * np.sqrt(2 / self.train.sample.freedom))
             group = group[self.usable[group]]
             part = (w - limit * n)[np.ix_(group, group)] * np.outer(unit[group], unit[group])
@@ -393,7 +384,7 @@ class Search:
                 continue
             sets = [tuple(np.sort(group[list(each)])) for each in minimal_sets(part)]
             found.update((each, self.cost(each)) for each in sets)
-            if z > 1:
+            if z > Z:
                 rest = self.without(group, sets)
                 for terms in (*self.long_sets(rest, limit), self.eliminate(rest, limit)):
                     if 0 < len(terms) <= self.longest:
@@ -529,7 +520,7 @@ class Search:
     def is_new(self, slope, known):
         """Whether derivatives (m, d) are no combination of those known, a list of such."""
         tolerance = np.clip(3 * np.median(self.train.errors[:, self.moving]) * self.amplitude,
-                            1e-3, 0.03)
+                            0.01, 0.03)
         size = np.linalg.norm(slope, axis=1)
         rest = slope.copy()
         for basis in known:
@@ -556,7 +547,7 @@ class Search:
                    for each in combinations_with_replacement(range(z.shape[1]), n)]
         basis, values = np.stack(columns, axis=1), self.train.values[:, fit.terms] @ fit.c
         rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
-        return np.var(rest) < max(1e-8, 5 * fit.share) * np.var(values)
+        return np.var(rest) < max(1e-4, 5 * fit.share) * np.var(values)
 
     # ------------------------------------------------------------------ the laws
 
@@ -578,7 +569,7 @@ class Search:
 
     def queue(self, level):
         """Candidates (cost, number, terms, c, slope) as a heap; relations on all data."""
-        self.usable, relation = self.train.largest_variances() * level < 1, count()
+        self.usable, relation = self.train.largest_variances() * level < 3, count()
         found, w, n = self.candidates(level)
         rows = self.first[:, None] / self.first.sum()
         v = (self.train.values - np.sum(self.train.values * rows, axis=0))
@@ -591,8 +582,8 @@ class Search:
             share = (c @ w[ix] @ c) / max(c @ v[ix] @ c, 1e-300)
             size = np.mean(np.sum((self.slopes[:, :, list(terms)] * c)**2, axis=(1, 2)))
             steep = np.mean(np.sum(slope**2, axis=1)) / max(size, 1e-300)
-            if steep < 1e-6:
-                continue                                # an identity, as sin^2 + cos^2 = 1
+            if steep < 1e-6 or c @ v[ix] @ c < IDENTITY * (c @ c):
+                continue                                # a number, as sin^2 + cos^2
             if share < 0.5:
                 heappush(heap, (cost, next(number), terms, slope, mu[0]))
             # A relation of one column says no more than that it has few values.
@@ -628,7 +619,10 @@ class Search:
             if fit.share > MAX_LAMBDA or not self.allows(fit, level):
                 continue
             slope = self.slope(fit.terms, fit.c)
-            if not self.is_new(slope, known) or self.is_polynomial(fit, fits):
+            if not self.is_new(slope, known):
+                continue
+            if self.is_polynomial(fit, fits):           # a relation of laws
+                self.remember(slope, known)
                 continue
             if fit.mu > level * (1 + 2 * np.sqrt(2 / self.train.sample.freedom)):
                 fit = self.improve(fit, heap, level)
@@ -647,6 +641,8 @@ class Search:
             if source == "fitted" and not beside and (
                     self.follows_from(fit, slope, aside) or self.lack_of_fit(fit, level)):
                 aside.append((law, fit, slope))
+                continue
+            if source == "given" and not beside and self.drifts(fit):
                 continue
             self.remember(slope, known)
             fits.append(fit)
@@ -699,15 +695,32 @@ class Search:
     def fit_level(self, before):
         """Laws with one common level of errors, of each column's deviation, and this level.
 
-        before: laws of constants, which are listed again.
+        The level is the least that any library needs. A library that needs less than all others
+        may do so by a few rows: then the next is tried. before: laws of constants, listed again.
         """
-        self.amplitude = 1.0
-        self.measure(~self.constant)
-        self.usable = self.train.largest_variances() * MAX_LEVEL**2 < 1
-        lowest = max(min(map(self.lowest, self.groups), default=np.inf), SOLVER**2)
-        if np.sqrt(lowest) > MAX_SAID:
-            return [], None
-        heap, relations, number = self.queue(lowest)
+        still = self.constant
+        self.measure(~still)
+        self.usable = self.train.largest_variances() * MAX_LEVEL**2 / 3 < 1
+        guesses, best = [], ([], None)
+        for lowest in sorted(map(self.lowest, self.groups)):
+            if not guesses or lowest > 1.3 * guesses[-1]:
+                guesses.append(max(lowest, SOLVER**2))
+        for lowest in guesses[:3]:
+            level = np.inf
+            if lowest < MAX_SAID**2:
+                heap, relations, number = self.queue(lowest)
+                level = self.common_level(heap)
+            if level < MAX_SAID**2:
+                self.amplitude = float(np.sqrt(level))
+                self.constant = still | (self.shares < 2 * level)
+                laws = self.choose(heap, relations, number, "fitted", before, level, self.amplitude)
+                best = best if best[0] else (laws, self.amplitude)
+                if self.has_motion(laws):
+                    return laws, self.amplitude
+        return best
+
+    def common_level(self, heap):
+        """The least mu of candidates of several columns, with their own weights."""
         levels, chance = [], Z * np.sqrt(2 / self.test.sample.freedom)
         ranked = sorted(heap, key=lambda each: each[4])[:100] + sorted(heap)[:50]
         for terms in {each[2] for each in ranked}:
@@ -716,15 +729,8 @@ class Search:
                 fit = self.fit(terms)
                 if fit.share < MAX_LAMBDA:
                     levels.append(max(fit.mu, fit.held / (1 + chance)))
-        level = min(levels, default=np.inf)
-        levels = [each for each in levels if each < level * (1 + chance)]
-        level = np.median(levels) if levels else np.inf
-        if np.sqrt(level) > MAX_SAID:
-            return [], None
-        self.amplitude = float(np.sqrt(level))
-        self.constant |= self.shares < 2 * level
-        laws = self.choose(heap, relations, number, "fitted", before, level, self.amplitude)
-        return laws, self.amplitude
+        near = [each for each in levels if each < min(levels) * (1 + chance)]
+        return float(np.median(near)) if near else np.inf
 
     def lowest(self, group):
         """The least mu of a group's features that is a law's, by its lambda.
@@ -750,9 +756,8 @@ class Search:
         """
         train, sample = self.train.part(fit.terms), self.train.sample
         slopes = train.slopes @ fit.c                                           # (n, d)
-        uses = np.abs(slopes).max(axis=0) > 0
-        if self.amplitude > MAX_LEVEL or np.any(uses & self.moving & ~self.constant
-                                                & (self.shares < SLOW)):
+        moves = np.mean(slopes**2, axis=0) * ~self.constant
+        if self.amplitude > MAX_LEVEL or moves @ self.shares < SLOW * moves.sum():
             return True
         v = train.variances(fit.c)
         w = weights_of(v)
@@ -762,12 +767,25 @@ class Search:
             slopes * train.errors**2 * (rest / np.maximum(v, 1e-300))[:, None])
         own = (train.library.values(feet) - train.mean) / train.deviation
         own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
+        columns = feet[:, moves > 0]
+        return (any(depends(sample, rest, w, each) for each in (own, columns))
+                or self.follows_order(rest, w))
+
+    def drifts(self, fit):
+        """Whether a law falls or rises along the rows, within its errors."""
+        train = self.train.part(fit.terms)
+        w = weights_of(train.variances(fit.c))
+        return self.follows_order(train.sample.within(train.values @ fit.c, w), w)
+
+    def follows_order(self, rest, weights):
+        """Whether what a law leaves (n,) rises or falls along a class, or is like the row before."""
+        sample = self.train.sample
         place = np.arange(len(rest)) - sample.starts.repeat(sample.sizes)
-        columns = feet[:, uses & ~self.constant]
-        if DEBUG: print([depends(sample, rest, w, each) for each in (
-            own, columns, place[:, None].astype(float))], follows(sample, rest * np.sqrt(w)))
-        return any(depends(sample, rest, w, each) for each in (
-            own, columns, place[:, None].astype(float))) or follows(sample, rest * np.sqrt(w))
+        alike = rest * np.sqrt(weights)
+        pairs = alike[:-1] * alike[1:]
+        pairs[sample.starts[1:] - 1] = 0
+        return (depends(sample, rest, weights, place[:, None].astype(float))
+                or pairs.sum() > Z * np.sqrt(len(rest)) * np.mean(alike**2))
 
     # ------------------------------------------------------------------ rows that are wrong
 
@@ -818,7 +836,7 @@ class Search:
         share = train.sample.share
         if share(train.values[:, terms] @ simple) > 1.05 * share(train.values[:, terms] @ c) + 1e-18:
             numbers = [float(each) for each in factor * c / deviation]
-        if numbers[0] < 0 and sum(np.sign(np.array(numbers, float))) == 0 and not squares.any():
+        if numbers[0] < 0 and len(numbers) == 2 and numbers[1] == -numbers[0]:
             numbers = [-each for each in numbers]
         if numbers[0] < 0:                              # a sum starts with what is positive
             order = np.argsort(np.array(numbers, float) < 0, kind="stable")

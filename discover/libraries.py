@@ -22,7 +22,7 @@ from discover.expressions import LARGEST, Expression
 
 KINDS = ("polynomial", "rational")
 MAX_FEATURES = 300                      # of one library
-NEAR_ZERO = 0.05                        # of a column's root mean square: no quotients by less
+NEAR_ZERO = 0.005                       # of a column's root mean square: no quotients by less
 MAX_EXPONENT = 30                       # of exp: e^30 is 1e13
 DISTANCES = ("sqrt(x^2 + y^2)", "sqrt(x^2 + y^2 + z^2)")
 ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle)(_?\w{1,2}|_deg)?", re.IGNORECASE)
@@ -52,10 +52,12 @@ class Library:
     def costs(self):
         """What a reader pays for each feature (p,): its degree, functions more than columns."""
         weights = [1.0 if label in variable.inputs else COSTS.get(variable.name.split("(")[0], 1.3)
-                   if variable.name not in DISTANCES else 3.5 * variable.name.count("^")
                    for label, variable in zip(self.labels, self.variables)]
         below = np.maximum(-self.exponents, 0).sum(axis=1)
-        return 0.6 + 0.4 * np.abs(self.exponents) @ np.array(weights) + 0.2 * below
+        squares = np.array([variable.name in DISTANCES and variable.name.count("^")
+                            for variable in self.variables])    # that r holds
+        return (0.6 + 0.4 * np.abs(self.exponents) @ np.array(weights) + 0.2 * below
+                + 1.2 * (self.exponents != 0) @ squares)
 
     def part(self, features):
         """The Library of these features (an index)."""
@@ -251,6 +253,8 @@ def build(plan, names):
         labels = tuple("r" if text in DISTANCES else in_product(text) for text in allowed)
         for order in orders:
             exponents = monomials(allowed.values(), order)
+            if exponents is not None and "r" in labels and not "r" in names:
+                exponents = without_identities(exponents, labels)
             key = (labels, tuple(allowed.values()), order)
             if exponents is not None and key not in seen:
                 libraries.append(Library(f"{title}, order {order}", labels, variables, exponents))
@@ -277,6 +281,13 @@ def monomials(allowed, order):
             return None
     rows.sort(key=lambda row: (sum(map(abs, row)), [-abs(e) for e in row], [-e for e in row]))
     return np.array(rows[1:], int).reshape(len(rows) - 1, -1)
+
+
+def without_identities(exponents, labels):
+    """Exponents (p, v) without y^2/r, which is r - x^2/r, or with z in its place."""
+    squared = [exponents[:, labels.index(name)] > 1 for name in ("z", "y") if name in labels][:1]
+    redundant = np.any(squared, axis=0) & (exponents[:, labels.index("r")] != 0)
+    return exponents[~redundant]
 
 
 def in_product(text):

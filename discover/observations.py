@@ -13,7 +13,8 @@ from discover.expressions import FUNCTIONS
 MISSING = {"", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"}   # Na is sodium
 NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]{1,4})?")
 UNIT = re.compile(r"[\w °º˚%′″·⋅×./*^+−⁻()-]{0,40}")
-DEGREES = ("deg", "degree", "degrees", "°", "º", "˚")
+DEGREES = re.compile(r"deg(ree)?s?\.?|[°º˚]", re.IGNORECASE)
+IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
 OTHER_ANGLES = ("grad", "gon", "arcmin", "arcsec", "turn", "turns", "rev")
 TIME = re.compile(r"t|(?i:time|timestamp|date|index|frame|step)")           # T is a temperature
 NO_NAMES = {*FUNCTIONS, *kwlist, "pi"}
@@ -22,6 +23,7 @@ MAX_COLUMNS, MAX_NAME_LENGTH = 40, 40   # a polynomial in more columns costs gig
 MAX_MAGNITUDE = 1e100                   # of a value: its square is still a number
 MIN_GROUPS, FEW_GROUPS = 4, 50          # two to train and two to test on; a note below 50
 MAX_SHARED = 0.1                        # of observations are in several pairs by chance
+OUTLIER_IQR, MAX_OUTLIERS = 30, 0.01    # interquartile ranges off the median; share of a column
 
 
 def require(is_fine, sentence):
@@ -43,8 +45,9 @@ class Observations:
     notes: list                         # sentences on what was read and left out
 
     def where(self, rows):
-        """The place of the first row of a mask (N,)."""
-        return self.place.format(self.places[np.argmax(rows)])
+        """The places of a mask (N,), as text: the first one."""
+        more = ", ..." if rows.sum() > 1 else ""
+        return self.place.format(self.places[np.argmax(rows)]) + more
 
     def refuse(self, cells, what):
         """ValueError with the place of the first cell of a mask (N, d), if it has any."""
@@ -58,9 +61,8 @@ class Observations:
     def leave_out(self, rows, why):
         """Leave out the rows of a mask (N,), and note how many."""
         if rows.any():
-            more = ", ..." if rows.sum() > 1 else ""
             self.notes.append(f"left out {rows.sum()} of {len(rows)} rows, {why}: "
-                              f"{self.where(rows)}{more}")
+                              f"{self.where(rows)}")
             self.keep(~rows)
 
     def leave_out_columns(self, columns, why):
@@ -80,7 +82,7 @@ def split_heads(heads):
         name, unit = name.strip(), unit.strip()
         name = normalize("NFKC", name) if name.isidentifier() else name     # x² is not x2
         require(name not in units, f"two columns have the name {name[:40]}; rename one")
-        in_degrees = unit.lower() in DEGREES or not unit and name.endswith("_deg")
+        in_degrees = DEGREES.fullmatch(unit) if unit else name.lower().endswith(IN_DEGREES)
         units[name] = "deg" if in_degrees else unit
     return units
 
@@ -101,8 +103,8 @@ def observe(units, numbers, keys, places, place, notes):
                 "in a formula; give letters, digits and _, as in theta_1 [rad], no function, and "
                 "no product of other columns")
         require(UNIT.fullmatch(unit) and unit.lower() not in OTHER_ANGLES
-                and (unit == "deg" or not stem.endswith("_deg")), f"{name} has the unit "
-                f"{unit[:40]!r}; write units as m/s^2, and angles in rad or deg")
+                and (unit in ("", "deg") or not stem.lower().endswith(IN_DEGREES)),
+                f"{name} has the unit {unit[:40]!r}; write units as m/s^2, angles in rad or deg")
         require(name in own or stem in own and unit in ("", own[stem]), f"{name} would be the "
                 f"errors of a column {stem} with the same unit; rename or --drop it")
     unknown = np.full(len(places), np.nan)
@@ -151,7 +153,18 @@ def check(found):
         found.notes.append(f"{len(groups)} groups are few: how many laws there are is sure from "
                            f"about {FEW_GROUPS} on")
     found.keep(np.argsort(found.classes, kind="stable"))
+    note_outliers(found)
     return found
+
+
+def note_outliers(found):
+    """Note columns in which a few values, such as -999, are far from all others."""
+    low, middle, high = np.quantile(found.values, [0.25, 0.5, 0.75], axis=0)
+    far = (np.abs(found.values - middle) > OUTLIER_IQR * (high - low)) & (high > low)
+    for i in np.flatnonzero(far.any(axis=0) & (far.mean(axis=0) < MAX_OUTLIERS)):
+        rows = far[:, i]
+        found.notes.append(f"{rows.sum()} of {len(rows)} values of {found.names[i]} are far from "
+                           f"all others: {found.values[rows, i][0]:g} in {found.where(rows)}")
 
 
 def leave_out_times(found):
@@ -164,11 +177,11 @@ def leave_out_times(found):
     is_time = np.array([bool(TIME.fullmatch(name)) for name in found.names], bool)
     for name, falls in zip(found.names[is_time], steps.T[is_time] < 0):
         if falls.any():
-            require(not in_blocks[falls].any(), f"{name} falls back, as in {found.where(falls)}, "
-                    "in a group that stands in several blocks: its name may be used twice; name a "
-                    "second column with --group, or sort the rows by group and time")
-            found.notes.append(f"took {name} for observed, and no running time, since it falls "
-                               f"within a group: {found.where(falls)}")
+            text = f"{name} falls within groups, as in {found.where(falls)}"
+            require(not in_blocks[falls].any(), f"{text}, and groups stand in several blocks: a "
+                    "name may be used twice; name a second column with --group, or sort the rows "
+                    "by group and time")
+            found.notes.append(f"{text}, and is taken for observed, not for a running time")
     is_time &= (steps >= 0).all(axis=0) & steps.any(axis=0)
     if in_blocks.any() and not is_time.any():
         found.notes.append("groups stand in several blocks of the file; if a name is used twice, "
@@ -177,28 +190,22 @@ def leave_out_times(found):
 
 
 def join_shared(found):
-    """Leave out repeated rows, and make one class of pairs that share observations."""
-    state = leave_out_repeated(found)
-    shared = np.bincount(state)[state] > 1
-    if found.place == PAIR and shared.mean() > MAX_SHARED:
-        from scipy.sparse import coo_array              # here, since only this needs it
-        from scipy.sparse.csgraph import connected_components
-        before, first = found.classes.max() + 1, state.max() + 1
-        links = np.ones(len(state)), (state, first + found.classes)
-        graph = coo_array(links, shape=(first + before, first + before))
-        found.classes = connected_components(graph)[1][state]
-        found.notes.append(f"x and x_prime share observations: joined {before} pairs to "
-                           f"{len(np.unique(found.classes))} groups")
-        leave_out_repeated(found)
-    elif shared.any():
-        found.notes.append(f"groups share {shared.sum()} observations, as in "
-                           f"{found.where(shared)}; groups of one motion need one name")
-
-
-def leave_out_repeated(found):
-    """Leave out rows that repeat another of their group; number the states of the others, (N,)."""
+    """Leave out repeated rows of a group, and make one class of pairs that share observations."""
     state = np.unique(found.values, axis=0, return_inverse=True)[1].ravel()
     first = np.unique(np.stack([state, found.classes]), axis=1, return_index=True)[1]
     repeated = ~np.isin(np.arange(len(state)), first)
     found.leave_out(repeated, "that repeat another of their group")
-    return state[~repeated]
+    state = state[~repeated]
+    shared = np.bincount(state)[state] > 1
+    if found.place == PAIR and shared.mean() > MAX_SHARED:
+        from scipy.sparse import coo_array              # here, since only this needs it
+        from scipy.sparse.csgraph import connected_components
+        before, nodes = found.classes.max() + 1, state.max() + found.classes.max() + 2
+        links = np.ones(len(state)), (state, state.max() + 1 + found.classes)
+        found.classes = connected_components(coo_array(links, shape=(nodes, nodes)))[1][state]
+        found.notes.append(f"x and x_prime share observations: joined {before} pairs to "
+                           f"{len(np.unique(found.classes))} groups")
+        join_shared(found)                              # rows that now repeat another
+    elif shared.any():
+        found.notes.append(f"groups share {shared.sum()} observations, as in "
+                           f"{found.where(shared)}; groups of one motion need one name")

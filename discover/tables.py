@@ -49,9 +49,9 @@ def read_columns(path, names, units):
         require(is_table, f"laws are applied to tables; give one of {', '.join(TABLES)}")
         given, columns, lines, comma = split_table(content)
         for name, unit in zip(names, units):
-            require(name in given, f"it needs one column {name}, and has {listed(given)}")
-            require(given[name] == unit, f"{name} has the unit {given[name][:40]!r} and not "
-                    f"{unit!r}; convert it, and write {name} [{unit}] in the line of names")
+            require(given.get(name) == unit, f"it needs one column {name} [{unit}], and has "
+                    f"{listed(f'{name} [{unit}]' for name, unit in given.items())}; convert what "
+                    "is in another unit, and write units behind the names")
         numbers = to_numbers({name: columns[name] for name in names}, lines, comma, [])
         values = np.column_stack([*numbers.values()])
         gaps = np.isnan(values).any(axis=1)

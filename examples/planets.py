@@ -1,8 +1,8 @@
 """Planets as JPL has them: writes planets.csv for python -m discover planets.csv
 
 Heliocentric positions and velocities of five planets, in the ecliptic of J2000, one revolution a
-class: from the ephemeris DE421 (Folkner, Williams and Boggs 2008), which is public. Making the table
-needs the packages jplephem and de421; reading it needs nothing.
+class: from the ephemeris DE421 (Folkner, Williams and Boggs 2008), which is public. To make the
+table the packages jplephem and de421 are needed; to read it none is.
 """
 
 import de421

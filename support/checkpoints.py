@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 
 import numpy as np
 
@@ -19,43 +20,38 @@ def train_with_checkpoints(training, folder, identity):
 
     training: the train.Training to go on with.
     identity: the settings that two equal runs share, as JSON keeps them.
-    The state is saved at least every SECONDS_BETWEEN seconds, at each plateau, at the end, and when
-    the process is told to end. Raises UserError if the state is of another run, cannot be read or
-    written, or the loss is no longer finite.
+    The state is saved at least every SECONDS_BETWEEN seconds, at each plateau, and at the end, also
+    where the process is told to end. Raises UserError if the state is of another run, cannot be
+    read or written, or the loss is no longer finite.
     """
     if restore(training, folder, identity):
         print(f"Going on after epoch {len(training.history['epoch'])}.", flush=True)
     seconds_before = (training.history["seconds"] or [0.0])[-1]
-    progress = Progress(training.schedule.epochs)
     state, saved, rate = None, time.monotonic(), training.optimizer.learning_rate
-    try:
-        while not training.finished:
-            if is_orphaned():
-                raise SystemExit(1)
-            training.epoch()
-            state = copy_state(training)
-            halved = training.optimizer.learning_rate < 0.99 * rate * training.schedule.decay
-            rate = training.optimizer.learning_rate
-            if halved or training.finished or time.monotonic() - saved > SECONDS_BETWEEN:
-                save(folder, identity, state)
-                saved = time.monotonic()
-            progress(training.history)
-    except (SystemExit, KeyboardInterrupt, OSError):
-        # Told to end within an epoch, or nobody takes our lines: keep the last whole epoch.
-        save(folder, identity, state)
-        raise
-    except FloatingPointError as error:
-        save(folder, identity, state)
-        whole = len(training.history["epoch"])
-        kept = f"; {folder} keeps the state after epoch {whole}" if whole else ""
-        raise UserError(f"{error}{kept}") from error
-    finally:
-        progress.close()
+    with closing(Progress(training.schedule.epochs)) as progress:
+        try:
+            while not training.finished:
+                if is_orphaned():
+                    raise SystemExit(1)
+                training.epoch()
+                state = copy_state(training)            # an epoch that is broken off leaves it whole
+                halved = training.optimizer.learning_rate < 0.99 * rate * training.schedule.decay
+                rate = training.optimizer.learning_rate
+                if halved or time.monotonic() - saved > SECONDS_BETWEEN:
+                    save(folder, identity, state)
+                    state, saved = None, time.monotonic()
+                progress(training.history)
+        except FloatingPointError as error:
+            whole = len(training.history["epoch"])
+            kept = f"; {folder} keeps the state after epoch {whole}" if whole else ""
+            raise UserError(f"{error}{kept}") from error
+        finally:
+            save(folder, identity, state)
     return seconds_before
 
 
 def save(folder, identity, state):
-    """Write the state, unless not one epoch is done."""
+    """Write the state, unless there is none that is not saved."""
     if state is None:
         return
     try:
@@ -72,21 +68,18 @@ def restore(training, folder, identity):
     Raises UserError if it is of another run, or damaged.
     """
     path = folder / NAME
-    if not path.exists():
-        return False
     try:
         state = load_arrays(path, "a complete checkpoint")
-        differing = other_settings(json.loads(str(state["identity"])), identity)
+        refuse_other_settings(folder, json.loads(str(state["identity"])), identity,
+                              "an unfinished run", "start over")
         changed = other_settings(json.loads(str(state["versions"])), versions())
-        if not differing:
-            set_state(training, state)
+        set_state(training, state)
+    except FileNotFoundError:
+        return False
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; --fresh starts over") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} is damaged; --fresh starts the run over") from error
-    if differing:
-        raise UserError(f"{folder} holds an unfinished run of other settings ({differing}); "
-                        + advise(differing, "start over"))
     if changed:
         print(f"The state was saved with other versions ({changed}): the result can differ in the "
               "last digits, and by what training makes of these.")
@@ -129,7 +122,13 @@ def other_settings(kept, identity):
     return ", ".join(name for name in {**identity, **kept} if kept.get(name) != identity.get(name))
 
 
-def advise(differing, fresh):
-    """Advice where a folder holds another run; one of other data is never to be replaced."""
-    return "give another --out" + ("" if "data" in differing.split(", ") else
-                                   f", or --fresh to {fresh}")
+def refuse_other_settings(folder, kept, identity, what, fresh):
+    """Raise UserError if the kept settings are others; a run of other data is not to be replaced.
+
+    what: the folder holds; fresh: what --fresh would do with it.
+    """
+    differing = other_settings(kept, identity)
+    if differing:
+        advice = "" if "data" in differing.split(", ") else f", or --fresh to {fresh}"
+        raise UserError(f"{folder} holds {what} of other settings ({differing}); "
+                        f"give another --out{advice}")

@@ -1,5 +1,7 @@
 """What a command does with its runs: one in its folder, or many as processes and a page on them."""
 
+from functools import partial
+
 from support import jobs, report, runs
 from support.checks import UserError
 from support.files import prepare_folder
@@ -16,36 +18,23 @@ def run_configs(command, run, configs, summarise, options, systems):
     summarise(result, system): the lines that the screen shows of a finished run.
     systems: {name: physics.System}, for the page on many.
     """
+    start = partial(runs.run_in_folder, run, summarise=summarise, fresh=options.fresh)
     if len(configs) == 1:
-        runs.run_in_folder(run, configs[0], summarise, options.fresh)
+        start(configs[0])
         return 0
-    folder = page_folder(configs)
-    failed = jobs.run_all({f"{config.system.name} seed {config.seed}":
-                           (run_alone, command, run, config, summarise, options.fresh)
-                           for config in configs}, options.jobs)
-    finished = [config.folder for config in configs
-                if f"{config.system.name} seed {config.seed}" not in failed]
+    names = {config.folder.parent.name for config in configs}
+    name = names.pop() if len(names) == 1 else "all"
+    seeds = abbreviate(sorted({config.seed for config in configs}))
+    folder = prepare_folder(configs[0].folder.parent.parent / f"{name}-seeds-{seeds}")
+    labels = {f"{config.system.name} seed {config.seed}": config for config in configs}
+    failed = jobs.run_all({label: (exit_status, command, partial(start, config))
+                           for label, config in labels.items()}, options.jobs)
+    finished = [config.folder for label, config in labels.items() if label not in failed]
     if finished:
         runs.keep_page(folder, page(finished, systems))
     if failed:
         print(f"{len(failed)} of {len(configs)} runs failed: {', '.join(map(printable, failed))}")
     return int(bool(failed))
-
-
-def run_alone(command, run, config, summarise, fresh):
-    """The exit status of one run, in a process of its own."""
-    def action():
-        runs.run_in_folder(run, config, summarise, fresh)
-        return 0
-    return exit_status(command, action)
-
-
-def page_folder(configs):
-    """The folder of the page on many runs: runs/sr-seeds-0-9, runs/all-seeds-0."""
-    names = {config.folder.parent.name: None for config in configs}
-    name = next(iter(names)) if len(names) == 1 else "all"
-    seeds = sorted({config.seed for config in configs})
-    return prepare_folder(configs[0].folder.parent.parent / f"{name}-seeds-{abbreviate(seeds)}")
 
 
 def page(folders, systems):

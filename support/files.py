@@ -127,10 +127,8 @@ def lock_folder(folder):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             free = os.fstat(file.fileno()).st_nlink > 0     # not removed since it was opened
-        except BlockingIOError:
-            free = False
-        except OSError:
-            free = True                                 # a file system without locks
+        except OSError as error:                        # a file system without locks will do
+            free = not isinstance(error, BlockingIOError)
         if not free:
             raise UserError(f"{folder} is in use by another run; wait for its end "
                             "or give another --out")

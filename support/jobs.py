@@ -1,13 +1,13 @@
 """Progress of a training on the screen, and many runs as processes."""
 
+import io
 import multiprocessing
 import os
 import shutil
-import signal
 import sys
 from multiprocessing.connection import wait
 
-from support.process import listen, one_thread, printable
+from support.process import hold_signals, listen, printable
 
 PATIENCE = 60                           # seconds that an interrupted run has to save its state
 
@@ -48,39 +48,42 @@ def run_all(jobs, at_once):
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                label, (function, *arguments) = waiting.pop(0)
+                label, job = waiting.pop(0)
                 process = multiprocessing.Process(
-                    target=run_labelled, args=(label, at_once > 1, function, *arguments))
-                process.start()
-                running[process.sentinel] = label, process
+                    target=run_labelled, args=(label, *job), name=label)
+                hold_signals(True)      # one that came before the entry would leave it behind
+                try:
+                    process.start()
+                    running[process.sentinel] = process
+                finally:
+                    hold_signals(False)
             for sentinel in wait(list(running)):
-                label, process = running.pop(sentinel)
+                process, ending = running.pop(sentinel), "finished"
                 process.join()
-                failed += [label] * (process.exitcode != 0)
-                print(printable(f"{label}: {describe_exit(process.exitcode)}"), flush=True)
+                if code := process.exitcode:
+                    failed.append(process.name)
+                    reason = f"status {code}" if code > 0 else f"ended by signal {-code}"
+                    ending = f"failed, {reason}"
+                print(printable(f"{process.name}: {ending}"), flush=True)
     finally:
-        for _, process in running.values():
+        for process in running.values():
             process.terminate()
-            if hasattr(signal, "SIGCONT"):              # for one that was stopped
-                os.kill(process.pid, signal.SIGCONT)
-        for _, process in running.values():
+        for process in running.values():
             process.join(PATIENCE)
             process.kill()
     return failed
 
 
-def run_labelled(label, alone, function, *arguments):
+def run_labelled(label, function, *arguments):
     """The body of a process: function(*arguments), each of its lines with the label in front."""
     listen()
+    hold_signals(False)
     sys.stdin, sys.stdout = None, Labelled(label, sys.stdout)
     sys.stderr = Labelled(label, sys.stderr)
-    if alone:
-        with one_thread():
-            sys.exit(function(*arguments))
     sys.exit(function(*arguments))
 
 
-class Labelled:
+class Labelled(io.TextIOBase):
     """A stream that writes whole lines, each with a label in front."""
 
     def __init__(self, label, stream):
@@ -88,22 +91,9 @@ class Labelled:
 
     def write(self, text):
         *lines, self.line = (self.line + text).split("\n")
-        whole = "".join(f"{self.label}: {line}\n" for line in lines if line)
-        if whole:
-            self.stream.write(whole)
-            self.stream.flush()
-
-    def flush(self):
-        pass
-
-    def isatty(self):
-        return False
-
-
-def describe_exit(code):
-    """How a process ended, in words."""
-    return "finished" if code == 0 else f"failed, status {code}" if code > 0 else (
-        f"failed, ended by signal {-code}")
+        for line in filter(None, lines):
+            self.stream.write(f"{self.label}: {line}\n")
+        self.stream.flush()
 
 
 def is_orphaned():

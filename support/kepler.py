@@ -52,17 +52,15 @@ def after_time(x, t):
 
 def sample_orbits_in_box(n, rng):
     """Particles from states in [-1, 1]^4 at two times in [0, 3]: x and x_prime, each (n, 4)."""
-    return _two_times(rng.uniform(-1, 1, (n, 4)), rng)
+    x = rng.uniform(-1, 1, (n, 4))
+    return tuple(after_time(x, rng.uniform(0, MAX_TIME, n)) for _ in range(2))
 
 
 def sample_orbits_in_box_of_fixed_angular_momentum(n, rng):
     """The same with L = 0.65: x, y, v_x in [0, 1], and the v_y that this L asks for, if below 3."""
     x, y, v_x = rng.uniform(0, 1, (3, 3 * n + 100))     # two in five are kept
     v_y = (L + y * v_x) / x
-    return _two_times(np.column_stack([x, y, v_x, v_y])[v_y < MAX_V_Y][:n], rng)
-
-
-def _two_times(x, rng):
+    x = np.column_stack([x, y, v_x, v_y])[v_y < MAX_V_Y][:n]
     return tuple(after_time(x, rng.uniform(0, MAX_TIME, len(x))) for _ in range(2))
 
 

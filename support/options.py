@@ -3,10 +3,12 @@
 import argparse
 import math
 import os
+import re
 import sys
 import zlib
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from support.checks import UserError
@@ -25,10 +27,9 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
     def error(self, message):
-        leading = ""
-        if message.endswith("at least one argument"):
-            leading = " (put a space before one that starts with a minus)"
-        raise UserError(f"{message}{leading}; see {self.prog} --help")
+        message = message.replace("at least one argument", "at least one argument (put a space "
+                                  "before one that starts with a minus)")
+        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def build_paper_parser(systems, schedules, activations):
@@ -83,11 +84,10 @@ def add_training_options(parser, activations, schedules=()):
 def parse(parser, arguments):
     """The options; UserError for the first that is not acceptable or would have no effect."""
     options = parser.parse_args(arguments)
-    options.given = {name for name in vars(options)
-                     if getattr(options, name) != parser.get_default(name)}
-    if options.report and (idle := sorted(options.given - {"report"})):
-        names = ", --".join(idle).replace("_", "-")
-        parser.error(f"--report trains nothing; leave out --{names}")
+    idle = sorted(name.replace("_", "-") for name, value in vars(options).items()
+                  if name != "report" and value != parser.get_default(name))
+    if options.report and idle:
+        parser.error(f"--report trains nothing; leave out --{', --'.join(idle)}")
     if options.jobs > 1 and not options.seeds and options.system != "all":
         parser.error("--jobs goes with several runs: give --seeds")
     return options
@@ -112,9 +112,13 @@ def abbreviate(seeds):
 def exit_status(command, action):
     """The exit status of a command: of action(), or 2 with a sentence on what it raises."""
     try:
-        status = action()
-    except SystemExit as ending:                        # --help, or a signal
-        status = ending.code
+        try:
+            status = action() or 0
+        except SystemExit as ending:                    # --help, or a signal
+            status = ending.code
+        if sys.stdout:
+            sys.stdout.flush()          # here, where an error can still be said in words
+        return status
     except ImportError as error:        # Matplotlib: asked for before the training, needed after
         return refuse(command, f"{error}; pip install -r requirements.txt")
     except MemoryError:
@@ -122,24 +126,12 @@ def exit_status(command, action):
     except UserError as error:
         return refuse(command, error)
     except OSError as error:
-        return refuse_output(command, error)
-    try:
-        if sys.stdout:
-            sys.stdout.flush()          # here, where an error can still be said in words
-    except OSError as error:
-        return refuse_output(command, error)
-    return status
-
-
-def refuse_output(command, error):
-    """Say that a file or the output cannot be used; 1 if whoever read the output has left."""
-    with suppress(OSError, ValueError):                 # what is left in it is not to be flushed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError):              # as in "| head"
-        return 1
-    reason = error.strerror or error
-    return refuse(command, f"cannot use {error.filename}: {reason}" if error.filename else
-                  f"cannot write the output: {reason}")
+        with suppress(OSError, ValueError):             # what is left in it is not to be flushed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):          # whoever read it has left, as in "| head"
+            return 1
+        what = f"use {error.filename}" if error.filename else "write the output"
+        return refuse(command, f"cannot {what}: {error.strerror or error}")
 
 
 def refuse(command, sentence):
@@ -181,29 +173,21 @@ def whole(least, most):
 
 def seed_list(text):
     """Argument type: seeds as 0-9 or 0,3,7-9, each once, in rising order."""
-    seeds = []
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        try:
-            first, last = [whole(0, 10**9)(bound) for bound in (first, last if dash else first)]
-        except argparse.ArgumentTypeError:
-            raise argparse.ArgumentTypeError(
-                f"must be whole numbers as in 0-9 or 0,3,7; got {text!r}") from None
-        if last - first >= 10_000:
-            raise argparse.ArgumentTypeError(f"{part} are too many seeds")
-        seeds += range(first, last + 1) or [-1]         # falling: refused below
-    if seeds != sorted(set(seeds)) or seeds[0] < 0:
+    part = r"(\d{1,9})(?:-(\d{1,9}))?"
+    pairs = re.findall(part, text) if re.fullmatch(f"{part}(,{part})*", text, re.ASCII) else []
+    bounds = [int(bound) for pair in pairs for bound in pair if bound]
+    if not bounds or bounds != sorted(set(bounds)):
         raise argparse.ArgumentTypeError(
-            f"must be rising, each seed once, as in 0-9 or 0,3,7; got {text!r}")
-    return seeds
+            f"must be rising whole numbers as in 0-9 or 0,3,7; got {text!r}")
+    ranges = [range(int(first), int(last or first) + 1) for first, last in pairs]
+    if sum(map(len, ranges)) > 10_000:
+        raise argparse.ArgumentTypeError(f"{text} are too many seeds")
+    return [*chain(*ranges)]
 
 
 def positive(text):
     """Argument type: a positive finite number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}")
-    return value
+    with suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}")

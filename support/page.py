@@ -3,14 +3,13 @@
 import base64
 import html
 import re
-from typing import NamedTuple
+from collections import namedtuple
 
 from support.process import printable
 
 STYLE = """
 :root { color-scheme: light dark }
-body { font: 1.05rem/1.5 system-ui, sans-serif; max-width: 60rem;
-       margin: 1rem auto; padding: 0 1rem }
+body { max-width: 60rem; margin: auto; padding: 1rem; font: 1.05rem/1.5 system-ui, sans-serif }
 h1 { font-size: 1.5rem; margin: .5rem 0 } h2 { font-size: 1.2rem; margin-top: 1.5rem }
 .strong { font-weight: 600 }
 .scroll { overflow-x: auto; background:
@@ -18,16 +17,14 @@ h1 { font-size: 1.5rem; margin: .5rem 0 } h2 { font-size: 1.2rem; margin-top: 1.
           linear-gradient(270deg, Canvas 30%, transparent) 100% 0 / 2.5rem 100% no-repeat local,
           linear-gradient(90deg, #8888, transparent) 0 0 / .8rem 100% no-repeat scroll,
           linear-gradient(270deg, #8888, transparent) 100% 0 / .8rem 100% no-repeat scroll }
-pre { overflow-x: auto; padding: .5rem 1rem; margin: .5rem 0;
-      border: 1px solid color-mix(in srgb, currentColor 25%, transparent) }
-.formula { font-family: "Cambria Math", "Latin Modern Math", "STIX Two Math", serif;
-           font-size: 1.15rem }
+pre { overflow-x: auto; padding: .5rem 1rem; margin: .5rem 0; border: 1px solid #8886 }
+.formula { font: 1.15rem/1.5 "Cambria Math", "Latin Modern Math", "STIX Two Math", serif }
 div.formula { margin: .5rem 1rem; overflow-x: auto }
-div.large { font-size: 1.5rem; padding: .5rem 1rem; margin: .5rem 0; border-left: .3rem solid
-            #0072B2; background: color-mix(in srgb, #0072B2 12%, transparent) }
+div.large { font-size: 1.5rem; padding: .5rem 1rem; margin: .5rem 0;
+            border-left: .3rem solid #0072B2; background: #0072B21F }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .7rem; text-align: left; vertical-align: top; white-space: nowrap;
-         border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
+         border-bottom: 1px solid #8886 }
 details { margin: .7rem 0 } summary { cursor: pointer; font-weight: 600 }
 img { max-width: min(100%, 44rem); max-height: 30rem; background: white } figure { margin: 1rem 0 }
 """
@@ -35,42 +32,16 @@ img { max-width: min(100%, 44rem); max-height: 30rem; background: white } figure
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-class Heading(NamedTuple):
-    text: str
-    level: int = 1
-
-
-class Text(NamedTuple):
-    text: str
-    strong: bool = False
-
-
-class Formula(NamedTuple):
-    """One formula a line; `large` for the finding of a page."""
-    text: str
-    large: bool = False
-
-
-class Code(NamedTuple):
-    """Lines to copy: commands, or a formula for a program."""
-    text: str
-
-
-class Table(NamedTuple):
-    """Rows of cells, the first being the head; a row may be shorter, a cell may be a Formula."""
-    rows: tuple
-
-
-class Picture(NamedTuple):
-    """A figure beside the page, by its file name."""
-    name: str
-    caption: str
-
-
-class Details(NamedTuple):
-    """Parts that a reader unfolds."""
-    summary: str
-    parts: list
+# The parts of a page. A Formula is one formula a line, large for the finding of the page; Code is
+# lines to copy; a row of a Table may be shorter than the first, its head, and a cell a Formula; a
+# Picture is named by its file beside the page; Details are parts that a reader unfolds.
+Heading = namedtuple("Heading", "text level", defaults=[1])
+Text = namedtuple("Text", "text strong", defaults=[False])
+Formula = namedtuple("Formula", "text large", defaults=[False])
+Code = namedtuple("Code", "text")
+Table = namedtuple("Table", "rows")
+Picture = namedtuple("Picture", "name caption")
+Details = namedtuple("Details", "summary parts")
 
 
 # ---------------------------------------------------------------------------------------- Markdown
@@ -140,7 +111,7 @@ def element(part, pictures):
         return f"<h{part.level}>{escape(part.text)}</h{part.level}>"
     if isinstance(part, Formula):
         lines = "<br>".join(map(typeset, part.text.splitlines()))
-        return f'<div class="formula{" large" * part.large}">{lines}</div>'
+        return f'<div class="formula{" large" if part.large else ""}">{lines}</div>'
     if isinstance(part, Code):
         return f"<pre>{escape(part.text)}</pre>"
     if isinstance(part, Table):
@@ -157,7 +128,7 @@ def element(part, pictures):
     if isinstance(part, Details):
         inside = "\n".join(element(each, pictures) for each in part.parts)
         return f"<details><summary>{escape(part.summary)}</summary>\n{inside}\n</details>"
-    return f'<p{" class=strong" * part.strong}>{escape(part.text)}</p>'
+    return f'<p{" class=strong" if part.strong else ""}>{escape(part.text)}</p>'
 
 
 def cell_in_html(cell):

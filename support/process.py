@@ -7,7 +7,7 @@ import ctypes
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,6 +36,12 @@ def listen():
     for number in ENDINGS:
         if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:
             signal.signal(number, end)
+
+
+def hold_signals(hold):
+    """Let the signals wait, or come, those that waited first; a new process has them as they are."""
+    if hasattr(signal, "pthread_sigmask"):              # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK if hold else signal.SIG_UNBLOCK, ENDINGS)
 
 
 def end(number, _):
@@ -69,12 +75,12 @@ def find_openblas():
     for path in [*package.parent.glob("numpy.libs/*openblas*"),
                  *package.glob(".dylibs/*openblas*")]:
         library = ctypes.CDLL(os.fspath(path))              # the one that NumPy has loaded
-        for prefix, suffix in (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", "")):
-            found = [getattr(library, f"{prefix}openblas_{name}{suffix}", None)
-                     for name in ("get_corename", "get_num_threads", "set_num_threads")]
-            if all(found):
-                found[0].restype = ctypes.c_char_p
-                return found
+        for name in "scipy_openblas_%s64_", "scipy_openblas_%s", "openblas_%s64_", "openblas_%s":
+            with suppress(AttributeError):
+                functions = [getattr(library, name % what)
+                             for what in ("get_corename", "get_num_threads", "set_num_threads")]
+                functions[0].restype = ctypes.c_char_p
+                return functions
     return lambda: b"unknown", lambda: 0, lambda number: None
 
 

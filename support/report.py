@@ -19,18 +19,23 @@ def report(result, system, captions):
 
     captions: {file name of a picture: caption}; the first picture stands right below the formula.
     """
-    first, *others = [Picture(name, caption) for name, caption in captions.items()]
+    finding = [Text(no_formula(result), strong=True)]
+    if result.formula:
+        finding = [Formula(result.formula, large=True),
+                   Text(f"R² {result.score:.4f} on the test set, regression of order "
+                        f"{result.optimal_order}.")]
+    pictures = [Picture(name, caption) for name, caption in captions.items()]
     return [Heading(f"{title_of(result, system)}: seed {result.seed}, "
                     f"schedule {result.schedule}"),
-            *finding(result),
-            first,
+            *finding,
+            *pictures[:1],
             Table((("", "training", "test", "paper: training", "test"),
                    *compare_run(result, system.published))),
             *(Text(note) for note in result.notes),
             Details("The equation of f", [*equations(result, system.published)]),
             Details("Correlations with known invariants", [*correlations(result)]),
             Details("Training", [Text(result.training), *best_cycle(result)]),
-            Details("More pictures", others),
+            Details("More pictures", pictures[1:]),
             Text(what_next(result))]
 
 
@@ -38,9 +43,8 @@ def summarise(result, system):
     """The lines on a result that the screen shows."""
     paper = [f" (paper {accuracy:.2f})" for accuracy in system.published.accuracy or ()] or ["", ""]
     formula = f"{result.formula}, R² {result.score:.4f}" if result.formula else no_formula(result)
-    return "\n".join([
-        f"Accuracy {result.train_accuracy:.3f}{paper[0]} on the training set, "
-        f"{result.test_accuracy:.3f}{paper[1]} on the test set.", formula])
+    return (f"Accuracy {result.train_accuracy:.3f}{paper[0]} on the training set, "
+            f"{result.test_accuracy:.3f}{paper[1]} on the test set.\n{formula}")
 
 
 def title_of(result, system):
@@ -50,16 +54,8 @@ def title_of(result, system):
 
 
 def what_next(result):
+    """The command that goes on from here."""
     return f"python -m discover --system {result.system} names the laws exactly."
-
-
-def finding(result):
-    """The formula, or why there is none."""
-    if result.formula:
-        return [Formula(result.formula, large=True),
-                Text(f"R² {result.score:.4f} on the test set, regression of order "
-                     f"{result.optimal_order}.")]
-    return [Text(no_formula(result), strong=True)]
 
 
 def no_formula(result):
@@ -72,27 +68,20 @@ def no_formula(result):
             f"test set is {orders}.")
 
 
+def cell(number, digits=4):
+    """A number in a table; None is one that is not known."""
+    return "-" if number is None else f"{number:.{digits}f}"
+
+
 def compare_run(result, published):
     """Rows of accuracies and of R² of every order: ours (training, test), then the paper's."""
-    paper = [f"{accuracy:.2f}" for accuracy in published.accuracy or ()] or ["-", "-"]
-    yield "accuracy", cell(result.train_accuracy, 3), cell(result.test_accuracy, 3), *paper
+    yield ("accuracy", cell(result.train_accuracy, 3), cell(result.test_accuracy, 3),
+           *(cell(accuracy, 2) for accuracy in published.accuracy or (None, None)))
     table = f" (Table {published.table})" if published.r2 else ""
     for order, scores in result.r2.items():
         theirs = published.r2.get(int(order), (None, None))
         yield f"R² of order {order}{table}", *map(cell, (*scores, *theirs))
-    yield ("optimal order", result.optimal_order or "none", "", "2" if published.formula else "-")
-
-
-def numbers(accuracy, r2):
-    """{name: number} of the pairs (training, test) that a run gives or the paper publishes."""
-    pairs = {"accuracy": accuracy, **{f"R² of order {order}": each for order, each in r2.items()}}
-    return {f"{name}, {which}": number for name, pair in pairs.items()
-            for which, number in zip(("training", "test"), pair)}
-
-
-def cell(number, digits=4):
-    """A number in a table; None is one that is not known."""
-    return "-" if number is None else f"{number:.{digits}f}"
+    yield "optimal order", result.optimal_order or "none", "", "2" if published.formula else "-"
 
 
 def equations(result, published):
@@ -105,8 +94,7 @@ def equations(result, published):
         yield Text(f"{number}, paper:")
         yield Formula(f"f ≈ {published.polynomial}\nf ≈ {published.formula}")
     if result.formula_spread:
-        yield Text("Coefficients under a common factor agree within "
-                   f"{result.formula_spread:.1%}.")
+        yield Text(f"Coefficients under a common factor agree within {result.formula_spread:.1%}.")
     if result.largest_dropped and result.largest_dropped[0]:
         name, share = result.largest_dropped
         yield Text(f"The largest term left out, {name.replace('*', ' ')}, is {abs(share):.1%} of "
@@ -136,13 +124,13 @@ def correlations(result):
 
 def best_cycle(result):
     """The state of lowest training loss, which the paper calls the best training cycle."""
-    if result.best:
-        scores = ", ".join(cell(scores[1]) for scores in result.best.r2.values())
-        formula = f"; {result.best.formula}" if result.best.formula else ""
+    if best := result.best:
+        scores = ", ".join(cell(scores[1]) for scores in best.r2.values())
+        formula = f"; {best.formula}" if best.formula else ""
         yield Text(f"The best training cycle, epoch {result.best_epoch} of {result.epochs}: "
-                   f"accuracy {cell(result.best.train_accuracy, 3)} on the training set, "
-                   f"{cell(result.best.test_accuracy, 3)} on the test set; R² of orders "
-                   f"{', '.join(result.best.r2)} on the test set {scores}{formula}.")
+                   f"accuracy {cell(best.train_accuracy, 3)} on the training set, "
+                   f"{cell(best.test_accuracy, 3)} on the test set; R² of orders "
+                   f"{', '.join(best.r2)} on the test set {scores}{formula}.")
 
 
 # --------------------------------------------------------------------------------------- many runs
@@ -155,12 +143,11 @@ def summary(results, systems):
     if results[0].laws is not None:
         return [*summary_of_laws(results)]
     rows, sections = [], []
-    for name in dict.fromkeys(result.system for result in results):
-        group, system = [each for each in results if each.system == name], systems[name]
-        counted = [each for each in group if each.above_chance] or group
-        rows.append(overview(name, group, counted, system.published))
+    for name, group in by_system(results).items():
+        system, learned = systems[name], [each for each in group if each.above_chance]
+        rows.append((name, *overview(group, learned or group, system.published)))
         sections += [Heading(f"{title_of(group[0], system)} ({name})", level=2),
-                     *section(group, counted, system.published)]
+                     *section(group, learned or group, system.published)]
     return [
         Heading(f"The paper and this code, schedule {results[0].schedule}"),
         Text("Our values are means over the seeds, with standard deviation and lowest value where "
@@ -172,14 +159,19 @@ def summary(results, systems):
         *sections]
 
 
-def overview(name, group, counted, published):
+def by_system(results):
+    """{name of a system: its results}."""
+    return {name: [each for each in results if each.system == name]
+            for name in dict.fromkeys(result.system for result in results)}
+
+
+def overview(group, counted, published):
     """The row of an experiment: its seeds, its accuracy, its R² and its f.
 
     counted: the results of the group that learned something, or all of them if none did.
     """
-    few = len(counted) < len(group)
-    return (name, f"{len(counted)} of {len(group)}" if few else len(group),
-            cell(mean(result.test_accuracy for result in counted), 3),
+    seeds = len(group) if len(counted) == len(group) else f"{len(counted)} of {len(group)}"
+    return (seeds, cell(mean(result.test_accuracy for result in counted), 3),
             cell(published.accuracy[1] if published.accuracy else None, 2),
             cell(mean(result.r2["2"][1] for result in counted)),
             cell(published.r2[2][1] if published.r2 else None), formula_of(counted[0]))
@@ -199,8 +191,7 @@ def section(group, counted, published):
     if spreads:
         yield Text(f"Coefficients under a common factor agree within {max(spreads):.1%} in the "
                    f"{len(spreads)} of {len(counted)} runs that have such a formula.")
-    if len(counted) < len(group) or not counted[0].above_chance:
-        failed = sum(not result.above_chance for result in group)
+    if failed := sum(not result.above_chance for result in group):
         yield Text(f"In {failed} of {len(group)} runs the network tells equivalent pairs from "
                    "others hardly better than chance.")
     yield from equations(counted[0], published)
@@ -214,19 +205,25 @@ def section(group, counted, published):
 
 def compare_seeds(group, counted, published):
     """Rows: the paper's number, ours over the runs that count, the lowest of all, a verdict."""
-    theirs = numbers(published.accuracy or (), published.r2)
+    theirs = numbers(published.accuracy, published.r2)
     ours = [numbers((each.train_accuracy, each.test_accuracy), each.r2) for each in group]
-    of_counted = [each for each, result in zip(ours, group) if result in counted]
     for name in ours[0]:
-        values, word = [each[name] for each in of_counted], ""
+        values = [each[name] for each, result in zip(ours, group) if result in counted]
+        difference, word = mean(values) - theirs.get(name, 0), ""
         if name in theirs and len(values) > 1:          # one seed says too little
-            difference = mean(values) - theirs[name]
             word = ("agrees" if abs(difference) <= CLOSE else
                     "within the spread" if abs(difference) <= stdev(values) else
                     "higher" if difference > 0 else "lower")
         yield (name, cell(theirs.get(name), 2 if name.startswith("accuracy") else 4),
                cell(mean(values)), cell(stdev(values) if len(values) > 1 else None),
                cell(min(each[name] for each in ours) if len(ours) > 1 else None), word)
+
+
+def numbers(accuracy, r2):
+    """{name: number} of the pairs (training, test) that a run gives or the paper publishes."""
+    pairs = {"accuracy": accuracy, **{f"R² of order {order}": each for order, each in r2.items()}}
+    return {f"{name}, {which}": number for name, pair in pairs.items()
+            for which, number in zip(("training", "test"), pair or ())}
 
 
 def count_values(values):
@@ -244,12 +241,11 @@ def correlations_over_seeds(counted):
     rows = []
     for name in counted[0].on_invariants:
         scores = [result.on_invariants[name] for result in counted]
-        figures = [cell(statistic(getattr(score, key) for score in scores))
-                   for key in ("r2", "r2_cubic") for statistic in (mean, min, max)]
-        squares = [score.correlation_of_square for score in scores]
-        pearson = [abs(result.correlations[name]) for result in counted
-                   if name in result.correlations]
-        rows.append((name, *figures, span(pearson), span(squares)))
+        rows.append((name, *(cell(statistic(getattr(score, key) for score in scores))
+                             for key in ("r2", "r2_cubic") for statistic in (mean, min, max)),
+                     span([abs(result.correlations[name]) for result in counted
+                           if name in result.correlations]),
+                     span([score.correlation_of_square for score in scores])))
     yield Table((("invariant", "R² of order 1, test: mean", "lowest", "highest", "of order 3: mean",
                   "lowest", "highest", "|Pearson correlation| with f", "with f²"), *rows))
 
@@ -261,25 +257,23 @@ def span(values):
 
 # ------------------------------------------------------------------------------- results with laws
 
-def independent_laws(result, verdict="exact"):
-    """The laws of this verdict that are no functions of others."""
-    return [law for law in result.laws if law.verdict == verdict and not law.function_of]
+def independent_laws(result):
+    """The exact laws that are no functions of others."""
+    return [law for law in result.laws if law.verdict == "exact" and not law.function_of]
 
 
 def summary_of_laws(results):
     """The parts of the page on results of discover: the laws, and in how many seeds they came."""
     yield Heading("Laws that the data hold")
-    for name in dict.fromkeys(result.system for result in results):
-        group, laws = [result for result in results if result.system == name], {}
-        for result in group:
-            for law in independent_laws(result):
-                laws.setdefault(frozenset(law.terms), []).append(law)
-        counts = {result.count for result in group}
+    for name, group in by_system(results).items():
+        laws, counts = {}, [result.count for result in group]
+        for law in (law for result in group for law in independent_laws(result)):
+            laws.setdefault(frozenset(law.terms), []).append(law)
         yield Heading(f"{name}, seeds {', '.join(str(each.seed) for each in group)}", level=2)
-        if len(group) > 1:
-            yield Text(f"All {len(group)} seeds count {counts.pop()}." if len(counts) == 1 else
-                       "Undecided, since the seeds disagree: " + count_values(
-                           result.count for result in group), strong=len(counts) > 1)
+        if len({*counts}) > 1:
+            yield Text(f"Undecided, since the seeds disagree: {count_values(counts)}", strong=True)
+        elif len(group) > 1:
+            yield Text(f"All {len(group)} seeds count {counts[0]}.")
         yield Table((("law", "seeds", "largest λ on held-out classes"),
                      *((Formula(each[0].text), f"{len(each)} of {len(group)}",
                         f"{max(law.within for law in each):.0e}") for each in laws.values())))

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -76,13 +76,13 @@ class Interpreted:
                      **correlations):
         """The record of a regression.Interpretation; an f not above chance has no formula."""
         polynomial, formula = reading.polynomial, reading.formula if above_chance else None
-        described = {"formula": str(formula), "formula_spread": formula.spread,
-                     "largest_dropped": formula.dropped} if formula else {}
         return cls(
             above_chance, train_accuracy, test_accuracy,
             r2={str(order): each.r2 for order, each in reading.polynomials.items()},
             optimal_order=reading.optimal_order, polynomial=str(polynomial),
-            terms=polynomial.terms, intercept=polynomial.intercept, **described,
+            terms=polynomial.terms, intercept=polynomial.intercept,
+            formula=formula and str(formula), formula_spread=formula and formula.spread,
+            largest_dropped=formula and formula.dropped,
             dominant={str(order): terms for order, terms in reading.dominant.items()},
             on_invariants={name: Score(**each) for name, each in on_invariants.items()},
             **correlations)
@@ -123,27 +123,23 @@ class Result(Interpreted):
             raise ValueError("a law is said to follow from a law that is not there")
 
 
-def versions():
-    """Versions of Python and the packages, kernels of matrix products and their threads."""
-    return {"python": platform.python_version(), **package_versions(), **describe_blas()}
-
-
-@lru_cache(maxsize=1)                   # 5 ms, and each checkpoint asks
-def package_versions():
-    """Versions of the packages, {name: version}."""
-    from importlib.metadata import version              # here, since --help does not need it
-    return {name: version(name) for name in ("numpy", "scipy", "matplotlib")}
-
-
+UNSET = {**vars(Result(laws=())), "laws": None}
 ALWAYS_KEPT = {"system", "seed", "schedule", "formula"}
 
 
 def as_json(result):
     """The text of result.json; other fields that have their defaults are left out."""
-    defaults = {each.name: each.default for each in fields(result)}
-    known = {name: value for name, value in asdict(result).items() if name in ALWAYS_KEPT
-             or value != defaults[name] and value not in ({}, ())}
+    known = {name: value for name, value in asdict(result).items()
+             if name in ALWAYS_KEPT or value != UNSET[name]}
     return json.dumps(known, indent=1, ensure_ascii=False)
+
+
+@lru_cache(maxsize=1)                   # 5 ms, and each checkpoint asks
+def versions():
+    """Versions of Python and the packages, kernels of matrix products and their threads."""
+    from importlib.metadata import version              # here, since --help does not need it
+    packages = {name: version(name) for name in ("numpy", "scipy", "matplotlib")}
+    return {"python": platform.python_version(), **packages, **describe_blas()}
 
 
 def load_result(path):
@@ -152,41 +148,33 @@ def load_result(path):
         return convert(Result, json.loads(Path(path).read_text("utf-8")), "it")
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged, or of another program or version: {error}") from error
 
 
 def convert(kind, value, place):
     """The value of a JSON file as this kind: a class, a record, or a type such as dict[str, int].
 
-    Raises ValueError that names the place if the value is of another kind.
+    Raises ValueError that names the place if the value is of another kind, or the TypeError of a
+    record that lacks a field.
     """
     origin, arguments = get_origin(kind), get_args(kind)
-    if kind is Any:
+    if kind is Any or value is None and NoneType in arguments:
         return value
-    if origin is UnionType:
-        others = [each for each in arguments if each is not NoneType]
-        return None if value is None else convert(others[0], value, place)
+    if origin is UnionType:                             # a kind, or None
+        return convert(arguments[0], value, place)
     if is_dataclass(kind) and isinstance(value, dict):
-        required = [each.name for each in fields(kind)
-                    if each.default is MISSING and each.default_factory is MISSING]
-        if missing := [name for name in required if name not in value]:
-            raise ValueError(f"{place} lacks {missing[0]}")
         return kind(**{each.name: convert(each.type, value[each.name], each.name)
                        for each in fields(kind) if each.name in value})
     if origin is dict and isinstance(value, dict):
-        return {name: convert(arguments[1], each, f"{place}[{name!r}]")
-                for name, each in value.items()}
+        return {name: convert(arguments[1], each, name) for name, each in value.items()}
     if origin is tuple and isinstance(value, list):
-        if arguments[-1] is not ... and len(arguments) != len(value):
-            raise ValueError(f"{place} must hold {len(arguments)} values")
-        kinds = [arguments[0]] * len(value) if arguments[-1] is ... else arguments
-        return tuple(convert(each, one, f"{place}[{i}]")
-                     for i, (each, one) in enumerate(zip(kinds, value)))
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if abs(value) <= 1e308:                         # nor is it NaN
-            return float(value)
-    elif isinstance(kind, type) and not isinstance(kind, bool) and type(value) is kind:
+        kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
+        if len(kinds) == len(value):
+            return tuple(convert(each, one, place) for each, one in zip(kinds, value))
+    if kind is float and type(value) in (int, float) and abs(value) <= 1e308:       # nor is it NaN
+        return float(value)
+    if kind is type(value) and kind is not float:
         return value
     raise ValueError(f"{place} must be of kind {getattr(kind, '__name__', kind)}")
 
@@ -198,9 +186,9 @@ def load_results(paths, order):
     twice, or if runs of the paper and of discover, schedules, or settings among the seeds of a
     system are mixed.
     """
-    results, places = [], {name: place for place, name in enumerate(order)}
-    for path in map(Path, paths):
-        files = [file for file in sorted(path.rglob("result.json")) if file.is_file()]
+    results = []
+    for path in paths:
+        files = sorted(Path(path).rglob("result.json"))
         if not files:
             raise ValueError(f"{path} is no folder that holds a result.json; "
                              "give folders of finished runs")
@@ -210,20 +198,20 @@ def load_results(paths, order):
                 raise ValueError(f"{file} is of no system of the paper: {result.system}")
             check_together(file, result, results)
             results.append(result)
-    return sorted(results, key=lambda result: (places.get(result.system, len(places)),
+    return sorted(results, key=lambda result: ([*order, result.system].index(result.system),
                                                result.system, result.seed))
 
 
 def check_together(file, result, others):
     """ValueError that names the file if a result cannot stand on one page with the others."""
-    first = [*others, result][0]
     alike = [other for other in others if other.system == result.system]
+    first, first_alike = (others or [result])[0], (alike or [result])[0]
     for wrong, sentence in (
             ((result.laws is None) != (first.laws is None), "is a run of another command"),
             (any(other.seed == result.seed for other in alike),
              f"is a second run of {result.system} with seed {result.seed}"),
             (result.schedule != first.schedule, f"has the schedule {result.schedule}"),
-            (alike and {**result.settings, "seed": 0} != {**alike[0].settings, "seed": 0},
+            ({**result.settings, "seed": 0} != {**first_alike.settings, "seed": 0},
              f"has other settings than another seed of {result.system}")):
         if wrong:
             raise ValueError(f"{file} {sentence}; report it apart from the others")

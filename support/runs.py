@@ -4,17 +4,18 @@ A folder is complete when it holds result.json; until then it holds a checkpoint
 same command goes on. Only files that a run made are ever removed, by the names in result.json.
 """
 
-import csv
 import io
 import json
+import os
 from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 from support import checkpoints
 from support.checks import UserError
 from support.files import PART, load_arrays, lock_folder, pack_arrays, prepare_folder, write_all
-from support.page import Heading, as_html, markdown
+from support.page import as_html, markdown
 from support.process import printable
 from support.results import as_json, load_result
 
@@ -30,14 +31,14 @@ def run_in_folder(run, config, summarise, fresh=False):
     written, or holds a run of other settings.
     """
     folder = config.folder
-    if not fresh and show_if_finished(config, summarise):
-        return                                          # also in a folder that is only to be read
-    prepare_folder(folder)
-    with lock_folder(folder):
+    kept = None if fresh else load_finished(config)
+    if kept:                                            # also in a folder that is only to be read
+        print(printable(f"{summarise(kept, config.system)}\n"
+                        f"{folder} holds this run, finished; --fresh would start it over."))
+        return
+    with lock_folder(prepare_folder(folder)):
         if fresh:
             remove_states(folder)
-        if not fresh and show_if_finished(config, summarise):
-            return                                      # finished by another process, meanwhile
         run(config)
         remove_states(folder)
 
@@ -51,13 +52,12 @@ def step_folder(folder, number):
 
 def remove_states(folder):
     """Remove checkpoints, and what a process that was killed while it wrote has left."""
-    steps = list(folder.glob("step-[0-9]*"))
-    for place in (folder, *steps):
+    for place in (folder, *folder.glob("step-[0-9]*")):
         for path in (place / checkpoints.NAME, *place.glob("*" + PART)):
             path.unlink(missing_ok=True)
-    for place in steps:
-        with suppress(OSError):                         # a file of the user's is in it
-            place.rmdir()
+        if place != folder:
+            with suppress(OSError):                     # a file of the user's is in it
+                place.rmdir()
 
 
 def load_finished(config):
@@ -66,29 +66,15 @@ def load_finished(config):
     Raises UserError if it is damaged, or of another run, which this run would overwrite.
     """
     path = config.folder / RESULT
-    try:
-        if not path.exists():
-            return None
-    except OSError:                                     # it cannot be asked: the folder is refused
+    if not os.path.exists(path):        # nor where it cannot be asked: the folder is then refused
         return None
     try:
         kept = load_result(path)
     except ValueError as error:
         raise UserError(f"{error}; --fresh starts the run over") from error
-    differing = checkpoints.other_settings(kept.settings, config.identity)
-    if differing:
-        raise UserError(f"{config.folder} holds a finished run of other settings ({differing}); "
-                        + checkpoints.advise(differing, "replace it"))
+    checkpoints.refuse_other_settings(config.folder, kept.settings, config.identity,
+                                      "a finished run", "replace it")
     return kept
-
-
-def show_if_finished(config, summarise):
-    """Show this run if the folder holds it, finished, and return whether it does."""
-    kept = load_finished(config)
-    if kept:
-        print(printable(f"{summarise(kept, config.system)}\n"
-                        f"{config.folder} holds this run, finished; --fresh would start it over."))
-    return kept is not None
 
 
 def read_identity(folder):
@@ -110,7 +96,8 @@ def keep(folder, result, parts, summary, networks, history, pictures, pdf=False)
     drawn = draw(pictures, pdf)
     contents = {name: pack_arrays(network.state_dict()) for name, network in networks.items()}
     if history:                                         # not of a run that asked no network
-        contents["history.csv"] = format_csv(history)
+        rows = [history, *zip(*history.values())]
+        contents["history.csv"] = "".join(f"{','.join(map(str, row))}\n" for row in rows)
     contents |= page_files(parts, drawn)
     result = replace(result, files=tuple(contents))
     outdated = ()
@@ -128,9 +115,8 @@ def keep(folder, result, parts, summary, networks, history, pictures, pdf=False)
 def keep_page(folder, parts):
     """Write the page on many runs, and print its parts before the first section."""
     write_all(folder, page_files(parts, {}))
-    ends = [i for i, part in enumerate(parts) if isinstance(part, Heading) and part.level > 1]
-    print(printable(f"\n{markdown(parts[:min(ends, default=None)])}\n"
-                    f"The page is {folder / 'report.html'}."))
+    head = takewhile(lambda part: getattr(part, "level", 1) == 1, parts)
+    print(printable(f"\n{markdown(head)}\nThe page is {folder / 'report.html'}."))
 
 
 def draw(pictures, pdf=False):
@@ -150,12 +136,3 @@ def draw(pictures, pdf=False):
 def page_files(parts, drawn):
     """The files of a page, {name: content}: its pictures, report.md and report.html."""
     return {**drawn, "report.md": markdown(parts), "report.html": as_html(parts, drawn)}
-
-
-def format_csv(columns):
-    """The text of a table, {column: values}."""
-    file = io.StringIO()
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(zip(*columns.values()))
-    return file.getvalue()

@@ -32,7 +32,8 @@ def pytest_configure(config):
 def pytest_ignore_collect(collection_path, config):
     """With -k eq_05 or -k exercise_ridge, import only the files that name such tests."""
     word = config.option.keyword.lower()
-    if collection_path.suffix == ".py" and re.fullmatch("(eq|table|figure|exercise)_\\w+", word):
+    kinds = "eq|table|figure|section|appendix|exercise|test"
+    if collection_path.suffix == ".py" and re.fullmatch(rf"({kinds})_\w+", word):
         return word not in collection_path.read_text("utf-8").lower() or None
     return None
 

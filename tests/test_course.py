@@ -6,6 +6,7 @@ The exercises themselves are in test_exercises.py, their judges in marking.py.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -52,24 +53,33 @@ def test_notebooks_are_what_docs_course_notebooks_py_makes_of_the_pages(name):
 
 @pytest.mark.parametrize("name", SESSIONS)
 def test_each_number_of_a_page_stands_in_the_output_of_the_command_named_below_it(name):
-    cells, found = cells_of(name), re.findall(r"^<!-- from (.*?): (.*) -->$", SESSIONS[name], re.M)
+    cells, found = cells_of(name), re.findall(r"^<!-- from (.*?); (.*) -->$", SESSIONS[name], re.M)
     assert found
     for command, numbers in found:
         outputs = [output_of(cell) for cell in cells if command == "the block above"
                    or f"!{command}\n" in "".join(cell["source"]) + "\n"]
-        for number in re.split("[,;] ", numbers):
+        for number in numbers.split(", "):
             assert any(number in output for output in outputs), (command, number)
 
 
 def test_outputs_of_cells_that_train_nothing_come_out_again(monkeypatch):
     monkeypatch.chdir(ROOT)
+    others = re.compile(r"^!|train|Image|REPOSITORY|sine|discover|polynomial", re.M)
     for name in ("session-1", "session-2", "session-5"):
         for cell in cells_of(name):
-            source = "".join(cell["source"])
-            if cell["cell_type"] == "code" and not re.search(r"^!|train|Image|REPOSITORY|sine|discover|polynomial", source, re.M):
+            if cell["cell_type"] == "code" and not others.search("".join(cell["source"])):
                 again = json.loads(json.dumps(cell))
                 notebooks.run([again])
                 assert numbers(output_of(again)) == pytest.approx(numbers(output_of(cell)), rel=1e-3, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_notebooks_that_run_again_say_the_same(tmp_path):
+    shutil.copytree(ROOT, tmp_path / "copy", ignore=shutil.ignore_patterns(".git", "runs", "__pycache__"))
+    subprocess.run([sys.executable, "docs/course/notebooks.py"], cwd=tmp_path / "copy", check=True)
+    for name in SESSIONS:
+        again = json.loads((tmp_path / "copy" / "docs" / "course" / f"{name}.ipynb").read_text("utf-8"))["cells"]
+        assert [output_of(cell) for cell in again] == [output_of(cell) for cell in cells_of(name)]
 
 
 def numbers(text):
@@ -161,7 +171,7 @@ def test_the_key_passes(exercise, monkeypatch):
     ("derivatives", "a[:] = a > 0", "a = a > 0", "relu.*\n.*a stays as it was"),
     ("derivatives", "a**2", "a", "tanh.*\n.*without the square"),
     ("backpropagate_delta", " * derivative[:, :-1]", "", "without the derivative of the activation"),
-    ("backpropagate_delta", "[:-1].T * derivative[:, :-1]", ".T * derivative", r"shape \(8, 7\) and should have \(8, 6\)"),
+    ("backpropagate_delta", "[:-1].T * derivative[:, :-1]", ".T * derivative", r"shape \(8, 7\) and should have .8, 6"),
     ("backward", "[l][:] = a", "[l] = a", r"_dlayers\[0\] and .* were each bound to a new array"),
     ("backward", "[:] = a.T", " += a.T", "`\\+=` used"),
     ("backward", "= a.T", "= 2 * a.T", r"dW3, last row \(biases\)   is 2 times the numerical gradient"),
@@ -175,7 +185,7 @@ def test_the_key_passes(exercise, monkeypatch):
     ("step", "dz.sum()", "dz.mean()", "(?s)dW1  *right.* db of .1.  *is 0.0333333 times"),
     ("step", "return z", "return", "returns nothing"),
     ("forward", "activate(a_next, memory)", "pass", "without the activation"),
-    ("forward", "a_next[:, :-1] = a @", "a_next = np.c_[a @ weights, a[:, -1]]; _ = a @", r"input of W2 in the buffer a\[0\]"),
+    ("forward", "a_next[:, :-1] = a @", "a_next = np.c_[a @ weights, a[:, -1]]; _ = a @", "W2 in the buffer a.0."),
     ("early_stopping", ">=", ">", "loss number 7.\n.*one epoch too long"),
     ("early_stopping", "0 if loss", "self.wait if loss", "start again at 0 after a better loss"),
     ("reduce_rate", " - self.min_delta", "", "without min_delta"),

@@ -207,13 +207,17 @@ def test_without_cupy_the_device_gpu_is_refused_in_one_sentence(tmp_path, capsys
     assert "--device gpu needs CuPy" in sentence and "pip install" in sentence
 
 
-@pytest.mark.parametrize("version, words", [
-    ("13.0", "finds no GPU that computes (cudaErrorNoDevice)"), ("9.6", "9.6 is older than 10")])
+@pytest.mark.parametrize("version, broken, words", [
+    ("13.0", "count", "finds no GPU that computes (count)"), ("9.6", None, "9.6 is older than 10"),
+    ("13.0", "compiler", "finds no GPU that computes (compiler)")])
 def test_a_gpu_that_cannot_be_used_is_refused_in_one_sentence(
-        tmp_path, capsys, monkeypatch, version, words):
-    def no_device():
-        raise RuntimeError("cudaErrorNoDevice")
-    cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=no_device))
-    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda, __version__=version))
+        tmp_path, capsys, monkeypatch, version, broken, words):
+    def check(part):
+        if part == broken:
+            raise RuntimeError(part)
+    runtime = SimpleNamespace(getDeviceCount=lambda: check("count"))
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(
+        cuda=SimpleNamespace(runtime=runtime), __version__=version,
+        asarray=lambda array: check("compiler")))
     sentence = refused(capsys, tmp_path)
     assert words in sentence and "leave --device out" in sentence

@@ -294,12 +294,12 @@ def least_squares_score(x, f, x_test, f_test, order):
 def test_table_1_table_2_table_3_table_4_table_5_scores_are_those_of_least_squares(name):
     system, rng = physics.SYSTEMS[name], np.random.default_rng(50)
     (x, f), (x_test, f_test) = [(x, np.tanh(2 * WRITTEN_OUT[name](*x.T)) + 0.1 * x[:, 1]) for x in
-                                (system.sample(3000, rng)[0] for _ in range(2))]
+                                (system.sample(2000, rng)[0] for _ in range(2))]
     fits = regression.fit_orders(x, f, x_test, f_test, system.inputs)
     assert list(fits) == [1, 2, 3, 4]
     for order, fit in fits.items():
         for score, data in zip(fit.r2, ((x, f), (x_test, f_test))):
-            assert score == pytest.approx(least_squares_score(x, f, *data, order), abs=6e-3)
+            assert score == pytest.approx(least_squares_score(x, f, *data, order), abs=0.01)
     assert len({round(fit.r2[1], 2) for fit in fits.values()}) > 1                        # nor are all alike
 
 
@@ -308,7 +308,7 @@ def test_sr_accuracy_sr_fixed_accuracy_cp_accuracy_cp_fixed_accuracy_em_accuracy
     # A network whose f is the paper's finding tells all pairs apart; one of the null experiment tells none.
     system, rng = physics.SYSTEMS[name], np.random.default_rng(51)
     network = FakeNetwork(len(system.inputs), lambda x: WRITTEN_OUT[name](*x.T), w=1e12)
-    test, of_one_class = system.pairs(2000, rng), system.pairs(2000, rng)
+    test, of_one_class = system.pairs(1000, rng), system.pairs(1000, rng)
     of_one_class.x_prime[:] = of_one_class.x                            # all equal: "different" ones cannot be told
     of_one_class.x[:] = of_one_class.x_prime[:] = of_one_class.x[:1]
     found = train.interpret(system, network, of_one_class, test)
@@ -694,7 +694,7 @@ def test_appendix_B_gradients_start_so_small_that_adadelta_is_gradient_descent_w
     threshold = math.sqrt(1e-7 / (1 - 0.95))
     assert np.abs(gradients).max() < 0.5 * threshold and np.median(np.abs(gradients)) < 1e-6
     assert abs(network.gradients[-1]) > threshold
-    assert adadelta_path(100.0, 1e-7, gradients[None])[0] == pytest.approx(-100 * gradients, rel=0.02)
+    assert np.allclose(adadelta_path(100.0, 1e-7, gradients[None])[0], -100 * gradients, rtol=0.02, atol=0)
 
 
 def test_appendix_B_first_steps_of_adadelta_are_rate_times_the_root_of_epsilon_where_gradients_are_large():

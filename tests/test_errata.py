@@ -149,9 +149,9 @@ def test_table_3_where_x_is_as_frequent_as_minus_x_a_function_of_E_scores_nothin
         assert score(x, A(x)[:, column], x_test, A(x_test)[:, column], 2) < 0.9             # printed: 0.97
 
 
-@pytest.mark.parametrize("highest, of_E, of_A_x, of_A_y", [
-    (1, (0.794, 0.958, 0.995, 0.998), (0.702, 0.970, 0.992, 0.998), (0.742, 0.974, 0.997, 0.9995)),
-    (3, (0.820, 0.973, 0.993, 0.998), (0.890, 0.978, 0.995, 0.998), (0.739, 0.909, 0.969, 0.989))])
+@pytest.mark.parametrize("highest, of_E, of_A_x, of_A_y", mostly_slow([
+    (3, (0.820, 0.973, 0.993, 0.998), (0.890, 0.978, 0.995, 0.998), (0.739, 0.909, 0.969, 0.989)),
+    (1, (0.794, 0.958, 0.995, 0.998), (0.702, 0.970, 0.992, 0.998), (0.742, 0.974, 0.997, 0.9995))], 1))
 def test_table_3_on_one_sided_orbits_the_energy_has_the_printed_scores_as_well_as_a_component_of_A(
         highest, of_E, of_A_x, of_A_y):
     rng = np.random.default_rng(42)
@@ -209,6 +209,7 @@ def test_table_1_table_2_table_4_have_less_in_order_1_than_the_data_of_the_publi
     rng, n = np.random.default_rng(48), 20_000
     assert of_order_1(lambda: rng.random((n, 4)), physics.interval) == pytest.approx(0.94, abs=0.01)
     assert of_order_1(lambda: 2 * rng.random((n, 6)), physics.e_dot_b) == pytest.approx(6 / 7, abs=0.01)
+    n = 8000
     orbits = of_order_1(lambda: after_time(rng.random((n, 4)), 3 * rng.random(n)), physics.angular_momentum)
     assert 0.02 < orbits < 0.05
     for name in ("sr", "cp", "em"):

@@ -42,8 +42,9 @@ def evidence(monkeypatch, tmp_path):
         if not failed and "--report" not in words:
             (tmp_path / "results" / words[0]).mkdir(parents=True)
         return SimpleNamespace(returncode=int(failed), stdout=b"page\n")
-    for name, value in {"ROOT": tmp_path, "RESULTS": tmp_path / "results", "MADE": ("quick", "discover"),
-                        "list_steps": lambda jobs: {"one": ["quick"], "two": ["discover"]}, "python": python,
+    for name, value in {"ROOT": tmp_path, "RESULTS": tmp_path / "results", "python": python,
+                        "list_steps": lambda jobs: {"one": (["quick"], [["quick"]]),
+                                                    "two": (["discover"], [["discover"]])},
                         "update": lambda: None, "failing": "discover", "commit": "a1",
                         "git": lambda *words: module.commit if words[0] == "log" else ""}.items():
         monkeypatch.setattr(module, name, value, raising=False)
@@ -55,15 +56,15 @@ def evidence(monkeypatch, tmp_path):
 def test_evidence_goes_on_where_it_was_and_starts_over_on_another_commit(evidence, tmp_path):
     module, started = evidence
     with pytest.raises(SystemExit, match="two failed"):
-        module.make(1)
+        module.make(1, None)
     module.failing = ""
-    module.make(1)
+    module.make(1, None)
     assert [words[0] for words in started if "--report" not in words] == ["quick", "discover", "discover"]
-    assert json.loads((tmp_path / "results" / "evidence.json").read_text()) == {"commit": "a1", "done": ["one", "two"]}
+    assert json.loads((tmp_path / "results" / "evidence.json").read_text()) == {"one": "a1", "two": "a1"}
     assert (tmp_path / "docs" / "results.md").read_text() == 4 * "page\n"
     del started[:]
     module.commit = "b2"
-    module.make(1)                                                      # makes folders that must be gone before
+    module.make(1, None)                                                      # makes folders that must be gone before
     assert [words[0] for words in started if "--report" not in words] == ["quick", "discover"]
 
 
@@ -71,7 +72,7 @@ def test_evidence_of_code_that_is_not_committed_is_not_made(evidence, monkeypatc
     module, started = evidence
     monkeypatch.setattr(module, "git", lambda *words: " M train.py")
     with pytest.raises(SystemExit, match="commit the code first"):
-        module.make(1)
+        module.make(1, None)
     assert not started
 
 

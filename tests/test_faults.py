@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import sys
 import time
 from contextlib import contextmanager
 
@@ -124,6 +125,21 @@ def test_a_run_that_is_told_to_end_in_its_first_epoch_leaves_no_file(tmp_path, c
     assert status_of(start_child(tmp_path, tell_to_end(signal.SIGTERM, 2))) == 143
     assert capfd.readouterr().err == ""
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_an_end_that_python_must_drop_is_followed_by_the_next_one(tmp_path, whole, capfd):
+    class Deaf:
+        def __del__(self):              # what is raised in here is dropped
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0)
+
+    def prepare():
+        sys.unraisablehook = process.listen_again
+        Deaf()
+        tell_to_end(signal.SIGTERM, 100)()
+    assert status_of(start_child(tmp_path, prepare)) == 143
+    assert capfd.readouterr().err == ""
+    assert train.main([*TINY, "--out", str(tmp_path)]) == 0 and outcome(tmp_path) == whole
 
 
 @pytest.mark.parametrize("several", [False, True])

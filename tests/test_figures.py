@@ -9,7 +9,6 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-import figures
 import physics
 import siamese
 from helpers import ROOT
@@ -17,6 +16,15 @@ from helpers import ROOT
 S2, L, E, A_X, A_Y, E_DOT_B, B2_E2 = "s^2", "L", "E", "A_x", "A_y", "E·B", "|B|^2 - |E|^2"
 PANELS = {"sr": [S2], "cp": [L, E, A_X, A_Y], "cp-fixed": [E, A_Y], "em": [E_DOT_B, B2_E2], "em-fixed": [B2_E2]}
 HISTORY = {name: [1.0, 2.0, 3.0] for name in ("epoch", "loss", "accuracy", "test_loss", "test_accuracy")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def import_figures():
+    """Here, since Matplotlib takes a second to import."""
+    global figures, imread
+    from matplotlib.image import imread
+
+    import figures
 
 
 def drawn(system, network=None, title=""):
@@ -111,6 +119,9 @@ def test_figure_2_shows_one_event_in_two_frames_and_one_orbit_at_two_times():
     assert places["t"] == pytest.approx((0, 2)) and places["x"] == pytest.approx((2, 0))
     assert places["t′"] == pytest.approx((slow, fast), abs=1e-3)
     assert places["x′"] == pytest.approx((fast, slow), abs=1e-3)
+    ends = [line.get_xydata()[1] for line in event.lines if line.get_linestyle() == ":"]       # of t, x, t′, x′
+    assert ends[0] + ends[1] == pytest.approx([1.4, 1.0]) and ends[2] + ends[3] == pytest.approx([1.4, 1.0])
+    assert ends[0][0] == ends[1][1] == 0 and ends[2][1] == pytest.approx(2 * ends[2][0])
     ellipse = orbit.lines[0].get_xydata()
     assert ellipse[0] == pytest.approx(ellipse[-1], abs=1e-8) and np.hypot(*ellipse.T).max() == pytest.approx(1.5)
 
@@ -136,11 +147,15 @@ def test_a_name_that_no_font_has_gives_a_picture_and_no_warning():
             file = BytesIO()
             figure.save(file, kind)
             assert file.getvalue().startswith(magic) and b"/Type3" not in file.getvalue()
+            assert b"CreationDate" not in file.getvalue()               # or each time other bytes
 
 
 def test_the_pictures_of_a_run_are_small():
-    sizes = {stem: len(picture._repr_png_()) for stem, picture in drawn(physics.SYSTEMS["sr"])[0].items()}
+    pictures = {stem: picture._repr_png_() for stem, picture in drawn(physics.SYSTEMS["sr"])[0].items()}
+    sizes = {stem: len(content) for stem, content in pictures.items()}
     assert max(sizes.values()) < 80_000, sizes
+    pixels = 255 * imread(BytesIO(pictures["figure_3"]))
+    assert pixels[0, 0].tolist() == [255] * 4 and set(np.unique(pixels.round())) <= {*range(0, 256, 17)}
 
 
 def test_a_saved_figure_is_a_png_that_the_users_settings_do_not_change(tmp_path):

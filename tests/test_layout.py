@@ -133,8 +133,7 @@ def test_no_class_or_module_defines_a_name_twice():
 
 
 def test_no_test_file_imports_another_or_at_once_what_takes_a_second_to_import():
-    slow = {"figures", "matplotlib", "scipy", "discover.laws", "discover.pictures",
-            "discover.__main__"}
+    slow = {"figures", "matplotlib", "scipy", "discover.pictures"}
     for path in (ROOT / "tests").rglob("*.py"):
         assert not [name for name in imports(path) if name.split(".")[-1].startswith("test_")], path
         if path.stem != "retrain":      # a program that a test starts

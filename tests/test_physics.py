@@ -33,6 +33,15 @@ def test_labelled_pairs_are_equivalent_first_and_none_of_the_rest_is(name):
     assert np.array_equal(np.sort(x_prime[:500], axis=0), np.sort(x_prime[500:], axis=0))
 
 
+def test_numbered_pairs_are_the_labelled_ones_with_each_observation_once():
+    one = physics.SYSTEMS["sr"].pairs(7, np.random.default_rng(0))
+    x, x_prime, y, first, second = one.numbered()
+    assert x is one.x and x_prime is one.x_prime and y.tolist() == [0] * 7 + [1] * 7
+    assert first.tolist() == 2 * [*range(7)] and second.tolist() == [*range(7), *one.partner]
+    for numbered, labelled in zip((x[first], x_prime[second], y), one.labelled(), strict=True):
+        assert np.array_equal(numbered, labelled)
+
+
 @pytest.mark.parametrize("n", [2, 3, 10, 1001])
 def test_derangement_is_a_permutation_without_fixed_points(n):
     for seed in range(20):

@@ -207,6 +207,7 @@ def test_eq_11_first_line_of_many_terms_shows_the_first_and_the_last():
      "f ≈ -216 (E_1² + E_2² + E_3² - B_1² - B_2² - B_3²) + 14"),
     ({"x": 4.0, "y": 1.0, "z": -0.2}, 0.0, "f ≈ 4.00 x + 1.00 y"),                      # no common factor
     ({"x": 1.0, "y": 0.92, "z": 0.85}, 0.0, "f ≈ 0.960 (x + y) + 0.850 z"),             # groups do not chain on
+    ({"x": 1.0, "y": 0.108, "z": 0.099}, 0.0, "f ≈ 1.00 x + 0.11 y"),                   # nor go below the limit
     ({"x": -3e-5}, 0.0, "f ≈ -0.0000300 x"),
     ({"x": 1e6, "y": -1e6}, 300.0, "f ≈ 1000000 (x - y)"),                              # an offset below 1 %
 ])

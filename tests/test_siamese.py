@@ -107,6 +107,37 @@ def test_a_training_step_allocates_nothing_of_the_size_of_its_buffers():
     assert peak < 100_000 < 256 * 200 * 4
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_numbered_pairs_have_the_loss_and_the_accuracy_of_the_same_pairs_written_out(k):
+    rng, network = np.random.default_rng(3), siamese.SiameseNetwork((4, 9, k), seed=1, dtype=np.float64)
+    network.w[:], network.b[:] = 30, -1
+    x, x_prime = rng.standard_normal((2, 20, 4))
+    first, second = rng.integers(0, 20, (2, 70))
+    y = rng.integers(0, 2, 70)
+    numbered = network.evaluate(x, x_prime, y, first, second)
+    assert numbered == pytest.approx(network.evaluate(x[first], x_prime[second], y), rel=1e-12)
+    assert numbered[0] != pytest.approx(network.evaluate(x[second], x_prime[first], y)[0], rel=1e-3)
+
+
+def test_an_observation_of_many_pairs_goes_through_the_layers_once():
+    class Counted(siamese.SiameseNetwork):
+        rows_seen = 0
+
+        def forward(self, augmented):
+            self.rows_seen += len(augmented)
+            return super().forward(augmented)
+    network, (x, x_prime, _) = Counted((4, 5, 1)), pairs(10, 0)
+    network.evaluate(x[:10], x_prime[:10], np.arange(100) % 2, *np.divmod(np.arange(100), 10))
+    assert network.rows_seen == 20
+
+
+@pytest.mark.parametrize("first, second", [([0, 1, 3], [0, 1, 2]), ([0, 1, 2], [0, -1, 2]), ([0, 1, 2], [0, 1]),
+                                           ([0, 1, 2], None)])
+def test_numbers_of_rows_that_are_not_there_are_refused(first, second):
+    with pytest.raises(ValueError, match="^first and second must be as long as y, and number rows from 0 to 2"):
+        siamese.SiameseNetwork((4, 3, 1)).evaluate(np.ones((3, 4)), np.ones((3, 4)), [0, 1, 0], first, second)
+
+
 def test_accuracy_counts_the_pairs_on_the_right_side_of_one_half():
     assert siamese.accuracy(np.array([-1.0, 2.0, 3.0, -4.0]), np.array([0, 1, 0, 0])) == 0.75
 
@@ -264,3 +295,14 @@ def test_adadelta_refuses_a_list_or_an_array_of_another_size(parameters, gradien
 def test_impossible_schedules_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=name):
         siamese.Schedule(**{name: value})
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 2.5}, {"decay": 1.5}, {"reduce_factor": 0.5}])
+def test_a_schedule_has_whole_epochs_and_rates_that_only_fall(settings):
+    with pytest.raises(ValueError, match=f"{[*settings][0]} must be a positive"):
+        siamese.Schedule(**settings)
+
+
+def test_a_schedule_holds_pythons_own_numbers_which_a_file_can_keep():
+    schedule = siamese.Schedule(np.float32(2), epochs=np.int64(3))
+    assert [type(value) for value in (schedule.learning_rate, schedule.epochs)] == [float, int]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = "OWNER/REPOSITORY"         # on GitHub: the one edit that the links and clones need
-SETUP = f'''# Run this cell first. It goes to the folder of the repository, where `import physics` works.
+SETUP = f'''# Run this cell first: it goes to the folder of the repository.
 import os, pathlib, subprocess, sys
 REPOSITORY = "{REPOSITORY}"
 
@@ -142,9 +142,23 @@ def describe(value):
 
 
 def show(data):
-    data = {kind: base64.b64encode(value).decode() if isinstance(value, bytes) else split(value)
-            for kind, value in data.items()}
+    data = {kind: base64.b64encode(shrink(value)).decode() if isinstance(value, bytes)
+            else split(value) for kind, value in data.items()}
     return {"output_type": "display_data", "metadata": {}, "data": data}
+
+
+def shrink(picture):
+    """A png of half the width, if it is wider than a page shows."""
+    import numpy as np
+    from matplotlib.image import imread, imsave
+    pixels = imread(io.BytesIO(picture))
+    if pixels.shape[1] < 1000:
+        return picture
+    rows, columns = (length // 2 for length in pixels.shape[:2])
+    half = pixels[:2 * rows, :2 * columns].reshape(rows, 2, columns, 2, -1).mean(axis=(1, 3))
+    small = io.BytesIO()
+    imsave(small, (np.rint(half * 15) * 17).astype(np.uint8), format="png")
+    return small.getvalue()
 
 
 def as_json(cells):

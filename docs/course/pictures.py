@@ -37,7 +37,8 @@ def draw_siamese():
                                        (-1.62, -1.38, 0.25, "same: F near 0", BLUE)):
         line.plot([start, start, end, end], [y + 0.02, y, y, y + 0.02], color=color)
         line.text((start + end) / 2, y - 0.05, text, ha="center", va="center", color=color)
-    line.set(xlim=(-2.2, 2.5), ylim=(0.1, 0.65), title="$f = p_1 + p_2$, for both members of a pair")
+    line.set(xlim=(-2.2, 2.5), ylim=(0.1, 0.65),
+             title="$f = p_1 + p_2$, for both members of a pair")
     line.axis("off")
     return picture
 
@@ -48,15 +49,17 @@ def draw_backward():
     axes = picture.add_subplot(xlim=(0, 10.6), ylim=(0.1, 4))
     axes.axis("off")
     for text, x, y in (("x", 0.5, 3.5), ("x′", 0.5, 0.7), ("f(x)", 3.7, 3.5), ("f(x′)", 3.7, 0.7),
-                       ("d = f(x) − f(x′)", 5.8, 2.1), ("z = w d² + b", 8.3, 2.1), ("F", 10.2, 2.1)):
+                       ("d = f(x) − f(x′)", 5.8, 2.1), ("z = w d² + b", 8.3, 2.1),
+                       ("F", 10.2, 2.1)):
         axes.text(x, y, text, ha="center", va="center", bbox={
             "boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": BLUE, "lw": 1.5})
     for start, end, back, x, y in (
             ((0.8, 3.5), (3.2, 3.5), "δW: from +g", 2, 3.15),
             ((0.8, 0.7), (3.2, 0.7), "δW: from −g", 2, 0.35),
-            ((4.1, 3.2), (5.2, 2.45), "+g", 4.3, 2.65), ((4.1, 1.0), (5.2, 1.75), "−g", 5.0, 1.25),
-            ((6.65, 2.1), (7.6, 2.1), "g = 2w d δz", 7.1, 1.6), ((9.05, 2.1), (9.9, 2.1),
-                                                               "δz = F − y", 9.5, 1.6)):
+            ((4.1, 3.2), (5.2, 2.45), "+g", 4.3, 2.65),
+            ((4.1, 1.0), (5.2, 1.75), "−g", 5.0, 1.25),
+            ((6.65, 2.1), (7.6, 2.1), "g = 2w d δz", 7.1, 1.6),
+            ((9.05, 2.1), (9.9, 2.1), "δz = F − y", 9.5, 1.6)):
         along = np.subtract(end, start)
         across = 0.1 * np.array([-along[1], along[0]]) / np.hypot(*along)
         for first, last, color in ((start, end, BLUE), (end, start, ORANGE)):

@@ -1,7 +1,7 @@
 """Points for the exercises of the course: python docs/course/score.py [FOLDER ...] [--json]
 
 Judges this copy, or other copies in their folders, by the judges that stand beside this script.
-Each judge is a process of its own: a loop without end or a broken file costs only its own points.
+Each judge is a process of its own: a loop without end costs only its own points.
 """
 
 import argparse

@@ -115,10 +115,10 @@ def make_step(word, found):
 
 
 @pytest.mark.parametrize("laws, steps, columns, fixed, words, count, named", [
-    ([make_law(), make_law(), make_law(function_of=(0, 1))], [], 3, (), "2 independent invariants found and named. 1 of "
-     "the laws is a function of the others. Complete: 3 columns allow at most 2 independent invariants.", 2, 2),
-    ([make_law()], [make_step("conserved", True), make_step("nothing", False)], 5, (), "2 independent invariants found, "
-     "1 of them named by a law. A network finds nothing more in pairs that agree in all of these.", 2, 1),
+    ([make_law(), make_law(), make_law(function_of=(0, 1))], [], 3, (), "2 independent invariants found and named. "
+     "1 of the laws is a function of the others. Complete: 3 columns allow at most 2 independent invariants.", 2, 2),
+    ([make_law()], [make_step("conserved", True), make_step("nothing", False)], 5, (), "2 independent invariants "
+     "found, 1 of them named by a law. A network finds nothing more in pairs that agree in all of these.", 2, 1),
     ([make_law()], [make_step("undecided", False)], 5, (), "1 independent invariant found and named. A network says: "
      "undecided; seen.", 1, 1),
     ([make_law("approximate")], [], 4, (), "Only approximately conserved: x.", 0, 0),

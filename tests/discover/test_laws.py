@@ -251,7 +251,8 @@ def test_angles_positive_columns_features_and_kinds_can_be_named():
 def test_columns_that_take_no_part_are_named_with_the_reason():
     x = np.concatenate([circles(), 2 * circles()[..., :1], np.ones((80, 20, 1))], axis=2)
     notes = of_orbits(x, ("x", "y", "twice", "one")).notes
-    assert {"twice is a multiple of x and takes no part", "one has one value on all data and takes no part"} <= set(notes)
+    assert {"twice is a multiple of x and takes no part",
+            "one has one value on all data and takes no part"} <= set(notes)
 
 
 def test_too_few_classes_and_classes_of_one_are_refused():

@@ -4,15 +4,20 @@ import runpy
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
 
 import physics
 import train as training
 from discover import network as net
-from discover import pictures
 from helpers import ROOT
 from physics import Pairs, derangement
 from siamese import Schedule, SiameseNetwork
+
+@pytest.fixture(scope="module", autouse=True)
+def import_pictures():
+    """Here, since Matplotlib takes a second to import."""
+    global pictures
+    from discover import pictures
+
 
 COLUMN = [net.Invariant(lambda x, i=i: x[:, i], lambda x, i=i: np.tile(np.eye(3)[i], (len(x), 1))) for i in range(3)]
 SLANTED = net.Invariant(lambda x: 3 * x[:, 0] + 4 * x[:, 1], lambda x: np.tile([3.0, 4.0, 0.0], (len(x), 1)))
@@ -138,6 +143,7 @@ def test_f_is_conserved_where_the_motions_of_its_columns_cancel(rest, word):
 
 
 def test_f_is_undecided_where_the_interval_of_its_ratio_holds_the_limit():
+    from scipy.optimize import brentq
     rest = brentq(lambda rest: drifting_ratio(rest) - net.CONSERVED, 0, 1)
     found = judge(lambda x: x.sum(axis=1), drifting(0, rest), drifting(1, rest, n=100), width=0.5)
     assert found.ratio_interval[0] < net.CONSERVED < found.ratio_interval[1] and found.word == "undecided"

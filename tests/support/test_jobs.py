@@ -99,6 +99,24 @@ def test_a_batch_that_is_told_to_end_leaves_no_process_behind(number, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["batch.py"]
 
 
+SIGNAL_AT_FORK = """
+import os, signal
+fork, children = os.fork, []
+def fork_and_signal():
+    children.append(fork())
+    if len(children) == 2 and all(children):        # the parent, at its second child
+        os.kill(os.getpid(), signal.SIGTERM)
+    return children[-1]
+os.fork = fork_and_signal
+"""
+
+
+def test_a_signal_that_comes_while_a_process_starts_leaves_none_behind(tmp_path):
+    (tmp_path / "batch.py").write_text(SIGNAL_AT_FORK + BATCH.format(root=str(ROOT)))
+    ended = subprocess.run([sys.executable, "batch.py"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGTERM, "")       # a child left would hold stderr
+
+
 def test_a_run_whose_parent_is_gone_ends(monkeypatch):
     class Parent:
         def __init__(self, alive):

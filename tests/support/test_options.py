@@ -33,6 +33,12 @@ def test_bad_options_end_with_one_sentence_and_status_2(arguments, words, capsys
     assert printed.err.startswith("train.py: ") and not list(tmp_path.iterdir())
 
 
+def test_the_least_and_the_largest_of_each_number_are_accepted():
+    for words in ("--seed 0 --pairs 2 --epochs 1 --hidden 1", "--seeds 0-1 --jobs 1000",
+                  "--seed 1000000000 --pairs 10000000 --epochs 1000000 --hidden 10000"):
+        parsed(words.split())
+
+
 @pytest.mark.parametrize("text, seeds", [("0-2", [0, 1, 2]), ("3", [3]), ("0,3,7-9", [0, 3, 7, 8, 9])])
 def test_seeds_are_given_as_ranges_and_lists(text, seeds):
     assert parsed(["--seeds", text]).seeds == seeds
