@@ -14,6 +14,7 @@ if __name__ == "__main__":              # before NumPy is imported: it counts it
     from support import process
     process.prepare()
 
+import csv
 import time
 from dataclasses import dataclass, fields
 from functools import partial
@@ -210,7 +211,6 @@ def build_config(chosen, seed):
     else:
         system, words = data.load_system(chosen.file, seed=seed, **{
             name: getattr(chosen, name) for name in OF_DATA}), [os.fspath(chosen.file)]
-    check_names(chosen, system)
     for name in (*OF_DATA, "features", "angles", "positive"):
         words += [f"--{name}", *getattr(chosen, name)] if getattr(chosen, name) else []
     pairs = min(system.train_pairs, MAX_NETWORK_PAIRS) if chosen.system else system.train_pairs
@@ -219,20 +219,6 @@ def build_config(chosen, seed):
         tuple(chosen.hidden or train.HIDDEN["quick"]), chosen.activation, chosen.pairs or pairs,
         "", chosen.device, chosen.out, chosen.pdf, tuple(chosen.features),
         tuple(chosen.angles) or None, tuple(chosen.positive) or None, tuple(words))
-
-
-def check_names(chosen, system):
-    """Raise UserError for names and expressions that the columns do not allow."""
-    unknown = [name for name in chosen.angles + chosen.positive if name not in system.inputs]
-    if unknown:
-        raise UserError(f"--angles and --positive name columns, {', '.join(system.inputs)}; "
-                        f"got {unknown[0]!r}")
-    x = system.pairs(1000, np.random.default_rng(0)).x
-    try:
-        for text in sorted({*chosen.features} - {*KINDS}):
-            Expression(text, system.inputs)(x)
-    except ValueError as error:
-        raise UserError(f"--features takes {', '.join(KINDS)} and expressions: {error}") from error
 
 
 def summarise(result, _):
@@ -262,7 +248,8 @@ def apply(config, path):
     bad = [name for name, values in columns.items() if not np.isfinite(values).all()]
     if bad:
         raise UserError(f"cannot use --apply: {bad[0]} is not finite on all rows of {path}")
-    print(runs.format_csv(columns), end="")
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerows([columns, *zip(*columns.values())])
     return 0
 
 

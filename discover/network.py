@@ -103,7 +103,8 @@ def ask(number, train, test, train_network, known, fixed=()):
     values, batches = [each.value for each in known], None
     if known:
         rng, batches = np.random.default_rng(number), matched_negatives(train, values)
-        train, test = (match_partners(pairs, values, rng) for pairs in (train, test))
+        train, test = (replace(pairs, partner=draw_neighbour(find_neighbours(pairs, values), rng))
+                       for pairs in (train, test))
     network, losses = train_network(number, train, test, batches)
     sine = independence([*known, Invariant(network.f, network.gradient)], test.x,
                         [each(test.x) for each in fixed])
@@ -133,11 +134,6 @@ def matched_negatives(pairs, values):
             y = np.repeat(np.float32([0, 1]), m)
             yield members, np.tile(np.arange(m), 2), m + np.arange(2 * m), y
     return batches
-
-
-def match_partners(pairs, values, rng):
-    """The Pairs, each with a partner of another class that agrees with it in all `values`."""
-    return replace(pairs, partner=draw_neighbour(find_neighbours(pairs, values), rng))
 
 
 def draw_neighbour(near, rng):

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from keyword import iskeyword
+from keyword import kwlist
 from unicodedata import normalize
 
 import numpy as np
@@ -16,7 +16,8 @@ UNIT = re.compile(r"[\w °º˚%′″·⋅×./*^+−⁻()-]{0,40}")
 DEGREES = re.compile(r"deg(ree)?s?\.?|[°º˚]", re.IGNORECASE)
 IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
 OTHER_ANGLES = ("grad", "gon", "arcmin", "arcsec", "turn", "turns", "rev")
-TIME_COLUMNS = ("t", "time", "timestamp", "date", "index", "frame", "step")
+TIME = re.compile(r"t|(?i:time|timestamp|date|index|frame|step)")           # T is a temperature
+NO_NAMES = {*FUNCTIONS, *kwlist, "pi"}
 PAIR = "pair {}"                        # the place of x and x_prime, observed of one thing
 MAX_COLUMNS, MAX_NAME_LENGTH = 40, 40   # a polynomial in more columns costs gigabytes
 MAX_MAGNITUDE = 1e100                   # of a value: its square is still a number
@@ -25,13 +26,10 @@ MAX_SHARED = 0.1                        # of observations are in several pairs b
 OUTLIER_IQR, MAX_OUTLIERS = 30, 0.01    # interquartile ranges off the median; share of a column
 
 
-class Refused(ValueError):
-    """A file cannot be used: the sentence says what was wrong, and what to give instead."""
-
-
 def require(is_fine, sentence):
+    """ValueError with a sentence on what was wrong, and what to give instead, unless it is fine."""
     if not is_fine:
-        raise Refused(sentence)
+        raise ValueError(sentence)
 
 
 @dataclass
@@ -46,20 +44,19 @@ class Observations:
     place: str                          # such as "line {}"
     notes: list                         # sentences on what was read and left out
 
-    @property
-    def degrees(self):
-        """Whether each column is an angle in degrees, (d,)."""
-        return self.units == "deg"
-
     def where(self, rows):
         """The places of a mask (N,), as text: the first one."""
         more = ", ..." if rows.sum() > 1 else ""
         return self.place.format(self.places[np.argmax(rows)]) + more
 
+    def refuse(self, cells, what):
+        """ValueError with the place of the first cell of a mask (N, d), if it has any."""
+        require(not cells.any(), f"{self.where(cells.any(axis=1))} has {what}")
+
     def keep(self, rows):
         """Keep the rows of a mask (N,), or of these numbers in this order."""
-        self.values, self.errors, self.classes, self.places = (
-            each[rows] for each in (self.values, self.errors, self.classes, self.places))
+        for name in ("values", "errors", "classes", "places"):
+            setattr(self, name, getattr(self, name)[rows])
 
     def leave_out(self, rows, why):
         """Leave out the rows of a mask (N,), and note how many."""
@@ -69,57 +66,56 @@ class Observations:
             self.keep(~rows)
 
     def leave_out_columns(self, columns, why):
-        """Leave out the columns of a mask (d,), and note it; Refused if less than two are left."""
+        """Leave out the columns of a mask (d,), and note it; two at least must be left."""
         self.notes += [f"left out the column {name}, {why}" for name in self.names[columns]]
-        self.names, self.units, self.values, self.errors = (
-            each[..., ~columns] for each in (self.names, self.units, self.values, self.errors))
+        for name in ("names", "units", "values", "errors"):
+            setattr(self, name, getattr(self, name)[..., ~columns])
         require(len(self.names) > 1, "an invariant needs two columns that vary; "
                 f"{'; '.join([*self.notes, 'it has ' + (', '.join(self.names) or 'none')])}")
 
 
-def split_head(head):
-    """Name and unit of a head such as theta [rad]; degrees in all spellings are deg."""
-    name, _, unit = head[:-1].partition("[") if head.endswith("]") else (head, "", "")
-    name, unit = name.strip(), unit.strip()
-    is_degrees = DEGREES.fullmatch(unit) if unit else name.lower().endswith(IN_DEGREES)
-    return name, "deg" if is_degrees else unit
+def split_heads(heads):
+    """{name: unit} of heads such as theta [rad]; names as Python reads them, degrees as deg."""
+    units = {}
+    for head in heads:
+        name, _, unit = head[:-1].partition("[") if head.endswith("]") else (head, "", "")
+        name, unit = name.strip(), unit.strip()
+        name = normalize("NFKC", name) if name.isidentifier() else name     # x² is not x2
+        require(name not in units, f"two columns have the name {name[:40]}; rename one")
+        in_degrees = DEGREES.fullmatch(unit) if unit else name.lower().endswith(IN_DEGREES)
+        units[name] = "deg" if in_degrees else unit
+    return units
 
 
-def observe(heads, numbers, keys, places, place, notes):
-    """Observations, unchecked, of numbers (N, D), where theta_err has the errors of theta.
+def observe(units, numbers, keys, places, place, notes):
+    """Observations, unchecked, in columns {name: unit} and {name: values (N,)}.
 
-    heads: (name, unit) of D columns; keys: the name of each row's group, a tuple of texts; the
+    theta_err has the errors of theta; keys: the name of each row's group, a tuple of texts; the
     others are as in Observations.
     """
-    names, units = [normalize("NFKC", name) for name, _ in heads], [unit for _, unit in heads]
-    errors = {name: i for i, name in enumerate(names) if name.endswith("_err")}
-    own = [i for i, name in enumerate(names) if name not in errors]
+    own = {name: unit for name, unit in units.items() if not name.endswith("_err")}
+    require(own, "an invariant needs two columns that vary; it has none")
     require(len(own) <= MAX_COLUMNS, f"it has over {MAX_COLUMNS} columns; --drop some")
-    for (head, unit), name in zip(heads, names):
+    for name, unit in units.items():
         stem = name.removesuffix("_err")
-        require(head.isidentifier() and len(name) <= MAX_NAME_LENGTH and not iskeyword(name)
-                and name not in FUNCTIONS and name != "pi" and not {*name} <= {*names} - {name},
-                f"the column name {head[:40]!r} cannot stand in a formula; give letters, digits "
-                "and _, as in theta_1 [rad], no function, and no product of other columns")
-        require(names.count(name) == 1, f"two columns have the name {name}; rename one")
+        require(name.isidentifier() and len(name) <= MAX_NAME_LENGTH and name not in NO_NAMES
+                and not {*name} <= {*units} - {name}, f"the column name {name[:40]!r} cannot stand "
+                "in a formula; give letters, digits and _, as in theta_1 [rad], no function, and "
+                "no product of other columns")
         require(UNIT.fullmatch(unit) and unit.lower() not in OTHER_ANGLES
                 and (unit in ("", "deg") or not stem.lower().endswith(IN_DEGREES)),
                 f"{name} has the unit {unit[:40]!r}; write units as m/s^2, angles in rad or deg")
-        require(name == stem or stem in names and stem not in errors
-                and unit in ("", units[names.index(stem)]), f"{name} would be the errors of a "
-                f"column {stem} with the same unit; rename or --drop it")
-    numbers = np.column_stack([numbers, np.full(len(numbers), np.nan)])     # where there are none
-    of_errors = [errors.get(f"{names[i]}_err", -1) for i in own]
-    return Observations(np.array(names)[own], np.array(units)[own], numbers[:, own],
-                        numbers[:, of_errors], number_groups(keys, places, place), places, place,
-                        notes)
+        require(name in own or stem in own and unit in ("", own[stem]), f"{name} would be the "
+                f"errors of a column {stem} with the same unit; rename or --drop it")
+    unknown = np.full(len(places), np.nan)
+    values, errors = (np.column_stack([numbers.get(name + ending, unknown) for name in own])
+                      .astype(float) for ending in ("", "_err"))
+    return Observations(np.array([*own]), np.array([*own.values()]), values, errors,
+                        number_groups(keys), places, place, notes)
 
 
-def number_groups(keys, places, place):
-    """Numbers (N,) of the groups that keys [(text, ...), ...] name, compared as text."""
-    for at, key in zip(places, keys):
-        if not MISSING.isdisjoint(key):
-            raise Refused(f"{place.format(at)} has no group; say what it belongs to, or remove it")
+def number_groups(keys):
+    """Numbers (N,) of the groups that keys [(text, ...), ...] name; -1 where it is missing."""
     numbers = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     for texts in zip(*numbers):
         seen = {}
@@ -128,34 +124,33 @@ def number_groups(keys, places, place):
             same = seen.setdefault(value, text)
             require(same == text, f"the groups {same[:40]!r} and {text[:40]!r} differ as text and "
                     "are equal as numbers; write them alike")
-    return np.array([numbers[key] for key in keys])
+    return np.array([numbers[key] if MISSING.isdisjoint(key) else -1 for key in keys])
 
 
 # ----------------------------------------------------------------------------------------- checks
 
 def check(found):
-    """Leave out what cannot be used, and sort by class; Refused if too little is left."""
-    for values, least, what in (
-            (found.values, -np.inf, "a value beyond 1e100; use other units"),
-            (found.errors, 0, "an error that is not above 0; leave it empty if it is not known")):
-        is_fine = np.isnan(values) | (values > least) & (np.abs(values) <= MAX_MAGNITUDE)
-        require(is_fine.all(), f"{found.where(~is_fine.all(axis=1))} has {what}")
+    """Leave out what cannot be used, and sort by class; ValueError if too little is left."""
+    found.refuse(found.classes[:, None] < 0, "no group; say what it belongs to, or remove it")
+    found.refuse(np.abs(found.values) > MAX_MAGNITUDE, "a value beyond 1e100; use other units")
+    found.refuse((found.errors <= 0) | (found.errors > MAX_MAGNITUDE),
+                 "an error that is not above 0; leave it empty if it is not known")
     found.leave_out(np.isnan(found.values).any(axis=1), "with empty cells or NaN")
     require(len(found.values), "each row has empty cells or NaN; --drop empty columns")
     leave_out_times(found)
     join_shared(found)
     found.leave_out(np.bincount(found.classes)[found.classes] == 1, "alone in their groups")
-    names, found.classes = np.unique(found.classes, return_inverse=True)
-    require(len(names) >= MIN_GROUPS, f"{MIN_GROUPS} groups of two different observations or more "
-            f"are needed; {'; '.join([*found.notes, f'it has {len(names)}'])}")
+    groups, found.classes = np.unique(found.classes, return_inverse=True)
+    require(len(groups) >= MIN_GROUPS, f"{MIN_GROUPS} groups of two different observations or more "
+            f"are needed; {'; '.join([*found.notes, f'it has {len(groups)}'])}")
     spread, largest = np.ptp(found.values, axis=0), np.abs(found.values).max(axis=0)
     found.leave_out_columns(spread <= 1e-12 * largest + 1e-100, "which has one value")
     columns = ", ".join(f"{name} [{unit}]" if unit else name
                         for name, unit in zip(found.names, found.units))
-    found.notes.insert(0, f"read {len(names)} groups, {len(found.values)} observations, columns "
+    found.notes.insert(0, f"read {len(groups)} groups, {len(found.values)} observations, columns "
                        f"{columns}")
-    if len(names) < FEW_GROUPS:
-        found.notes.append(f"{len(names)} groups are few: how many laws there are is sure from "
+    if len(groups) < FEW_GROUPS:
+        found.notes.append(f"{len(groups)} groups are few: how many laws there are is sure from "
                            f"about {FEW_GROUPS} on")
     found.keep(np.argsort(found.classes, kind="stable"))
     note_outliers(found)
@@ -173,25 +168,25 @@ def note_outliers(found):
 
 
 def leave_out_times(found):
-    """Leave out running times; Refused where one falls back in a group that stands in blocks."""
-    order = np.argsort(found.classes, kind="stable")
-    goes_on = np.diff(found.classes[order]) == 0        # with the group of the row before
-    in_blocks = goes_on & (np.diff(order) > 1)
-    times = np.zeros(len(found.names), bool)
-    for i in np.flatnonzero([name.lower() in TIME_COLUMNS and name != "T" for name in found.names]):
-        steps = np.diff(found.values[order, i]) * goes_on               # T is a temperature
-        times[i] = steps.any() and not (steps < 0).any()
-        if (steps < 0).any():
-            text = (f"{found.names[i]} falls within groups, as in "
-                    f"{found.place.format(found.places[order[1:][steps < 0].min()])}")
-            require(not in_blocks[steps < 0].any(), f"{text}, and groups stand in several blocks: "
-                    "a name may be used twice; name a second column with --group, or sort the "
-                    "rows by group and time")
+    """Leave out running times; ValueError where one falls in a group that stands in blocks."""
+    rows, order = np.arange(len(found.classes)), np.argsort(found.classes, kind="stable")
+    goes_on = np.diff(found.classes[order]) == 0
+    before = rows.copy()                                # the last row of the group, if there is one
+    before[order[1:][goes_on]] = order[:-1][goes_on]
+    in_blocks, steps = rows - before > 1, found.values - found.values[before]
+    is_time = np.array([bool(TIME.fullmatch(name)) for name in found.names], bool)
+    for name, falls in zip(found.names[is_time], steps.T[is_time] < 0):
+        if falls.any():
+            text = f"{name} falls within groups, as in {found.where(falls)}"
+            require(not in_blocks[falls].any(), f"{text}, and groups stand in several blocks: a "
+                    "name may be used twice; name a second column with --group, or sort the rows "
+                    "by group and time")
             found.notes.append(f"{text}, and is taken for observed, not for a running time")
-    if in_blocks.any() and not times.any():
+    is_time &= (steps >= 0).all(axis=0) & steps.any(axis=0)
+    if in_blocks.any() and not is_time.any():
         found.notes.append("groups stand in several blocks of the file; if a name is used twice, "
                            "name a second column with --group")
-    found.leave_out_columns(times, "a running time")
+    found.leave_out_columns(is_time, "a running time")
 
 
 def join_shared(found):

@@ -50,17 +50,11 @@ def list_networks(steps):
     """The networks that were asked whether more is left."""
     if not steps:
         return
-    rows = [("network", "accuracy, training", "test", "95 % interval", "held-out classes",
-             "λ of f", "beside its columns", "independence", "verdict")]
-    for number, step in enumerate(steps, 1):
-        rows.append((number, f"{step.train_accuracy:.3f}", f"{step.test_accuracy:.3f}",
-                     "{:.3f} to {:.3f}".format(*step.interval), step.test_classes,
-                     f"{step.lambda_f:.1%}", "{:.1%} to {:.1%}".format(*step.ratio_interval),
-                     f"{step.independence:.2f}", step.word))
     yield Details("What networks say beyond the laws", [
         Text("The pairs of a network agree in all laws found before it. It finds one more "
-             "invariant if its f is conserved, and independent of these."), Table(tuple(rows)),
-        *(Text(f"Network {number}: {step.word}; {step.sentence}.")
+             "invariant if its f is conserved, and independent of these."),
+        *(Text(f"Network {number}: {step.word}; {step.sentence}; training accuracy "
+               f"{step.train_accuracy:.3f}, independence {step.independence:.2f}.")
           for number, step in enumerate(steps, 1))])
 
 
