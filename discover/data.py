@@ -7,7 +7,6 @@ called here, take no part in the training; the seed says which.
 import hashlib
 import re
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from unicodedata import normalize
 
