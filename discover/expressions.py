@@ -76,8 +76,8 @@ class Expression:
             result[0], slopes = self._walk(self.tree, x, derive)
         for i, slope in slopes.items():
             result[1 + i] = slope
-        if not max(result.max(initial=0), -result.min(initial=0)) < LARGEST:
-            bad = ~(np.abs(result) < LARGEST).all(axis=0)
+        bad = ~(np.abs(result) < LARGEST).all(axis=0)
+        if bad.any():
             point = zip(self.inputs, x[np.argmax(bad)])
             raise ValueError(
                 f"the expression {self.name[:60]!r} or a derivative of it is not finite, or beyond "

@@ -9,6 +9,7 @@ import pytest
 
 from discover import __main__ as discover
 from discover.report import conclude
+from support import options
 from support.results import LawRecord, StepRecord
 
 FAST = ["--pairs", "100", "--epochs", "1", "--hidden", "4"]
@@ -104,6 +105,14 @@ def test_where_no_law_is_found_a_network_is_asked_and_its_numbers_are_shown(star
     result = json.loads((tmp_path / "runs/white.csv-discover/seed-0/result.json").read_text("utf-8"))
     assert result["count"] == 0 and result["steps"][0]["word"] == "nothing"
     assert len(list(csv.reader(open(tmp_path / "runs/white.csv-discover/seed-0/history.csv")))) == 2
+
+
+def test_networks_take_more_pairs_of_own_data_than_of_a_system_of_the_paper(tmp_path):
+    path = write_circles(tmp_path / "circles.csv", groups=60, rows=30)
+    own, of_paper = (discover.build_config(options.parse(discover.PARSER, words), 0)
+                     for words in ([str(path)], ["--system", "em"]))
+    assert own.train_pairs == own.system.train_pairs == 54 * 30 * 29 // 2
+    assert of_paper.train_pairs == discover.MAX_NETWORK_PAIRS == 20_000
 
 
 def make_law(verdict="exact", **others):

@@ -1,6 +1,7 @@
 """What a network adds to laws: negatives agree in all that is known, the verdict on f follows from its evidence."""
 
 import runpy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -311,6 +312,12 @@ def test_a_picture_over_laws_shows_f_over_the_first_of_them():
     panels = [axes for axes in figure.axes if axes.axison]
     assert [axes.get_xlabel() for axes in panels] == [f"law {i}" for i in range(pictures.MAX_PANELS)]
     assert all(np.array_equal(axes.lines[0].get_ydata(), x[:, 1]) for axes in panels)
+
+
+def test_the_picture_of_a_network_over_laws_bears_the_name_of_the_network():
+    system, law = SimpleNamespace(inputs=("x", "y")), SimpleNamespace(text="x", within=0, function=COLUMN[0])
+    drawn = pictures.pictures_of_run(system, {"f_1.npz": FakeNetwork(COLUMN[1].value)}, pairs(50), [law])
+    assert [*drawn] == ["pairs", "f_1-over-laws"] and drawn["f_1-over-laws"][1]().axes
 
 
 def test_the_movie_has_a_frame_before_the_first_epoch_and_after_each(tmp_path, monkeypatch):
