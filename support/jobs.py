@@ -65,7 +65,7 @@ def run_all(jobs, at_once):
                     failed.append(process.name)
                     reason = f"status {code}" if code > 0 else f"ended by signal {-code}"
                     ending = f"failed, {reason}"
-                print(printable(f"{process.name}: {ending}"), flush=True)
+                print(printable(f"{process.name}: {ending}\n"), end="", flush=True)     # as a whole
     finally:
         for process in running.values():
             process.terminate()
