@@ -115,20 +115,26 @@ def reached(results):
                 found = [distance(run) for path, run in results
                          if run.system == name and path.parts[-4] == folder]
                 near = sum(max(map(abs, each)) <= CLOSE for each in found)
-                higher = sum(min(each) >= -CLOSE for each in found) - near
+                higher = [each for each in found if min(each) >= -CLOSE and max(each) > CLOSE]
+                orders = {order for each in higher for order, value in enumerate(each, 1)
+                          if value > CLOSE and row.startswith("Table")}
                 if found:
-                    counts[folder] = near, higher, len(found)
+                    counts[folder] = near, len(higher), len(found), orders
             cells[row] = describe(counts)
     return cells
 
 
 def describe(counts):
-    """A cell of the column "reached" from {folder: (near, higher, all)}."""
+    """A cell of the column "reached" from {folder: (near, higher, all, orders)}.
+
+    orders: of a table, those that are higher; where it is one alone, it is named.
+    """
     near, higher = ([folder for folder, each in counts.items() if each[i]] for i in (0, 1))
     word = ("yes" if {"paper", "box"} & {*near} else "by `quick` alone" if near else
             "not reached, higher" if higher else "not reached")
     parts = [f"`{folder}` {near} of {total}" + (f", {higher} higher" if higher else "")
-             for folder, (near, higher, total) in counts.items()]
+             + (f" by order {min(orders)} alone" if len(orders) == 1 else "")
+             for folder, (near, higher, total, orders) in counts.items()]
     return f"{word}: {'; '.join(parts)}"
 
 

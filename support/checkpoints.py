@@ -18,25 +18,23 @@ NAME = "checkpoint.npz"
 def train_with_checkpoints(training, folder, identity):
     """Train to the end, from the folder's checkpoint if it has one; return the seconds before it.
 
-    training: the train.Training to go on with.
-    identity: the settings that two equal runs share, as JSON keeps them.
-    The state is saved at least every SECONDS_BETWEEN seconds, at each plateau, and at the end, also
-    where the process is told to end. Raises UserError if the state is of another run, cannot be
-    read or written, or the loss is no longer finite.
+    training: a train.Training; identity: the settings that two equal runs share, as JSON has them.
+    The state is saved every SECONDS_BETWEEN seconds, at each plateau, and however this ends. Raises
+    UserError if it is of another run, cannot be read or written, or the loss is not finite.
     """
     if restore(training, folder, identity):
         print(f"Going on after epoch {len(training.history['epoch'])}.", flush=True)
     seconds_before = (training.history["seconds"] or [0.0])[-1]
-    state, saved, rate = None, time.monotonic(), training.optimizer.learning_rate
+    state, saved = None, time.monotonic()
     with closing(Progress(training.schedule.epochs)) as progress:
         try:
             while not training.finished:
                 if is_orphaned():
                     raise SystemExit(1)
-                training.epoch()
-                state = copy_state(training)            # an epoch that is broken off leaves it whole
-                halved = training.optimizer.learning_rate < 0.99 * rate * training.schedule.decay
                 rate = training.optimizer.learning_rate
+                training.epoch()
+                state = copy_state(training)            # whole, where the next epoch is broken off
+                halved = training.optimizer.learning_rate < 0.99 * rate * training.schedule.decay
                 if halved or time.monotonic() - saved > SECONDS_BETWEEN:
                     save(folder, identity, state)
                     state, saved = None, time.monotonic()
@@ -123,10 +121,7 @@ def other_settings(kept, identity):
 
 
 def refuse_other_settings(folder, kept, identity, what, fresh):
-    """Raise UserError if the kept settings are others; a run of other data is not to be replaced.
-
-    what: the folder holds; fresh: what --fresh would do with it.
-    """
+    """Raise UserError that advises --fresh if others were kept, unless these are of other data."""
     differing = other_settings(kept, identity)
     if differing:
         advice = "" if "data" in differing.split(", ") else f", or --fresh to {fresh}"

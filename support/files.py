@@ -1,9 +1,5 @@
-"""Files and folders of a run: written under a temporary name and moved into place, never unpickled.
+"""Files of a run: written under a temporary name and moved into place; arrays without pickle."""
 
-So a file is either the old one or the complete new one.
-"""
-
-import hashlib
 import io
 import os
 import tempfile
@@ -19,7 +15,6 @@ try:
 except ImportError:                     # on Windows, where folders are then not locked
     fcntl = None
 
-LOCK = "in-use"                         # the file that locks a folder
 PART = ".siamese-part"                  # ending of a file that is being written
 
 
@@ -94,16 +89,8 @@ def load_arrays(path, what, make=dict):
         raise ValueError(f"{path} is not {what} ({type(error).__name__}: {error})") from error
 
 
-def fingerprint(content):
-    """The start of the SHA-256 of bytes, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
 def prepare_folder(folder):
-    """Make the folder before any work is done, and return it.
-
-    UserError if nothing can be written there.
-    """
+    """Make the folder before any work, and return it; UserError if it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -122,7 +109,7 @@ def lock_folder(folder):
     if fcntl is None:
         yield
         return
-    path = Path(folder) / LOCK          # on NFS only what is open for writing can be locked
+    path = Path(folder) / "in-use"      # on NFS only what is open for writing can be locked
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,7 +17,8 @@ class Progress:
 
     def __init__(self, epochs):
         self.epochs, self.last = epochs, 0.0
-        self.live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self.live = terminal or "ipykernel" in sys.modules              # in a notebook too
 
     def __call__(self, history):
         epoch, loss, accuracy, _, test_accuracy, rate, seconds = (

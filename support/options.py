@@ -40,8 +40,7 @@ def build_paper_parser(systems, schedules, activations):
     titles = "; ".join(f"{name}: {system.title}" for name, system in systems.items())
     add("--system", choices=[*systems, "all"], default="sr", help=f"{titles} (default sr)")
     add("--sampling", choices=("box",), help="another sampling of cp and cp-fixed (Table III)")
-    add("--data", metavar="FILE", type=refuse_data,
-        help="own data have another command: python -m discover FILE")
+    add("--data", metavar="FILE", help="own data have another command: python -m discover FILE")
     add_training_options(parser, activations, schedules)
     add_run_options(parser)
     return parser
@@ -84,6 +83,8 @@ def add_training_options(parser, activations, schedules=()):
 def parse(parser, arguments):
     """The options; UserError for the first that is not acceptable or would have no effect."""
     options = parser.parse_args(arguments)
+    if getattr(options, "data", None) is not None:
+        raise UserError("own data have a command of their own: python -m discover FILE")
     idle = sorted(name.replace("_", "-") for name, value in vars(options).items()
                   if name != "report" and value != parser.get_default(name))
     if options.report and idle:
@@ -155,16 +156,10 @@ def path(text):
     return Path(os.path.expanduser(text))
 
 
-def refuse_data(_):
-    """Argument type of --data, which the paper's command does not read."""
-    raise UserError("own data have a command of their own: python -m discover FILE")
-
-
 def whole(least, most):
     """Argument type: a whole number from `least` to `most`."""
     def convert(text):
-        digits = text.isascii() and text.isdecimal() and len(text) <= 12
-        if not digits or not least <= int(text) <= most:
+        if not re.fullmatch(r"\d{1,12}", text, re.ASCII) or not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(
                 f"must be a whole number from {least} to {most}, got {text!r}")
         return int(text)

@@ -134,8 +134,8 @@ def element(part, pictures):
 def cell_in_html(cell):
     """A cell of a table in HTML."""
     text = cell_text(cell)
-    return f'<span class="formula">{typeset(text)}</span>' if isinstance(cell, Formula) else (
-        escape(text))
+    is_formula = isinstance(cell, Formula)
+    return f'<span class="formula">{typeset(text)}</span>' if is_formula else escape(text)
 
 
 FUNCTIONS = "sqrt exp log sin cos tan arctan tanh abs".split()

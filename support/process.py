@@ -19,9 +19,7 @@ ENDINGS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 def prepare():
     """Set up the process of a command, before NumPy is imported."""
-    # Two threads round otherwise than one, and the same seed is to give the same bits. A setting of
-    # the user's own stands.
-    for variable in THREADS:
+    for variable in THREADS:            # two threads round otherwise; a user's own setting stands
         os.environ.setdefault(variable, "1")
     # A notebook hands its backend to the programs it starts, where it may not be installed.
     os.environ.pop("MPLBACKEND", None)
@@ -39,7 +37,7 @@ def listen():
 
 
 def hold_signals(hold):
-    """Let the signals wait, or come, those that waited first; a new process has them as they are."""
+    """Hold the signals back, or let them come; a process that is started inherits this."""
     if hasattr(signal, "pthread_sigmask"):              # not on Windows
         signal.pthread_sigmask(signal.SIG_BLOCK if hold else signal.SIG_UNBLOCK, ENDINGS)
 

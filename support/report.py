@@ -55,13 +55,14 @@ def title_of(result, system):
 
 def what_next(result):
     """The command that goes on from here."""
-    return f"python -m discover --system {result.system} names the laws exactly."
+    what = "names the laws exactly" if result.above_chance else "looks for exact laws"
+    return f"python -m discover --system {result.system} {what}."
 
 
 def no_formula(result):
     """Why a run has no formula, in a sentence."""
     if not result.above_chance:
-        return (f"The network learned nothing that tells pairs apart: its test accuracy is "
+        return (f"No invariant was found: the network learned too little, its test accuracy is "
                 f"{result.test_accuracy:.3f}, and its f is not interpreted.")
     orders = ", ".join(f"{scores[1]:.3f}" for scores in result.r2.values())
     return (f"No polynomial of few terms describes f: R² of orders {', '.join(result.r2)} on the "
@@ -144,10 +145,15 @@ def summary(results, systems):
         return [*summary_of_laws(results)]
     rows, sections = [], []
     for name, group in by_system(results).items():
-        system, learned = systems[name], [each for each in group if each.above_chance]
-        rows.append((name, *overview(group, learned or group, system.published)))
+        system, published = systems[name], systems[name].published
+        counted = [each for each in group if each.above_chance] or group
+        few = f"{len(counted)} of " if len(counted) < len(group) else ""
+        rows.append((name, f"{few}{len(group)}", cell(mean(r.test_accuracy for r in counted), 3),
+                     cell(published.accuracy[1] if published.accuracy else None, 2),
+                     cell(mean(r.r2["2"][1] for r in counted)),
+                     cell(published.r2[2][1] if published.r2 else None), formula_of(counted[0])))
         sections += [Heading(f"{title_of(group[0], system)} ({name})", level=2),
-                     *section(group, learned or group, system.published)]
+                     *section(group, counted, published)]
     return [
         Heading(f"The paper and this code, schedule {results[0].schedule}"),
         Text("Our values are means over the seeds, with standard deviation and lowest value where "
@@ -165,24 +171,16 @@ def by_system(results):
             for name in dict.fromkeys(result.system for result in results)}
 
 
-def overview(group, counted, published):
-    """The row of an experiment: its seeds, its accuracy, its R² and its f.
-
-    counted: the results of the group that learned something, or all of them if none did.
-    """
-    seeds = len(group) if len(counted) == len(group) else f"{len(counted)} of {len(group)}"
-    return (seeds, cell(mean(result.test_accuracy for result in counted), 3),
-            cell(published.accuracy[1] if published.accuracy else None, 2),
-            cell(mean(result.r2["2"][1] for result in counted)),
-            cell(published.r2[2][1] if published.r2 else None), formula_of(counted[0]))
-
-
 def formula_of(result):
+    """The cell of its formula."""
     return (result.formula or "-") if result.above_chance else "no invariant"
 
 
 def section(group, counted, published):
-    """All numbers of one experiment, ours and the paper's, and both lines of its equation."""
+    """All numbers of one experiment, ours and the paper's, and both lines of its equation.
+
+    counted: the results of the group that learned something, or all of them if none did.
+    """
     yield Text(f"Seeds {', '.join(str(result.seed) for result in group)}.")
     yield Table((("", "paper", "ours", "std", "lowest", ""),
                  *compare_seeds(group, counted, published)))
@@ -209,8 +207,9 @@ def compare_seeds(group, counted, published):
     ours = [numbers((each.train_accuracy, each.test_accuracy), each.r2) for each in group]
     for name in ours[0]:
         values = [each[name] for each, result in zip(ours, group) if result in counted]
-        difference, word = mean(values) - theirs.get(name, 0), ""
+        word = ""
         if name in theirs and len(values) > 1:          # one seed says too little
+            difference = mean(values) - theirs[name]
             word = ("agrees" if abs(difference) <= CLOSE else
                     "within the spread" if abs(difference) <= stdev(values) else
                     "higher" if difference > 0 else "lower")
@@ -241,11 +240,10 @@ def correlations_over_seeds(counted):
     rows = []
     for name in counted[0].on_invariants:
         scores = [result.on_invariants[name] for result in counted]
+        pearson = [abs(r.correlations[name]) for r in counted if name in r.correlations]
         rows.append((name, *(cell(statistic(getattr(score, key) for score in scores))
                              for key in ("r2", "r2_cubic") for statistic in (mean, min, max)),
-                     span([abs(result.correlations[name]) for result in counted
-                           if name in result.correlations]),
-                     span([score.correlation_of_square for score in scores])))
+                     span(pearson), span([score.correlation_of_square for score in scores])))
     yield Table((("invariant", "R² of order 1, test: mean", "lowest", "highest", "of order 3: mean",
                   "lowest", "highest", "|Pearson correlation| with f", "with f²"), *rows))
 

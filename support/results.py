@@ -119,8 +119,6 @@ class Result(Interpreted):
         if self.laws is None and (None in (self.train_accuracy, self.test_accuracy)
                                   or not needed <= self.r2.keys()):
             raise ValueError("it holds neither laws, nor accuracies and the R² of order 2")
-        if any(not 0 <= i < len(self.laws) for law in self.laws or () for i in law.function_of):
-            raise ValueError("a law is said to follow from a law that is not there")
 
 
 UNSET = {**vars(Result(laws=())), "laws": None}
@@ -155,8 +153,7 @@ def load_result(path):
 def convert(kind, value, place):
     """The value of a JSON file as this kind: a class, a record, or a type such as dict[str, int].
 
-    Raises ValueError that names the place if the value is of another kind, or the TypeError of a
-    record that lacks a field.
+    Raises ValueError that names the place of a value of another kind, TypeError for a lacking one.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any or value is None and NoneType in arguments:
@@ -182,9 +179,8 @@ def convert(kind, value, place):
 def load_results(paths, order):
     """Results of all finished runs under the folders, by system, as in `order`, and seed.
 
-    Raises ValueError, naming the file, if there are none, if one is damaged, if a run is there
-    twice, or if runs of the paper and of discover, schedules, or settings among the seeds of a
-    system are mixed.
+    Raises ValueError, naming the file, if there are none, if one is damaged or there twice, or if
+    commands, schedules, or settings among the seeds of a system are mixed.
     """
     results = []
     for path in paths:
@@ -204,14 +200,14 @@ def load_results(paths, order):
 
 def check_together(file, result, others):
     """ValueError that names the file if a result cannot stand on one page with the others."""
-    alike = [other for other in others if other.system == result.system]
-    first, first_alike = (others or [result])[0], (alike or [result])[0]
-    for wrong, sentence in (
-            ((result.laws is None) != (first.laws is None), "is a run of another command"),
-            (any(other.seed == result.seed for other in alike),
-             f"is a second run of {result.system} with seed {result.seed}"),
-            (result.schedule != first.schedule, f"has the schedule {result.schedule}"),
-            ({**result.settings, "seed": 0} != {**first_alike.settings, "seed": 0},
-             f"has other settings than another seed of {result.system}")):
-        if wrong:
-            raise ValueError(f"{file} {sentence}; report it apart from the others")
+    for other in others:
+        is_alike = other.system == result.system
+        for wrong, sentence in (
+                ((result.laws is None) != (other.laws is None), "is a run of another command"),
+                (is_alike and other.seed == result.seed,
+                 f"is a second run of {result.system} with seed {result.seed}"),
+                (result.schedule != other.schedule, f"has the schedule {result.schedule}"),
+                (is_alike and {**result.settings, "seed": 0} != {**other.settings, "seed": 0},
+                 f"has other settings than another seed of {result.system}")):
+            if wrong:
+                raise ValueError(f"{file} {sentence}; report it apart from the others")

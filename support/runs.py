@@ -25,10 +25,9 @@ RESULT = "result.json"
 def run_in_folder(run, config, summarise, fresh=False):
     """Let run(config) carry out a run in config.folder, and clean up.
 
-    Started again after an interruption, the run goes on where it was; a finished run is only shown,
-    by its lines summarise(result, config.system). With `fresh` it starts over, and replaces the old
-    result when the new one is complete. Raises UserError if the folder is in use, cannot be
-    written, or holds a run of other settings.
+    A finished run is only shown, by its lines summarise(result, config.system), but for `fresh`,
+    which replaces it when the new result is complete. Raises UserError if the folder is in use,
+    cannot be written, or holds a run of other settings.
     """
     folder = config.folder
     kept = None if fresh else load_finished(config)

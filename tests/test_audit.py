@@ -59,11 +59,15 @@ def test_the_column_reached_is_what_the_kept_results_say():
 
 
 def test_a_number_is_reached_within_a_hundredth_either_way_and_higher_only_if_none_is_lower():
-    describe = evidence().describe
-    assert describe({"paper": (1, 0, 3), "quick": (2, 1, 3)}) == "yes: `paper` 1 of 3; `quick` 2 of 3, 1 higher"
-    assert describe({"paper": (0, 0, 3), "quick": (1, 0, 1)}).startswith("by `quick` alone: ")
-    assert describe({"paper": (0, 1, 3)}).startswith("not reached, higher: ")
-    assert describe({"paper": (0, 0, 3)}) == "not reached: `paper` 0 of 3"
+    describe, none = evidence().describe, set()
+    counts = {"paper": (1, 0, 3, none), "quick": (2, 1, 3, none)}
+    assert describe(counts) == "yes: `paper` 1 of 3; `quick` 2 of 3, 1 higher"
+    counts = {"paper": (0, 0, 3, none), "quick": (1, 0, 1, none)}
+    assert describe(counts).startswith("by `quick` alone: ")
+    assert describe({"paper": (0, 1, 3, none)}).startswith("not reached, higher: ")
+    assert describe({"paper": (0, 0, 3, none)}) == "not reached: `paper` 0 of 3"
+    assert describe({"paper": (0, 1, 3, {4})}).endswith("0 of 3, 1 higher by order 4 alone")
+    assert describe({"paper": (0, 1, 3, {1, 4})}).endswith("0 of 3, 1 higher")
 
 
 def test_errata_are_numbered_and_begin_with_their_conclusion_and_each_names_its_tests():

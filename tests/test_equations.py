@@ -420,7 +420,7 @@ def test_eq_01_F_is_the_probability_of_different_because_different_pairs_have_th
 
 
 def test_eq_B1_is_the_cross_entropy_only_if_the_sum_and_its_minus_hold_both_terms():
-    # If the sum ends at the plus sign, the second term has no i. If the minus ends there, wrong is rewarded:
+    # If the sum ends at the plus sign, no sum binds the i of the second term. If the minus ends there, wrong is rewarded:
     intended, minus_on_first = [], []
     for p in (0.9, 0.999, 1 - 1e-9):                                    # label 0, said to be 1 ever more surely
         first, second = 0 * math.log(p), (1 - 0) * math.log(1 - p)
@@ -490,6 +490,25 @@ def test_eq_A1_at_a_fixed_time_like_interval_the_direction_of_time_alone_tells_t
     told_apart = [np.sign(events[:, 0]) != np.sign(other[:, 0]) for other in (seen, seen[partner])]
     assert not told_apart[0].any()
     assert np.mean([~told_apart[0], told_apart[1]]) == pytest.approx(0.75, abs=0.01)
+
+
+def test_eq_A1_at_a_fixed_space_like_interval_transformations_that_keep_time_relate_all_pairs():
+    # On s² = 1 there is no second invariant: reflections exchange u and v, and an even number of reversals keeps time.
+    rng, eta = np.random.default_rng(56), np.diag([-1.0, 1, 1, 1])
+
+    def reflection(d):
+        return np.eye(4) - 2 * np.outer(d, eta @ d) / (d @ eta @ d)
+    reversing = 0
+    for t, t_prime, *directions in rng.uniform(-1, 1, (300, 8)):
+        u, v = [np.append(time, np.sqrt(1 + time**2) * np.array(n) / np.linalg.norm(n))
+                for time, n in ((t, directions[:3]), (t_prime, directions[3:]))]
+        transformation = reflection(u - v)
+        if transformation[0, 0] < 0:
+            reversing += 1                                # v stays under the reversal along a time-like w orthogonal to it
+            transformation = reflection(np.append(1 + v[0]**2, v[0] * v[1:])) @ transformation
+        assert transformation.T @ eta @ transformation == pytest.approx(eta, abs=1e-6)    # (4)
+        assert transformation[0, 0] >= 1 - 1e-9 and transformation @ u == pytest.approx(v, abs=1e-6)
+    assert reversing > 10
 
 
 def test_eq_04_pairs_of_fixed_interval_still_remember_how_fast_they_were():
@@ -653,6 +672,21 @@ def test_eq_10_is_the_transformation_by_the_inverse_which_is_drawn_as_often():
     for i, j in ((0, 0), (0, 1), (1, 0), (2, 3)):
         one, other = [np.quantile(drawn[:, i, j], np.linspace(0.1, 0.9, 9)) for drawn in (transformations, inverse)]
         assert one == pytest.approx(other, abs=0.08)
+
+
+def test_eq_10_with_the_first_index_lowered_by_the_metric_is_the_law_that_goes_with_x_prime():
+    # Λ_μ^α = η_{μρ} Λ^ρ_σ η^{σα} is the inverse transposed, by which lower indices go where x' = Λ x.
+    rng, eta = np.random.default_rng(57), np.diag([-1.0, 1, 1, 1])
+    for matrix, x in zip(physics.lorentz_transformations(50, rng, full_group=False), rng.standard_normal((50, 6))):
+        tensor, = physics.field_tensor(x[None])
+        lowered, inverse = eta @ matrix @ eta, np.linalg.inv(matrix)
+        read = np.einsum("ab,ma,nb->mn", tensor, lowered, lowered)                        # (10)
+        assert read == pytest.approx(inverse.T @ tensor @ inverse, abs=1e-9)
+        # The law of lower indices leaves F_{μν} u^μ v^ν of two events what it is.
+        u, v = rng.standard_normal((2, 4))
+        assert (matrix @ u) @ read @ (matrix @ v) == pytest.approx(u @ tensor @ v, abs=1e-9)
+        for invariant in (physics.e_dot_b, physics.b_squared_minus_e_squared):
+            assert invariant(physics.fields(read[None])) == pytest.approx(invariant(x[None]), abs=1e-9)
 
 
 @pytest.mark.parametrize("component, flips", [

@@ -54,10 +54,10 @@ def fitted(x, f, order):
 
 
 def score(x, f, x_test, f_test, order):
-    """R² on test data of the least-squares polynomial of this order in x."""
+    """R² on test data of the least-squares polynomial of this order in x; of each column of f, if it has some."""
     columns, columns_test = [np.column_stack([monomials(each, order)[0], np.ones(len(each))]) for each in (x, x_test)]
     predicted = columns_test @ np.linalg.lstsq(columns, f, rcond=None)[0]
-    return 1 - np.sum((f_test - predicted)**2) / np.sum((f_test - f_test.mean())**2)
+    return 1 - np.sum((f_test - predicted)**2, axis=0) / np.sum((f_test - f_test.mean(axis=0))**2, axis=0)
 
 
 def largest(coefficients, least):
@@ -118,6 +118,17 @@ def one_sided(highest):
     return sample
 
 
+def scores_of_energy_and_components(highest, n, seed):
+    """Scores of orders 1 to 4 on one-sided orbits: of E, (4,), and of A in 24 directions of half a turn, (24, 4)."""
+    rng, angles = np.random.default_rng(seed), np.linspace(0, np.pi, 24, endpoint=False)
+    (x, _), (x_test, _) = [one_sided(highest)(n, rng) for _ in range(2)]
+    assert physics.angular_momentum(x) == pytest.approx(np.full(n, 0.65), abs=1e-6)
+    quantities = [np.column_stack([E(each), A(each) @ [np.cos(angles), np.sin(angles)]]) for each in (x, x_test)]
+    energy, *components = np.transpose([
+        score(x, quantities[0], x_test, quantities[1], order) for order in (1, 2, 3, 4)])
+    return energy, np.array(components)
+
+
 def symmetric(n, rng):
     """The first observations of the sampler of the code, with L = 1."""
     return physics.sample_orbits_of_fixed_angular_momentum(n, rng)[0]
@@ -147,26 +158,30 @@ def test_table_3_where_x_is_as_frequent_as_minus_x_a_function_of_E_scores_nothin
     for column in (0, 1):
         assert score(x, A(x)[:, column], x_test, A(x_test)[:, column], 1) == pytest.approx(0.85, abs=0.02)
         assert score(x, A(x)[:, column], x_test, A(x_test)[:, column], 2) < 0.9             # printed: 0.97
+    assert score(x, E(x), x_test, E(x_test), 4) == pytest.approx(0.89, abs=0.01)           # no good approximation
 
 
 @pytest.mark.parametrize("highest, of_E, of_A_x, of_A_y", mostly_slow([
-    (3, (0.820, 0.973, 0.993, 0.998), (0.890, 0.978, 0.995, 0.998), (0.739, 0.909, 0.969, 0.989)),
-    (1, (0.794, 0.958, 0.995, 0.998), (0.702, 0.970, 0.992, 0.998), (0.742, 0.974, 0.997, 0.9995))], 1))
+    (3, (0.820, 0.972, 0.993, 0.998), (0.889, 0.977, 0.995, 0.998), (0.730, 0.907, 0.967, 0.988)),
+    (1, (0.792, 0.959, 0.995, 0.999), (0.706, 0.970, 0.993, 0.999), (0.742, 0.974, 0.997, 0.9998))], 1))
 def test_table_3_on_one_sided_orbits_the_energy_has_the_printed_scores_as_well_as_a_component_of_A(
         highest, of_E, of_A_x, of_A_y):
-    rng = np.random.default_rng(42)
-    (x, _), (x_test, _) = [one_sided(highest)(n, rng) for n in (4000, 5000)]
-    assert physics.angular_momentum(x) == pytest.approx(np.full(len(x), 0.65), abs=1e-6)
-    found = [[score(x, q(x), x_test, q(x_test), order) for order in (1, 2, 3, 4)]
-             for q in (E, lambda x: A(x)[:, 0], lambda x: A(x)[:, 1])]
-    for scores, expected in zip(found, (of_E, of_A_x, of_A_y)):
+    energy, components = scores_of_energy_and_components(highest, 5000, 42)
+    for scores, expected in zip((energy, components[0], components[12]), (of_E, of_A_x, of_A_y)):
         assert scores == pytest.approx(expected, abs=0.012)
-    # The energy is as near to Table III as a component in any direction is: the table cannot tell them apart.
-    for angle in np.linspace(0, np.pi, 8, endpoint=False):
-        direction = np.cos(angle), np.sin(angle)
-        found.append([score(x, A(x) @ direction, x_test, A(x_test) @ direction, order) for order in (1, 2, 3, 4)])
-    of_energy, *others = [np.abs(np.subtract(scores, PRINTED)).max() for scores in found]
+    of_energy, *others = np.abs(np.subtract([energy, *components], PRINTED)).max(axis=1)
     assert of_energy < 0.03 and of_energy < min(others)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("highest", [2, 4, 5])
+def test_table_3_on_one_sided_orbits_with_other_limits_a_component_of_A_is_nearer_than_the_energy(highest):
+    energy, components = scores_of_energy_and_components(highest, 20_000, 49)
+    of_energy, *others = np.abs(np.subtract([energy, *components], PRINTED)).max(axis=1)
+    assert min(others) < of_energy
+    if highest == 2:
+        assert energy == pytest.approx([0.787, 0.955, 0.992, 0.998], abs=0.006)
+        assert components[18] == pytest.approx([0.813, 0.966, 0.995, 0.999], abs=0.006)    # (A_y - A_x) / sqrt 2
 
 
 @pytest.mark.slow
@@ -283,12 +298,31 @@ def test_eq_11_under_appendix_A_as_printed_networks_find_the_other_invariant_and
         assert other > 0.9 and max(product, magnitude) < 0.01
 
 
+def test_eq_11_under_appendix_A_as_printed_f_equal_to_E_dot_B_tells_at_most_three_quarters_of_the_pairs():
+    rng, n = np.random.default_rng(58), 20_000
+    x = rng.uniform(-1, 1, (n, 6))
+    one, same = [physics.e_dot_b(each) for each in (x, physics.transform_fields(x, printed_transformations(n, rng)))]
+    different = np.roll(same, 1)
+    accuracies = [np.mean([np.abs(one - same) < tolerance, np.abs(one - different) >= tolerance])
+                  for tolerance in (1e-9, *np.linspace(0.01, 1, 100))]
+    assert accuracies[0] == pytest.approx(0.75, abs=0.01) and max(accuracies) == accuracies[0]
+    assert physics.SYSTEMS["em"].published.accuracy[1] == 0.94
+
+
 def printed_terms():
     """The coefficients of eq. (5) as printed, by monomial."""
     text = physics.SYSTEMS["sr"].published.polynomial.replace(" ", "")
     terms = {name: float(size) for size, name in re.findall(r"([-+]?\d+\.\d+)([a-z²]*)", text)}
     assert len(terms) == 15
     return terms
+
+
+def test_eq_05_four_features_dominate_all_others_as_printed_and_more_so_in_every_kept_run():
+    runs = kept("sr")
+    assert len(runs) == 22
+    for terms, limit in [(printed_terms(), 0.03), *((run.terms, 0.01) for run in runs)]:
+        *others, _, _, _, fourth = sorted(abs(c) for name, c in terms.items() if name)       # without the constant
+        assert others[-1] < limit * fourth
 
 
 def test_eq_05_the_term_in_t_stands_out_if_the_ranges_are_alike_and_not_if_t_is_in_0_1_and_x_y_z_up_to_4():
@@ -303,7 +337,7 @@ def test_eq_05_the_term_in_t_stands_out_if_the_ranges_are_alike_and_not_if_t_is_
         columns = np.column_stack([monomials(x, 2)[0], np.ones(len(x))])
         left_over = (1 - 0.9894) * np.var(88 * physics.interval(x))
         errors.append(math.sqrt(left_over * np.linalg.inv(columns.T @ columns)[0, 0]))
-    assert errors == pytest.approx([0.042, 4.7], rel=0.05)
+    assert errors == pytest.approx([0.042, 4.64], rel=0.02)
     assert terms["t"] / errors[0] > 50 and terms["t"] / errors[1] < 1
     # In like ranges its share of the variance is about the order 1 of Table I.
     linear = sum(terms[name]**2 for name in "txyz") / 3
@@ -565,6 +599,7 @@ def test_ten_successes_of_ten_bound_the_chance_of_success_at_074():
 
 
 def test_appendix_B_of_23_kept_runs_at_rate_100_one_stands_still_there_five_lose_f_and_five_end_at_the_paper():
+    # Those that lost f ended with a constant, though at their lowest loss they told most pairs apart.
     late, lost, near, runs = [], [], [], 0
     for path, run in kept_results():
         folder = path.parts[-4]
@@ -580,6 +615,8 @@ def test_appendix_B_of_23_kept_runs_at_rate_100_one_stands_still_there_five_lose
             assert np.all(accuracy[rate == 100] == 0.5) and np.sum(rate == 100) == 52
         if accuracy[-1] == 0.5:
             lost.append((folder, run.system, run.seed))
+            assert max(map(abs, run.terms.values())) < 1e-5
+            assert 0.887 <= round(accuracy[np.argmin(history["loss"])], 3) <= 0.956
         paper = physics.SYSTEMS[run.system].published
         distances = run.test_accuracy - paper.accuracy[1], run.r2["2"][1] - paper.r2[2][1]
         if max(map(abs, distances)) <= 0.01:

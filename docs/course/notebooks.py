@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -115,17 +116,6 @@ def run(cells):
             cell["outputs"].append(show(describe(value)))
 
 
-def run_in_copy(cells):
-    """Run the cells in a folder like the repository's, without its runs."""
-    with tempfile.TemporaryDirectory() as made:
-        for path in FOLDER.parents[1].iterdir():
-            if path.name not in ("runs", ".git"):
-                (Path(made) / path.name).symlink_to(path)
-        os.chdir(made)
-        run(cells)
-        os.chdir(FOLDER)
-
-
 def evaluate(source, names):
     """Run Python; the value of the last line, if it is an expression."""
     tree = ast.parse(source)
@@ -182,17 +172,24 @@ def keep_outputs(cells, notebook):
 def main(numbers):
     # Kernels that all processors of the last ten years have: the same digits on any of them.
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell", "PYTHONUTF8": "1"}
-    for page in sorted(FOLDER.glob("session-*.md")):
-        notebook = page.with_suffix(".ipynb")
-        if numbers and numbers != ["--text"] and page.stem[-1] not in numbers:
-            continue
-        cells = make_cells(page.read_text("utf-8"), page.stem)
-        if numbers == ["--text"]:
-            keep_outputs(cells, notebook)
-        else:
-            run_in_copy(cells)
-        notebook.write_text(as_json(cells), "utf-8")
-        print(notebook.name)
+    with tempfile.TemporaryDirectory() as made:         # like the repository, without its runs
+        for path in FOLDER.parents[1].iterdir():
+            if path.name not in ("runs", ".git"):
+                (Path(made) / path.name).symlink_to(path)
+        os.chdir(made)
+        for page in sorted(FOLDER.glob("session-*.md")):
+            notebook = page.with_suffix(".ipynb")
+            if numbers and numbers != ["--text"] and page.stem[-1] not in numbers:
+                continue
+            cells = make_cells(page.read_text("utf-8"), page.stem)
+            if numbers == ["--text"]:
+                keep_outputs(cells, notebook)
+            else:
+                run(cells)
+                shutil.rmtree("runs", ignore_errors=True)
+            notebook.write_text(as_json(cells), "utf-8")
+            print(notebook.name, flush=True)
+        os.chdir(FOLDER)
 
 
 if __name__ == "__main__":

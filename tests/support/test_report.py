@@ -34,6 +34,11 @@ def test_the_formula_comes_first_then_its_picture_then_every_number_beside_the_p
     assert ["R² of order 2 (Table I)", "0.9970", "0.9960", "0.9894", "0.9893"] in rows
 
 
+def test_a_run_none_of_whose_pictures_could_be_drawn_has_a_report_too():
+    parts = report.report(canned(), physics.SYSTEMS["sr"], {})
+    assert not any(isinstance(part, Picture) for part in parts) and "## More pictures" in markdown(parts)
+
+
 def test_the_report_shows_both_lines_of_the_equation_ours_and_the_papers():
     text, published = reported(canned()), physics.SYSTEMS["sr"].published
     for line in ("f ≈ -9.00t² + 0.50", "f ≈ -9.00 t² + 0.50", published.polynomial, published.formula):
@@ -57,7 +62,7 @@ def test_a_network_that_learned_nothing_is_said_so_on_the_page_and_on_the_screen
     failed = canned("sr-fixed", accuracy=0.58, formula=None)
     assert "In 1 of 1 runs the network tells equivalent pairs from others hardly better" in summary(failed)
     for text in (reported(failed), report.summarise(failed, physics.SYSTEMS["sr-fixed"])):
-        assert "The network learned nothing that tells pairs apart: its test accuracy is 0.580" in text
+        assert "No invariant was found: the network learned too little, its test accuracy is 0.580" in text
 
 
 def test_the_screen_shows_accuracies_beside_the_paper_and_the_formula():
