@@ -108,10 +108,10 @@ def test_where_no_law_is_found_a_network_is_asked_and_its_numbers_are_shown(star
 
 
 def test_networks_take_more_pairs_of_own_data_than_of_a_system_of_the_paper(tmp_path):
-    path = write_circles(tmp_path / "circles.csv", groups=60, rows=30)
+    path = write_circles(tmp_path / "circles.csv", groups=80, rows=30)
     own, of_paper = (discover.build_config(options.parse(discover.PARSER, words), 0)
                      for words in ([str(path)], ["--system", "em"]))
-    assert own.train_pairs == own.system.train_pairs == 54 * 30 * 29 // 2
+    assert own.train_pairs == own.system.train_pairs == 60 * 30 * 29 // 2
     assert of_paper.train_pairs == discover.MAX_NETWORK_PAIRS == 20_000
 
 
