@@ -160,13 +160,17 @@ class Features:
             logs[at:at + 500] = np.log(own + 1e-30).mean(axis=1)
         return weights_of(np.exp(logs - logs.mean()))
 
-    def largest_variances(self):
-        """The largest variance (p,) that errors make of each feature in a row."""
-        most = np.zeros(len(self.mean))
-        for at in range(0, len(self.values), 500):
-            own = (self.slopes[at:at + 500]**2 * self.errors[at:at + 500, :, None]**2).sum(axis=1)
-            most = np.maximum(most, own.max(axis=0))
-        return most
+    def mean_variances(self):
+        """The mean variance (p,) that errors make of each feature."""
+        return sum(np.sum((self.slopes[:, i]**2 * self.errors[:, i, None]**2), axis=0)
+                   for i in range(self.errors.shape[1])) / len(self.values)
+
+    def chi2_on_all(self, c):
+        """The variance of a combination c (p,) on all data, beside that of its errors."""
+        v, values = self.variances(c), self.values @ c
+        w = weights_of(v)
+        return np.average((values - np.average(values, weights=w))**2, weights=w) / np.average(
+            v, weights=w)
 
     def covariances(self, weights):
         """W and N (p, p), rows weighted by (n,)."""
@@ -287,19 +291,56 @@ def minimal_sets(m):
     return found + [tuple(int(kept[i]) for i in each) for each in sets]
 
 
-def sparse_directions(directions, anchors):
-    """Of the span of directions (p, q) those (a, p) of least sum of sizes, 1 at each anchor (a,).
+def sparse_directions(directions):
+    """Of the span of directions (p, q) sparse ones, as indices of their terms, the largest first.
 
-    By least squares that are weighted by 1 / size, again and again.
+    Each has the least sum of sizes of those that are 1 at one of the features: by least squares
+    that are weighted by 1 / size, again and again.
     """
-    basis = np.linalg.qr(directions)[0]
-    own = basis[anchors]                                                        # (a, q)
-    weights = np.ones((len(anchors), len(basis)))
+    basis = np.linalg.qr(directions / np.linalg.norm(directions, axis=0))[0]
+    weight = np.linalg.norm(basis, axis=1)
+    own = basis[np.argsort(-weight)[:20 if basis.shape[1] > 1 else 1]]          # (a, q)
+    weights = np.ones((len(own), len(basis)))
     for _ in range(30):
         squares = np.einsum("ap,pq,pr->aqr", weights, basis, basis, optimize=True)
         size = np.trace(squares, axis1=1, axis2=2)[:, None, None]
         squares += (1e-12 * size + 1e-300) * np.eye(own.shape[1])
         solved = np.linalg.solve(squares, own[..., None])[..., 0]
-        c = solved @ basis.T / np.sum(own * solved, axis=1)[:, None]
-        weights = 1 / (np.abs(c) + 1e-8)
-    return c
+        c = np.abs(solved @ basis.T / np.sum(own * solved, axis=1)[:, None])
+        weights = 1 / (c + 1e-8)
+    return [np.argsort(-row)[:np.clip(np.sum(row > 1e-6 * row.max()), 1, 40)] for row in c]
+
+
+def shorten(terms, w, n, costs, chance):
+    """Of an index of terms those whose loss is more than chance, of mu; the dearest goes first."""
+    while len(terms) > 1:
+        mu, directions = eigenpairs(w[np.ix_(terms, terms)], n[np.ix_(terms, terms)])
+        loss = loss_without(mu, directions) / max(mu[0], 1e-3)
+        if loss.min() > chance:
+            break
+        free = np.flatnonzero(loss <= max(1e-4 * chance, loss.min()))
+        terms = np.delete(terms, free[np.argmax(costs[terms[free]])])
+    return terms
+
+
+# ------------------------------------------------------------------------------------ lack of fit
+
+def depends(sample, rest, weights, columns, z):
+    """Whether what a law leaves (n,) depends on columns (n, k), class by class: an F test.
+
+    z: standard deviations of F that are allowed. Classes that are too small take no part.
+    """
+    root, size = np.sqrt(weights), 0
+    inside = sample.within(columns / columns.std(axis=0).clip(1e-300), weights) * root[:, None]
+    axes, sizes = np.linalg.svd(inside, full_matrices=False)[:2]
+    axes = axes[:, sizes > 0.01 * np.sqrt(weights.sum())]
+    explained = left = freedom = 0.0
+    for start, rows in zip(sample.starts, sample.sizes):
+        k = min(axes.shape[1], (rows - 2) // 2)
+        if k > 0:
+            basis, own = axes[start:start + rows, :k], (rest * root)[start:start + rows]
+            c, _, k, _ = np.linalg.lstsq(basis, own, rcond=0.05)
+            explained, left = explained + own @ basis @ c, left + own @ (own - basis @ c)
+            size, freedom = size + k, freedom + rows - 1 - k
+    return size > 0 and explained / size > left / freedom * (
+        1 + z * np.sqrt(2 / size + 2 / freedom))
