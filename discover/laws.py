@@ -69,8 +69,8 @@ class Law:
 
     @property
     def sympy(self):
-        """The law as sympy.sympify reads it."""
-        return self.python.replace("arctan(", "atan(").replace("abs(", "Abs(")
+        """The law for SymPy, after `from sympy import *`."""
+        return notation.sympy(self.python, self.function.inputs)
 
     @property
     def text(self):
@@ -89,12 +89,12 @@ class Law:
             f"if readings have errors of {100 * self.level:.2g} % of each column's deviation")
         if self.verdict != "exact":
             return ", ".join(filter(None, (
-                f"approximately: lambda = {self.within:.1e} on held-out classes", fitted)))
+                f"approximately: λ = {self.within:.1e} on held-out classes", fitted)))
         power = int(np.ceil(np.log10(max(self.within, 1e-30))))
         known = {"given": "errors given", "digits": "digits of the file"}.get(self.source)
         return fitted or (
-            f"within the {known}: chi^2 per degree of freedom {self.chi2:.2f} on held-out classes"
-            if known else f"exact: lambda < 1e{power:d} on held-out classes")
+            f"within the {known}: χ² per degree of freedom {self.chi2:.2f} on held-out classes"
+            if known else f"exact: λ < 1e{power:d} on held-out classes")
 
 
 @dataclass

@@ -35,9 +35,11 @@ def simple_numbers(coefficients, errors, squares):
         allowed = 3 * (errors / size + errors[i] / size[i])
         allowed[i] = 0                                  # by the choice of the scale
         values = sign * coefficients / (half * size[i])
-        choices.append([_simplify(*each, half) for each in zip(values.tolist(), allowed.tolist())])
-    return min(choices, key=lambda numbers: sum(
-        len(str(number)) if isinstance(number, Fraction) else 20 for number in numbers))
+        numbers = [_simplify(*each, half) for each in zip(values.tolist(), allowed.tolist())]
+        length = sum(len(str(each)) if isinstance(each, Fraction) else 20 for each in numbers)
+        is_uncertain = errors[i] / size[i] > 10 * min(errors / size)
+        choices.append((length, is_uncertain, len(choices), numbers))
+    return min(choices)[-1]                             # of a well known scale, where all are alike
 
 
 def _simplify(value, error, half=1):

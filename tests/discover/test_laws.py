@@ -272,6 +272,6 @@ def test_arrays_are_enough_in_a_notebook():
     x = circles().reshape(-1, 2)
     found = laws.find_in_arrays(x, np.repeat([f"run {i}" for i in range(80)], 20), ["q", "p"])
     assert said(found) == [("q² + p²", "exact")]
-    assert "q² + p²    exact: lambda < 1e-" in str(found) and "<table>" in found._repr_html_()
+    assert "q² + p²    exact: λ < 1e-" in str(found) and "<table>" in found._repr_html_()
     with pytest.raises(ValueError, match="group"):
         laws.find_in_arrays(x, np.zeros(3), ["q", "p"])
