@@ -288,10 +288,10 @@ class Search:
         self.train = Features(self.library, train.some(rows))
         self.test = Features(self.library, test.some(rows // 3), self.train)
         self.costs, self.level = self.library.costs, None
-        used = bounded[distinct(self.train.values, self.costs)]
-        self.groups = [np.searchsorted(bounded, each[np.isin(each, used)]) for each in groups]
         self.points = np.unique(np.linspace(0, len(self.train.values) - 1, 100).astype(int))
         self.slopes = self.train.slopes[self.points]                            # (m, d, p)
+        used = bounded[distinct(self.train.values, self.slopes, self.costs)]
+        self.groups = [np.searchsorted(bounded, each[np.isin(each, used)]) for each in groups]
         self.moving = np.isfinite(self.train.scale)
         self.shares = self.train.sample.share(self.train.sample.x)
         self.still = ~self.moving | (self.shares < 1e-20)       # columns without motion
@@ -432,27 +432,31 @@ class Search:
     def improve(self, fit, heap):
         """The Fit, or one that says the same better: chi^2 falls by Z^2 for each further term.
 
-        It is in the heap, where it must be better by one Z^2 more, or has the terms of the Fit and
-        others of the same library.
+        It is longer, from the heap, and must be better by one Z^2 more; or it has the terms of the
+        Fit and others of the same library.
         """
-        freedom = self.train.sample.freedom / (1.0 if self.level is None else self.level**2)
+        level = 1.0 if self.level is None else self.level**2
+        freedom = self.train.sample.freedom / level
+        if freedom * fit.mu < Z**2:
+            return fit
 
         def chi2(fit):
             return freedom * fit.mu + Z**2 * len(fit.terms)
         same = []
         self.remember(fit.slope, same)
-        near = [each for each in heap if not self.is_new(each.slope, same)]
+        near = [each for each in heap if len(each.terms) > len(fit.terms)
+                and not self.is_new(each.slope, same)]
         near = [self.fit(each.terms) for each in sorted(near, key=chi2)[:10]]
         best = min(filter(self.allows, near), key=chi2, default=fit)
         fit = best if chi2(best) < chi2(fit) - Z**2 else fit
         for _ in range(3):
-            longer = self.extend(fit)
+            longer = self.extend(fit, level * self.limits[0])
             if longer is None or chi2(longer) > chi2(fit) or not self.allows(longer):
                 break
             fit = longer
         return fit
 
-    def extend(self, fit):
+    def extend(self, fit, limit):
         """A Fit with one more feature, that lowers mu most, of a library of the terms, or None."""
         groups = [each[self.usable[each]] for each in self.groups]
         groups = [each for each in groups if np.isin(fit.terms, each).all() and len(each) < 120]
@@ -465,7 +469,7 @@ class Search:
         for i in set(range(len(group))) - set(terms):
             ix = np.ix_([*terms, i], [*terms, i])
             mu = eigenpairs(w[ix], n[ix])[0]
-            if mu[1] > 3 * mu[0] and mu[0] < best[0]:   # else there are two laws
+            if mu[1] > limit and mu[0] < best[0]:       # else there are two laws
                 best = mu[0], i
         return None if best[1] is None else self.fit([*fit.terms, group[best[1]]])
 
@@ -484,17 +488,14 @@ class Search:
         rest = across(slope, known * 2)
         known.append(rest / np.maximum(np.linalg.norm(rest, axis=1), 1e-300)[:, None])
 
-    def is_polynomial(self, fit, fits):
-        """Whether a law is a polynomial of others, as far as its lambda lets one tell."""
-        if not fits:
-            return False
-        z = np.stack([self.train.values[:, each.terms] @ each.c for each in fits], axis=1)
-        z = (z - z.mean(axis=0)) / z.std(axis=0)
+    def is_polynomial(self, fit, known):
+        """Whether a law is a polynomial of known values (n,), as far as its lambda lets one tell."""
+        known = [(each - each.mean()) / each.std() for each in known if np.ptp(each)]
         most = len(self.train.sample.sizes) / 5
-        order = max((n for n in (2, 3, 4) if comb(z.shape[1] + n, n) <= most), default=1)
-        basis = np.stack([np.prod(z[:, list(each)], axis=1) for n in range(order + 1)
-                          for each in combinations_with_replacement(range(z.shape[1]), n)], axis=1)
+        order = max((n for n in (2, 3, 4) if comb(len(known) + n, n) <= most), default=1)
         values = self.train.values[:, fit.terms] @ fit.c
+        basis = np.stack([np.prod(each, axis=0) * np.ones(len(values)) for n in range(order + 1)
+                          for each in combinations_with_replacement(known, n)], axis=1)
         rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
         return np.var(rest) < max(1e-4, 5 * fit.share) * np.var(values)
 
@@ -505,29 +506,30 @@ class Search:
 
         relations: derivatives (m, d) of what holds on all data. before: laws, listed again.
         """
-        known, fits, laws, approximate, constants = [], [], [], [], []
-        points = self.train.sample.x[self.points]
+        known, laws, approximate, constants = [], [], [], []
         scale = np.where(self.moving, self.train.scale, 0)
-        for slope in [*(law(points)[1] * scale for law in (*self.given, *before)), *relations]:
+        pairs = [law(self.train.sample.x) for law in (*self.given, *before)]
+        values = [value for value, _ in pairs]
+        for slope in [*(slope[self.points] * scale for _, slope in pairs), *relations]:
             if self.is_new(slope, known):
                 self.remember(slope, known)
         room = np.count_nonzero(self.moving) - (np.count_nonzero(~self.still) > 1) - len(before)
         trials = 0
         for i, each in enumerate(heap):
-            if len(fits) == room or trials == MAX_FITS:
+            if len(laws) + len(constants) == room or trials == MAX_FITS:
                 break
             if not self.is_new(each.slope, known):
                 continue
             fit, trials = self.fit(each.terms), trials + 1
             if not self.allows(fit) or not self.is_new(fit.slope, known):
                 continue
-            related = self.is_polynomial(fit, fits)
+            related = self.is_polynomial(fit, values)
             alone = np.count_nonzero(np.abs(fit.slope).max(axis=0)) == 1    # no function is better
             fit = fit if related or alone else self.improve(fit, heap[i + 1:])
             self.remember(fit.slope, known)
             beside = not np.any(fit.slope[:, ~self.still])
             if not related and (beside or not self.lacks(fit)):
-                fits.append(fit)
+                values.append(self.train.values[:, fit.terms] @ fit.c)
                 (constants if beside else laws).append(replace(self.name(fit), verdict="exact"))
             elif not related and self.source == "fitted":
                 approximate.append(self.name(fit))
@@ -650,8 +652,15 @@ def across(slope, known):
     return rest
 
 
-def distinct(values, costs):
-    """Features (an index) of values (n, p) that vary and are no multiple of a cheaper one."""
-    square, order = np.abs(values.T @ values) / len(values), np.argsort(costs, kind="stable")
-    twins = np.triu(square[np.ix_(order, order)] > 1 - 1e-13, 1).any(axis=0)
+def distinct(values, slopes, costs):
+    """Features (an index) that vary and are no multiple of a cheaper one, in values and slopes.
+
+    values: (n, p), slopes: (m, d, p).
+    """
+    alike = np.ones((len(costs), len(costs)), bool)
+    for columns in (values, slopes.reshape(-1, len(costs))):
+        unit = columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+        alike &= np.abs(unit.T @ unit) > 1 - 1e-13
+    order = np.argsort(costs, kind="stable")
+    twins = np.triu(alike[np.ix_(order, order)], 1).any(axis=0)
     return np.sort(order[~twins & values.any(axis=0)[order]])
