@@ -8,7 +8,6 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 import physics
 import siamese
@@ -22,7 +21,9 @@ HISTORY = {name: [1.0, 2.0, 3.0] for name in ("epoch", "loss", "accuracy", "test
 @pytest.fixture(scope="module", autouse=True)
 def import_figures():
     """Here, since Matplotlib takes a second to import."""
-    global figures
+    global figures, imread
+    from matplotlib.image import imread
+
     import figures
 
 
