@@ -23,9 +23,9 @@ which needs c: W and N are made again with the weights of the c before. Each of 
 is compared with their weighted mean, which leaves 1 - w / sum(w) of its error: hence the factor in
 N, and mu = 1 for a law at any weights.
 
-A set of features T holds a law whose mu is below L if, and only if, some c on T has c W c < L c N c:
-if the matrix W - L N, restricted to T, is not positive definite. `minimal_sets` finds all such sets
-of few features, by the signs of Schur complements, without solving a single eigenproblem.
+A set of features T holds a law whose mu is below L if, and only if, some c on T has
+c W c < L c N c: if the matrix W - L N, restricted to T, is not positive definite. `minimal_sets`
+finds all such sets of few features, by the signs of Schur complements, without solving a single eigenproblem.
 
 The coefficients' errors follow from the other eigenvectors u_k (T. W. Anderson, Ann. Math. Stat.
 34, 122 (1963)): the coefficient of u_k in c has the variance mu mu_k / (mu_k - mu)^2 / dof.
@@ -121,7 +121,9 @@ class Features:
         self.values = (values - self.mean) / self.deviation                     # (n, p)
         self.slopes = np.empty((len(values), d, len(self.mean)))                # of x / scale
         for at in range(0, len(values), 500):
-            part = library.gradients(sample.x[at:at + 500]) * self.scale / self.deviation[:, None]
+            with np.errstate(invalid="ignore"):         # a constant has the scale infinity
+                part = library.gradients(sample.x[at:at + 500]) * self.scale
+                part /= self.deviation[:, None]
             self.slopes[at:at + 500] = part.transpose(0, 2, 1)
         self.errors = sample.errors / self.scale           # (n, d)
 
@@ -236,7 +238,8 @@ def coefficient_errors(mu, directions, freedom):
 def loss_without(mu, directions):
     """How much mu rises (p,), about, where a feature is left out of the first direction."""
     gaps = np.maximum(mu[1:] - mu[0], 1e-30)
-    return directions[:, 0]**2 / np.maximum(directions[:, 1:]**2 @ (1 / gaps), 1e-300)
+    with np.errstate(over="ignore", invalid="ignore"):  # of relations, on all data one value
+        return directions[:, 0]**2 / np.maximum(directions[:, 1:]**2 @ (1 / gaps), 1e-300)
 
 
 def sharpest(values, sample):
@@ -282,7 +285,8 @@ def minimal_sets(m):
             hits &= (own[:, None] > 0) & (own > 0)
             for i, j in np.argwhere(hits):
                 new = (*prefix, int(later[i]), int(later[j]))
-                if not any(part in known for few in range(2, size) for part in combinations(new, few)):
+                subsets = (part for few in range(2, size) for part in combinations(new, few))
+                if known.isdisjoint(subsets):
                     sets.append(new)
                     known.add(new)
             if len(sets) >= MAX_SETS:

@@ -489,7 +489,7 @@ class Search:
         known.append(rest / np.maximum(np.linalg.norm(rest, axis=1), 1e-300)[:, None])
 
     def is_polynomial(self, fit, known):
-        """Whether a law is a polynomial of known values (n,), as far as its lambda lets one tell."""
+        """Whether a law is a polynomial of known values (n,), as far as its lambda tells."""
         known = [(each - each.mean()) / each.std() for each in known if np.ptp(each)]
         most = len(self.train.sample.sizes) / 5
         order = max((n for n in (2, 3, 4) if comb(len(known) + n, n) <= most), default=1)

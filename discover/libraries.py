@@ -120,7 +120,7 @@ def unite(libraries):
 
 
 def make_libraries(x, names, features=(), angles=None, positive=None, kinds=(), degrees=()):
-    """Libraries from simple to rich for samples (n, d), those of waves, and notes on what is not in.
+    """Libraries from simple to rich for samples (n, d), those of waves, and notes.
 
     names: of the columns. features: expressions that the user typed. angles, positive: names of
     such columns; by default they are recognised from the data. kinds: of KINDS, to which libraries
@@ -131,9 +131,11 @@ def make_libraries(x, names, features=(), angles=None, positive=None, kinds=(), 
     turns = {name: np.pi / 180 if name in degrees else 1.0 for name in moving}
     angles = choose_columns(names, angles, "angles", lambda name: is_angle(
         name, moving[name] * turns[name]), moving)
-    chosen = choose_columns(names, positive, "positive", lambda name: moving[name].min() > 0, moving)
-    if any(moving[name].min() <= 0 for name in chosen):
-        raise ValueError("a column that is named as positive holds a value that is not")
+    chosen = choose_columns(names, positive, "positive",
+                            lambda name: moving[name].min() > 0, moving)
+    for name in chosen:
+        if moving[name].min() <= 0:
+            raise ValueError(f"{name} is named as positive and holds a value that is not")
     typed = {Expression(text, names).name: range(5) for text in features}
     columns = {name: range(5) for name in moving}
     waves = []
