@@ -115,7 +115,7 @@ class Features:
         values, d = library.values(sample.x), sample.x.shape[1]
         if like is None:
             self.mean, self.deviation = values.mean(axis=0), _deviations(values)        # (p,)
-            self.scale = _deviations(sample.x)                                          # (d,)
+            self.scale = np.where(np.ptp(sample.x, axis=0) > 0, sample.x.std(axis=0), 0)    # (d,)
         else:
             self.mean, self.deviation, self.scale = like.mean, like.deviation, like.scale
         self.values = (values - self.mean) / self.deviation                     # (n, p)
@@ -125,7 +125,7 @@ class Features:
                 part = library.gradients(sample.x[at:at + 500]) * self.scale
                 part /= self.deviation[:, None]
             self.slopes[at:at + 500] = part.transpose(0, 2, 1)
-        self.errors = sample.errors / self.scale           # (n, d)
+        self.errors = sample.errors / np.where(self.scale > 0, self.scale, 1)          # (n, d)
 
     def part(self, terms):
         """The Features of these terms, an index (k,)."""
@@ -225,7 +225,7 @@ def eigenpairs(w, n):
         root = np.linalg.cholesky(w + n + 1e-12 * np.eye(len(n)))
     inverse = np.linalg.inv(root)
     share, c = np.linalg.eigh(inverse @ n @ inverse.T)
-    share = np.maximum(share[::-1], 1e-300)
+    share = np.maximum(share[::-1], 1e-30)
     return np.maximum(1 / share - 1, 0), inverse.T @ c[:, ::-1] / np.sqrt(share) * unit[:, None]
 
 

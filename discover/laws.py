@@ -164,7 +164,8 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
                                f"first: {where}")
             return found
     laws, level = searches[0].run_with_level(found.laws)
-    return Laws(laws, found.notes, level, "fitted") if laws else found
+    fitted = any(law.source == "fitted" for law in laws)
+    return Laws(laws, found.notes, level, "fitted") if fitted else found
 
 
 def find_in_arrays(x, group, names=None, errors=None):
@@ -292,7 +293,7 @@ class Search:
         self.slopes = self.train.slopes[self.points]                            # (m, d, p)
         used = bounded[distinct(self.train.values, self.slopes, self.costs)]
         self.groups = [np.searchsorted(bounded, each[np.isin(each, used)]) for each in groups]
-        self.moving = np.isfinite(self.train.scale)
+        self.moving = self.train.scale > 0
         self.shares = self.train.sample.share(self.train.sample.x)
         self.still = ~self.moving | (self.shares < 1e-20)       # columns without motion
         self.limits = [1 + Z * np.sqrt(2 / each.sample.freedom) for each in (self.train, self.test)]
@@ -368,7 +369,7 @@ class Search:
             c = directions[:, 0]
             slope, varies = self.slopes[:, :, terms] @ c, c @ v[ix] @ c
             steep = np.sum(slope**2) / max(np.sum((self.slopes[:, :, terms] * c)**2), 1e-300)
-            if steep < 1e-6 or varies < IDENTITY * (c @ c):
+            if steep < IDENTITY or varies < IDENTITY * (c @ c):
                 continue                                # a number, as sin^2 + cos^2
             if c @ w[ix] @ c < 0.5 * varies:
                 heap.append(Fit(np.array(terms), c, 0 * c, mu[0], np.inf, 0.0, slope))
@@ -507,10 +508,9 @@ class Search:
         relations: derivatives (m, d) of what holds on all data. before: laws, listed again.
         """
         known, laws, approximate, constants = [], [], [], []
-        scale = np.where(self.moving, self.train.scale, 0)
         pairs = [law(self.train.sample.x) for law in (*self.given, *before)]
         values = [value for value, _ in pairs]
-        for slope in [*(slope[self.points] * scale for _, slope in pairs), *relations]:
+        for slope in [*(slope[self.points] * self.train.scale for _, slope in pairs), *relations]:
             if self.is_new(slope, known):
                 self.remember(slope, known)
         room = np.count_nonzero(self.moving) - (np.count_nonzero(~self.still) > 1) - len(before)
@@ -582,8 +582,7 @@ class Search:
         if self.source == "given" or not moves.any():
             return False
         # Where errors have moved a row along the law's gradient they are taken back.
-        feet = sample.x - np.where(self.moving, self.train.scale, 0) * (
-            slopes * train.errors**2 * (rest / np.maximum(v, 1e-300))[:, None])
+        feet = sample.x - train.scale * slopes * train.errors**2 * (rest / v)[:, None]
         own = (train.library.values(feet) - train.mean) / train.deviation
         own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
         return bool(self.level > MAX_LEVEL or moves @ self.shares < SLOW * moves.sum()
