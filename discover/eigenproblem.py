@@ -25,7 +25,8 @@ N, and mu = 1 for a law at any weights.
 
 A set of features T holds a law whose mu is below L if, and only if, some c on T has
 c W c < L c N c: if the matrix W - L N, restricted to T, is not positive definite. `minimal_sets`
-finds all such sets of few features, by the signs of Schur complements, without solving a single eigenproblem.
+finds all such sets of few features, by the signs of Schur complements, without solving a single
+eigenproblem.
 
 The coefficients' errors follow from the other eigenvectors u_k (T. W. Anderson, Ann. Math. Stat.
 34, 122 (1963)): the coefficient of u_k in c has the variance mu mu_k / (mu_k - mu)^2 / dof.

@@ -420,7 +420,8 @@ def test_eq_01_F_is_the_probability_of_different_because_different_pairs_have_th
 
 
 def test_eq_B1_is_the_cross_entropy_only_if_the_sum_and_its_minus_hold_both_terms():
-    # If the sum ends at the plus sign, no sum binds the i of the second term. If the minus ends there, wrong is rewarded:
+    # If the sum ends at the plus sign, no sum binds the i of the second term. If the minus ends there,
+    # wrong is rewarded:
     intended, minus_on_first = [], []
     for p in (0.9, 0.999, 1 - 1e-9):                                    # label 0, said to be 1 ever more surely
         first, second = 0 * math.log(p), (1 - 0) * math.log(1 - p)
@@ -504,7 +505,7 @@ def test_eq_A1_at_a_fixed_space_like_interval_transformations_that_keep_time_rel
                 for time, n in ((t, directions[:3]), (t_prime, directions[3:]))]
         transformation = reflection(u - v)
         if transformation[0, 0] < 0:
-            reversing += 1                                # v stays under the reversal along a time-like w orthogonal to it
+            reversing += 1                      # v stays under the reversal along a time-like w orthogonal to it
             transformation = reflection(np.append(1 + v[0]**2, v[0] * v[1:])) @ transformation
         assert transformation.T @ eta @ transformation == pytest.approx(eta, abs=1e-6)    # (4)
         assert transformation[0, 0] >= 1 - 1e-9 and transformation @ u == pytest.approx(v, abs=1e-6)
