@@ -31,8 +31,10 @@ def list_steps(jobs):
             ["train.py", "--system", "all", "--seeds", "0-9", *many, "results/quick"],
             ["train.py", "--system", "sr", "--seeds", "10-19", *many, "results/quick"]]),
         "discover": (["discover"], [
-            ["-m", "discover", "--system", name, "--seeds", "0-4", *many, "results/discover"]
-            for name in SYSTEMS]),
+            *(["-m", "discover", "--system", name, "--seeds", "0-4", *many, "results/discover"]
+              for name in SYSTEMS),
+            ["-m", "discover", "examples/planets.csv", "--group", "planet", "revolution", "--out",
+             "results/discover"]]),
         "suite": (["suite.json"], [["benchmarks/suite.py", "--pairs", "50000", "--epochs", "65",
                                     "--seeds", "2"]]),
         "sensitivity": (["sensitivity.json"], [["benchmarks/sensitivity.py"]]),
