@@ -147,8 +147,10 @@ def test_the_oscillator_of_the_course_keeps_the_four_quadratic_invariants_named_
 def test_results_pages_are_what_their_own_commands_make_of_the_results(path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     page = path.read_text("utf-8")
-    words = re.findall(r"^Made by `python train\.py (--report .*)`\.$", page, re.M)
-    assert words and all(train.main(line.split()) == 0 for line in words)
+    from discover.__main__ import main
+    words = re.findall(r"^Made by `python (train\.py|-m discover) (--report .*)`\.$", page, re.M)
+    mains = {"train.py": train.main, "-m discover": main}
+    assert len(words) == 4 and all(mains[name](line.split()) == 0 for name, line in words)
     assert capsys.readouterr().out == page
 
 
