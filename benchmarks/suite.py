@@ -338,7 +338,7 @@ def sampled_at_the_period(rng):
 
 # ----------------------------------------------------------------------------------- measurement
 
-def written(name, seed, folder):
+def write_table(name, seed, folder):
     """A file of data of this kind; its path."""
     x, names = KINDS[name][0](np.random.default_rng([seed, *name.encode()]))
     path = Path(folder) / f"{name}.npz"
@@ -351,7 +351,7 @@ def outcome(name, seed, *options):
     said = io.StringIO()
     with (tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(said),
           contextlib.redirect_stdout(io.StringIO())):
-        words = [str(written(name, seed, folder)), "--seed", str(seed), *options]
+        words = [str(write_table(name, seed, folder)), "--seed", str(seed), *options]
         status = discover.main([*words, "--out", str(Path(folder) / "runs")])
         results = [*Path(folder).rglob("result.json")]
         result = json.loads(results[0].read_text("utf-8")) if results else {}

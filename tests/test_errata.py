@@ -34,7 +34,7 @@ def learn(system, seed, schedule=SHORT, outputs=1, pairs=10_000, hidden=(100, 32
 
 
 @functools.cache
-def learned(name, seed=0, outputs=1):
+def train_network(name, seed=0, outputs=1):
     return learn(physics.SYSTEMS[name], seed, outputs=outputs)
 
 
@@ -206,7 +206,7 @@ def test_networks_on_one_sided_orbits_follow_A_x_and_A_y_though_their_f_goes_wit
 @pytest.mark.slow
 def test_networks_on_symmetric_orbits_follow_one_component_of_A_whose_square_goes_with_E():
     for seed in SEEDS:
-        network, training, test, _ = learned("cp-fixed", seed)
+        network, training, test, _ = train_network("cp-fixed", seed)
         f, f_test, energy = network.f(training.x), network.f(test.x), E(test.x)
         assert score(A(training.x), f, A(test.x), f_test, 1) > 0.995
         assert score(E(training.x), f, energy, f_test, 3) < 0.02
@@ -247,11 +247,11 @@ def test_every_kept_run_at_fixed_L_that_learned_follows_A_and_not_E():
 @pytest.mark.slow
 def test_table_3_no_clear_dominant_feature_at_fixed_L_where_other_systems_have_two_to_six():
     for name, order, clear in (("sr", 2, 4), ("cp", 2, 2), ("em", 2, 3), ("em-fixed", 2, 6)):
-        network, training, _, _ = learned(name)
+        network, training, _, _ = train_network(name)
         coefficients = fitted(training.x, network.f(training.x), order)
         assert len(largest(coefficients, 0.5)) == clear == len(largest(coefficients, 0.2))
     for seed in SEEDS:
-        network, training, _, _ = learned("cp-fixed", seed)
+        network, training, _, _ = train_network("cp-fixed", seed)
         magnitudes = sorted(np.abs(list(fitted(training.x, network.f(training.x), 3).values())), reverse=True)
         assert magnitudes[6] > 0.4                                             # the seventh is no small one
         assert min(b / a for a, b in zip(magnitudes, magnitudes[1:9])) > 0.6   # and no gap among the first nine
@@ -460,7 +460,7 @@ def test_table_5_and_the_others_have_training_scores_within_0002_of_the_test_sco
 @pytest.mark.slow
 @pytest.mark.parametrize("name, clear", [("sr", 4), ("cp", 2), ("em", 3), ("em-fixed", 6)])
 def test_dominant_features_stay_when_the_order_rises_to_3_and_4(name, clear):
-    network, training, _, _ = learned(name)
+    network, training, _, _ = train_network(name)
     f = network.f(training.x)
     first, *higher = [fitted(training.x, f, order) for order in (2, 3, 4)]
     dominant = sorted(first, key=lambda term: -abs(first[term]))[:clear]
@@ -486,7 +486,7 @@ def test_ratios_of_the_dominant_coefficients_are_the_same_over_the_seeds_of_the_
 def test_figure_3_f_over_s2_is_curved_and_monotone_the_rank_correlation_is_above_pearsons():
     from scipy.stats import spearmanr
     for seed in SEEDS:
-        network, _, test, _ = learned("sr", seed)
+        network, _, test, _ = train_network("sr", seed)
         f, interval = network.f(test.x), physics.interval(test.x)
         pearson, rank = abs(correlation(f, interval)), abs(spearmanr(f, interval)[0])
         assert 0.98 < pearson < rank and rank > 0.994
@@ -501,7 +501,7 @@ def test_figure_4_f_of_orbits_goes_with_L_and_is_not_correlated_with_the_energy(
 
 @pytest.mark.slow
 def test_figure_4_a_network_on_orbits_follows_L_and_is_not_correlated_with_the_energy():
-    network, _, test, _ = learned("cp")
+    network, _, test, _ = train_network("cp")
     f = network.f(test.x)
     assert abs(correlation(f, test.x[:, 0] * test.x[:, 3] - test.x[:, 1] * test.x[:, 2])) > 0.95
     assert abs(correlation(f, E(test.x))) < 0.1
@@ -536,14 +536,14 @@ def test_a_network_tells_orbits_apart_whose_angular_momentum_was_not_in_the_trai
     unseen = within(False).pairs(5000, np.random.default_rng(45)).labelled()
     for seed in SEEDS:
         network, *_ = learn(within(True), seed)
-        accuracy, of_all = [each.evaluate(*unseen)[1] for each in (network, learned("cp", seed)[0])]
+        accuracy, of_all = [each.evaluate(*unseen)[1] for each in (network, train_network("cp", seed)[0])]
         assert 0.74 < accuracy < of_all                 # 1/2 is chance: it tells them, if not as well as seen ones
         assert abs(correlation(network.f(unseen[0]), physics.angular_momentum(unseen[0]))) > 0.97
 
 
 @pytest.mark.slow
 def test_a_wider_bottleneck_is_more_accurate_on_orbits_in_the_mean():
-    gains = [learned("cp", seed, outputs=3)[3]["test_accuracy"][-1] - learned("cp", seed)[3]["test_accuracy"][-1]
+    gains = [train_network("cp", seed, outputs=3)[3]["test_accuracy"][-1] - train_network("cp", seed)[3]["test_accuracy"][-1]
              for seed in (0, 1, 2)]
     assert np.mean(gains) > 0.004 and min(gains) > -0.005
 
@@ -577,7 +577,7 @@ def test_eq_11_the_largest_leftovers_have_the_signs_and_the_size_of_a_small_admi
 @pytest.mark.slow
 def test_eq_11_squares_of_one_field_share_sign_and_size_in_our_networks_too():
     for seed in SEEDS:
-        network, training, _, _ = learned("em", seed)
+        network, training, _, _ = train_network("em", seed)
         coefficients = fitted(training.x, network.f(training.x), 2)
         for field in ((0, 1, 2), (3, 4, 5)):
             squares = np.array([coefficients[i, i] for i in field])
