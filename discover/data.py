@@ -129,7 +129,7 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
 def set_errors(found, texts):
     """Set errors of Observations by texts: theta=0.005, or omega=2% of each reading."""
     for text in texts:
-        match = re.fullmatch(r"\s*(\w+)\s*=\s*([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)\s*(%?)\s*", text)
+        match = re.fullmatch(r"\s*(\w+)\s*=\s*([0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?)\s*(%?)\s*", text)
         column = found.names == (normalize("NFKC", match[1]) if match else "")
         if not column.any() or not 0 < float(match[2]) < np.inf:
             raise ValueError("--errors takes theta=0.005, or theta=2% of each reading, for columns "

@@ -37,6 +37,7 @@ IDENTITY = 1e-10                    # variance of a sum that is a number, as sin
 MIN_TRAINING, MIN_TEST = 8, 4       # classes of several members
 MAX_CANDIDATES, MAX_FITS = 1000, 200    # sets of features that are looked at, and that are fitted
 MAX_OUTLIERS = 0.1                  # of the rows, which may break a law of all others
+TRIMMED = 0.62                      # variance of Gaussian errors without the largest tenth
 FAR = 30                            # interquartile ranges off the median: left out of a first fit
 
 
@@ -54,7 +55,7 @@ class Law:
     fractions: tuple                    # the features, see libraries.factors
     chi2: float = 0.0                   # mu on classes that took no part
     chi2_training: float = 0.0
-    source: str = "rounding"            # of the errors
+    source: str = "rounding"            # of the errors: given (in part), digits, rounding, fitted
     level: float | None = None          # of fitted errors
     verdict: str = "approximate"        # or "exact"
     function_of: tuple[int, ...] = ()   # which laws determine it, if it is not independent
@@ -91,7 +92,8 @@ class Law:
             return ", ".join(filter(None, (
                 f"approximately: λ = {self.within:.1e} on held-out classes", fitted)))
         power = int(np.ceil(np.log10(max(self.within, 1e-30))))
-        known = {"given": "errors given", "digits": "digits of the file"}.get(self.source)
+        known = {"given": "errors given", "given in part": "errors given",
+                 "digits": "digits of the file"}.get(self.source)
         return fitted or (
             f"within the {known}: χ² per degree of freedom {self.chi2:.2f} on held-out classes"
             if known else f"exact: λ < 1e{power:d} on held-out classes")
@@ -103,7 +105,7 @@ class Laws:
     laws: list[Law] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     level: float | None = None          # of fitted errors, of each column's deviation
-    source: str = "rounding"            # of the errors: given, digits, rounding, fitted
+    source: str = "rounding"            # of the errors, as that of a Law
 
     @property
     def independent(self):
@@ -146,26 +148,35 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
     searches = [Search(samples, names, each, given, source) for each in (
         [each for each in some if samples[0].freedom >= 3 * len(each.names)
          and each.bounded(both).any()] for some in libraries) if each]
+    for fit_level in (False, True):
+        search_for_laws(found, searches, fit_level)
+        if not searches or searches[0].has_motion(found.laws):
+            return found
+        odd = searches[0].outliers()
+        if odd is not None:
+            clean = [each.part(~out) for each, out in zip(samples, odd)]
+            search = Search(clean, names, searches[0].libraries, given, source)
+            without = Laws(notes=found.notes.copy(), source=source)
+            search_for_laws(without, [search], fit_level)
+            if search.has_motion(without.laws):
+                first = np.vstack([each.x[out] for each, out in zip(samples, odd)])[0]
+                where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(names, first))
+                without.notes.append(
+                    f"left out {sum(map(np.sum, odd))} of the observations, which break a law of "
+                    f"all others; look whether they are measurements, the first: {where}")
+                return without
+    return found
+
+
+def search_for_laws(found, searches, fit_level):
+    """Give Laws the laws of the first Search that has some, at known errors or a fitted level."""
+    if fit_level and searches:
+        laws, level = searches[0].run_with_level(found.laws)
+        if any(law.source == "fitted" for law in laws):
+            found.laws, found.level, found.source = laws, level, "fitted"
+        return
     for search in searches:
         found.laws = found.laws if search.has_motion(found.laws) else search.run()
-    if not searches or searches[0].has_motion(found.laws):
-        return found
-    odd = searches[0].outliers()
-    if odd is not None:
-        clean = [each.part(~out) for each, out in zip(samples, odd)]
-        search = Search(clean, names, searches[0].libraries, given, source)
-        laws = search.run()
-        if search.has_motion(laws):
-            found.laws = laws
-            first = np.vstack([each.x[out] for each, out in zip(samples, odd)])[0]
-            where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(names, first))
-            found.notes.append(f"left out {sum(map(np.sum, odd))} of the observations, which break "
-                               "a law of all others; look whether they are measurements, the "
-                               f"first: {where}")
-            return found
-    laws, level = searches[0].run_with_level(found.laws)
-    fitted = any(law.source == "fitted" for law in laws)
-    return Laws(laws, found.notes, level, "fitted") if fitted else found
 
 
 def find_in_arrays(x, group, names=None, errors=None):
@@ -232,7 +243,8 @@ def reading_errors(x, errors, errors_test):
         raise ValueError(f"errors must be standard deviations of {x.shape[1]} columns, 0 or more")
     if not np.any(known > 0):
         return found, source
-    return np.where(np.isfinite(known), np.hypot(np.nan_to_num(known), rounding), found), "given"
+    source = "given" if np.isfinite(known).all() else "given in part"
+    return np.where(np.isfinite(known), np.hypot(np.nan_to_num(known), rounding), found), source
 
 
 def digit_errors(column):
@@ -282,6 +294,7 @@ class Search:
     def __init__(self, samples, names, libraries, given, source):
         train, test = self.whole = samples
         self.names, self.libraries, self.given, self.source = names, libraries, given, source
+        self.known_source = source
         library, groups = unite(libraries)
         bounded = np.flatnonzero(library.bounded(np.vstack([train.x, test.x])))
         self.library = library.part(bounded)
@@ -291,7 +304,9 @@ class Search:
         self.costs, self.level = self.library.costs, None
         self.points = np.unique(np.linspace(0, len(self.train.values) - 1, 100).astype(int))
         self.slopes = self.train.slopes[self.points]                            # (m, d, p)
-        used = bounded[distinct(self.train.values, self.slopes, self.costs)]
+        seen = self.train.is_seen_in_classes()
+        used = bounded[seen][distinct(self.train.values[:, seen], self.slopes[:, :, seen],
+                                      self.costs[seen])]
         self.groups = [np.searchsorted(bounded, each[np.isin(each, used)]) for each in groups]
         self.moving = self.train.scale > 0
         self.shares = self.train.sample.share(self.train.sample.x)
@@ -563,11 +578,13 @@ class Search:
     def lacks(self, fit):
         """Whether what a law leaves is no error: of known errors, if it depends on the rows' order.
 
-        Of fitted ones also if the level is too large, all columns are slow, or the rest depends on
-        the law's own features, class by class.
+        Of given or fitted ones also if the rest depends on the law's own features, class by class;
+        of fitted ones if others were given, the level is too large, or all columns are slow.
         """
-        if self.source not in ("given", "fitted"):
+        if self.source in ("digits", "rounding"):
             return False
+        if self.source == "fitted" and (self.known_source == "given" or self.level > MAX_LEVEL):
+            return True
         train, sample = self.train.part(fit.terms), self.train.sample
         v = train.variances(fit.c)
         w = weights_of(v)
@@ -579,19 +596,21 @@ class Search:
             return True
         slopes = train.slopes @ fit.c                                           # (n, d)
         moves = np.mean(slopes**2, axis=0) * ~self.still
-        if self.source == "given" or not moves.any():
+        if not moves.any():
             return False
         # Where errors have moved a row along the law's gradient they are taken back.
         feet = sample.x - train.scale * slopes * train.errors**2 * (rest / v)[:, None]
         own = (train.library.values(feet) - train.mean) / train.deviation
         own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
-        return bool(self.level > MAX_LEVEL or moves @ self.shares < SLOW * moves.sum()
-                    or any(depends(sample, rest, w, each, Z) for each in (own, feet[:, moves > 0])))
+        if self.source == "fitted" and moves @ self.shares < SLOW * moves.sum():
+            return True
+        return any(depends(sample, rest, w, each, Z) for each in (own, feet[:, moves > 0]))
 
     def outliers(self):
         """Masks (n,) of rows of both whole samples that break a law of all others, or None."""
         low, middle, high = np.quantile(self.train.sample.x, [0.25, 0.5, 0.75], axis=0)
         near = np.all(np.abs(self.train.sample.x - middle) <= FAR * (high - low), axis=1)
+        limit = MAX_LEVEL**2 if self.source == "fitted" else 1.0
         for group in (each[self.usable[each]] for each in self.groups):
             if not 0 < len(group) <= 70:
                 continue
@@ -600,10 +619,15 @@ class Search:
                 few = part.rows(kept)
                 c = eigenpairs(*few.covariances(self.first[kept]))[1][:, 0]
                 off = part.distances(c)
-                kept = near & (off <= max(np.quantile(off[near], 1 - MAX_OUTLIERS), 1.0))
+                kept = near & (off <= max(np.quantile(off[near], 1 - MAX_OUTLIERS), limit**0.5))
             chi2, share = few.judge(c)
-            if chi2 < 1 and share < MAX_LAMBDA and 0 < np.mean(off > Z) <= MAX_OUTLIERS:
-                return [Features(part.library, each, part).distances(c) > Z for each in self.whole]
+            unit = np.sqrt(chi2 / TRIMMED) if self.source == "fitted" else 1.0
+            if chi2 < limit and share < MAX_LAMBDA and 0 < np.mean(off > Z * unit) <= MAX_OUTLIERS:
+                both = [Features(part.library, each, part) for each in self.whole]
+                for features in both:
+                    if self.source == "fitted":
+                        features.errors = np.ones_like(features.errors) * ~self.still
+                return [features.distances(c) > Z * unit for features in both]
         return None
 
     # ---------------------------------------------------------------------- from terms to a Law

@@ -71,7 +71,7 @@ def test_errors_are_absolute_or_relative_and_win_over_the_columns_of_the_file(tm
     rows = table(tmp_path / "mine.csv", orbits).read_text().splitlines()
     head, rows = rows[0] + ",x_err,v_x_err", [f"{row},0.1,0.2" for row in rows[1:]]
     (tmp_path / "mine.csv").write_text("\n".join([head, *rows]))
-    draws = load_system(tmp_path / "mine.csv", errors=["x=0.005", " y = 2% "])
+    draws = load_system(tmp_path / "mine.csv", errors=["x=5e-3", " y = 0.2e+1% "])
     for draw in (draws.draw, draws.draw_test):
         y = np.abs(draw.observations[:, 1])
         assert np.all(draw.errors[:, [0, 2]] == [0.005, 0.2]) and np.isnan(draw.errors[:, 3]).all()

@@ -9,7 +9,7 @@ import physics
 from discover import laws
 from discover.eigenproblem import Features, Sample, minimal_sets
 from discover.expressions import Expression
-from discover.libraries import make_libraries
+from discover.libraries import make_libraries, unite
 from helpers import mostly_slow, trajectories
 
 STATE = ("x", "y", "v_x", "v_y")
@@ -221,6 +221,32 @@ def test_friction_a_hidden_parameter_noise_and_walks_have_no_exact_law(x):
 
 
 # ------------------------------------------------------------------------------------ rows, columns
+
+def test_a_feature_that_varies_in_a_few_classes_only_is_not_used():
+    a = 8 * np.random.default_rng(0).standard_normal((300, 1)) + np.linspace(0, 0.1, 5)
+    x = np.stack([a, np.random.default_rng(1).standard_normal(a.shape)], axis=2).reshape(-1, 2)
+    library = unite(make_libraries(x, ("a", "b"))[0])[0]
+    features = Features(library, Sample(x, np.repeat(np.arange(300), 5)))
+    used = dict(zip(library.names, features.is_seen_in_classes()))
+    assert used["a"] and used["a^4"] and used["exp(b)"] and not used["exp(a)"]
+
+
+def test_friction_is_seen_beside_errors_that_are_given_though_rows_are_shuffled():
+    rng, errors = np.random.default_rng(11), 0.01
+    x = np.stack([rows[rng.permutation(len(rows))] for rows in damped(0.1, 0)])
+    noisy = x + errors * rng.standard_normal(x.shape)
+    assert of_orbits(noisy, ("q", "p"), errors).independent == 0
+
+
+def test_outliers_are_left_out_though_errors_are_unknown():
+    rng, x = np.random.default_rng(12), circles(100, 30)
+    x = x + 0.01 * rng.standard_normal(x.shape)
+    bad = rng.random(x.shape[:2]) < 0.06
+    x[bad] += 5 * rng.standard_normal((bad.sum(), 2))
+    found = of_orbits(x, ("q", "p"))
+    assert said(found) == [("q² + p²", "exact")] and found.source == "fitted"
+    assert sum("left out" in note for note in found.notes) == 1
+
 
 @pytest.mark.parametrize("share, value", [(0.06, None), (0.002, -999.0)])
 def test_rows_that_break_the_law_of_all_others_are_left_out_and_it_is_said(share, value):
