@@ -126,9 +126,9 @@ def opened(path):
     path = os.path.expanduser(os.fspath(path))
     ending = os.path.splitext(path)[1].lower()
     try:
+        require(os.path.isfile(path) or not os.path.exists(path), "it is no regular file; copy it")
         require(ending in (".npz", *TABLES), f"its name must end in .npz, {', '.join(TABLES)}; "
                 "unpack what is packed")
-        require(os.path.isfile(path) or not os.path.exists(path), "it is no regular file; copy it")
         with open(path, "rb") as file:
             content = file.read(MAX_BYTES + 1)
         require(len(content) <= MAX_BYTES, f"it has over {MAX_BYTES:,} bytes; give fewer rows")

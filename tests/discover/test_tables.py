@@ -267,8 +267,8 @@ def test_files_are_bounded_and_never_unpickled(tmp_path, monkeypatch):
 def test_only_regular_files_of_known_kinds_are_read(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "fifo.csv"), os.mkdir(tmp_path / "folder.npz"), os.symlink("/dev/zero", tmp_path / "zero.csv")
     for name, words in [("fifo.csv", "no regular"), ("folder.npz", "no regular"), ("zero.csv", "no regular"),
-                        ("a.pdf", "must end in"), ("a\x1b\udcff.pdf", r"a\\x1b\\udcff.pdf"), ("a.csv.gz", "must end in"),
-                        ("cut.npz", "no archive")]:
+                        ("a.pdf", "must end in"), ("a\x1b\udcff.pdf", r"a\\x1b\\udcff.pdf"),
+                        ("a.csv.gz", "must end in"), ("cut.npz", "no archive")]:
         if not (tmp_path / name).exists():
             (tmp_path / name).write_bytes(b"PK\x03\x04" + os.urandom(300) if name == "cut.npz" else b"x")
         refused(words, tables.read, tmp_path / name)
