@@ -101,15 +101,15 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
         found = tables.read(path, group, drop)
         data = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         set_errors(found, errors)
-        x, inputs, name = found.values, tuple(found.names.tolist()), path.name
+        x, inputs = found.values, tuple(found.names.tolist())
         known = {each.name: each for each in (Expression(text, inputs) for text in known)}
         fixed = tuple(name for name, each in known.items() if is_fixed(*each(x), x.std(axis=0)))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; give a file that can be") from error
     except (ValueError, RuntimeError) as error:         # Runtime: there is no home folder
         raise UserError(str(error)) from error
-    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        name = "".join(sign if sign.isprintable() else "_" for sign in name)
+    name = "".join(sign if sign.isprintable() else "_" for sign in path.name)
+    if len(name) > MAX_NAME_LENGTH or name != path.name:
         name = f"{name[:MAX_NAME_LENGTH - 9]}-{data[:8]}"
     count = found.classes.max() + 1
     size = max(round(TEST_SHARE * count), min(TEST_CLASSES, count // 4), 2)

@@ -1,31 +1,91 @@
 """A user's file of observations, in one strict format, or one sentence that says what is wrong.
 
-Tables (.csv, .tsv, .txt, .dat, or these and .gz) have comments (#), a line of names with units, as
-theta [rad], and one observation a row; one column or more tells what belongs together. An .npz file
-holds x and x_prime (n, d), the same things observed twice; or trajectories (K, M, d); or x (N, d)
-and group (N,). Nothing is guessed or unpickled, and every size has a bound: see docs/data.md.
+Tables (.csv, .tsv, .txt, .dat) have comments (#), a line of names with units, as theta [rad], and
+one observation a row; one column or more tells what belongs together. An .npz file holds x and
+x_prime (n, d), the same things observed twice; or trajectories (K, M, d); or x (N, d) and
+group (N,). Nothing is guessed or unpickled, and every size has a bound: see docs/data.md.
 """
 
 import csv
-import gzip
 import io
 import os
 import re
-import zlib
 from codecs import BOM_UTF8
 from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from keyword import kwlist
+from unicodedata import normalize
 
 import numpy as np
 
-from discover.observations import MISSING, NUMBER, PAIR, check, observe, require, split_heads
+from discover.expressions import FUNCTIONS
 
 TABLES = (".csv", ".tsv", ".txt", ".dat")
 LAYOUTS = ({"trajectories"}, {"x", "x_prime"}, {"x", "group"})          # of an .npz file
 KINDS = {**dict.fromkeys(("trajectories", "x", "x_prime", "errors"), "biuf"), "names": "U",
          "group": "biufU"}              # of its arrays, as NumPy calls them
 GROUP_COLUMNS = ("event", "orbit", "experiment", "group", "trajectory", "trial", "id", "run")
-WHOLE, THOUSANDS = re.compile(r"[+-]?\d{1,3}"), re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+MISSING = {"", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"}   # Na is sodium
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+UNIT = re.compile(r"(?!(grad|gon|arcmin|arcsec|turns?|rev)$)[\w °º˚%′″·⋅×./*^+−⁻()-]{0,40}", re.I)
+DEGREES = re.compile(r"deg(ree)?s?\.?|[°º˚]", re.IGNORECASE)
+IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
+TIME = re.compile(r"t|(?i:time|timestamp|date|index|frame|step)")           # T is a temperature
+NO_NAMES = {*FUNCTIONS, *kwlist, "pi"}
 MAX_BYTES, MAX_LINES, MAX_LINE_BYTES, MAX_COMMENTS = 10**8, 10**6, 10**5, 1000
+MAX_COLUMNS, MAX_NAME_LENGTH = 40, 40   # a polynomial in more columns costs gigabytes
+MAX_MAGNITUDE = 1e100                   # of a value: its square is still a number
+MIN_GROUPS, FEW_GROUPS = 4, 50          # two to train and two to test on; a note below 50
+MAX_SHARED = 0.1                        # of observations are in several pairs by chance
+OUTLIER_IQR, MAX_OUTLIERS = 30, 0.01    # interquartile ranges off the median; share of a column
+
+
+def require(is_fine, sentence):
+    """ValueError with a sentence on what was wrong, and what to give instead, unless it is fine."""
+    if not is_fine:
+        raise ValueError(sentence)
+
+
+@dataclass
+class Observations:
+    """N observations in d columns, in the order of the file until `check` sorts them by class."""
+    names: np.ndarray                   # (d,)
+    units: np.ndarray                   # (d,), "" where the file gives none, "deg" for all degrees
+    values: np.ndarray                  # (N, d), float64
+    errors: np.ndarray                  # (N, d), standard deviations, NaN where not given
+    classes: np.ndarray                 # (N,): 0, 1, ...
+    places: np.ndarray                  # (N,), such as "line 2"
+    notes: list                         # sentences on what was read and left out
+
+    def where(self, rows):
+        """The places of a mask (N,), as text: the first one."""
+        return self.places[np.argmax(rows)] + (", ..." if rows.sum() > 1 else "")
+
+    def refuse(self, cells, what):
+        """ValueError with the place of the first cell of a mask (N, d), if it has any."""
+        require(not cells.any(), f"{self.where(cells.any(axis=1))} has {what}")
+
+    def keep(self, rows):
+        """Keep the rows of a mask (N,), or of these numbers in this order."""
+        for name in ("values", "errors", "classes", "places"):
+            setattr(self, name, getattr(self, name)[rows])
+
+    def leave_out(self, rows, why):
+        """Leave out the rows of a mask (N,), and note how many."""
+        if rows.any():
+            self.notes.append(f"left out {rows.sum()} of {len(rows)} rows, {why}: "
+                              f"{self.where(rows)}")
+            self.keep(~rows)
+
+    def leave_out_columns(self, columns, why):
+        """Leave out the columns of a mask (d,), and note it; two at least must be left."""
+        self.notes += [f"left out the column {name}, {why}" for name in self.names[columns]]
+        for name in ("names", "units", "values", "errors"):
+            setattr(self, name, getattr(self, name)[..., ~columns])
+        require(len(self.names) > 1, "an invariant needs two columns that vary; "
+                f"{'; '.join([*self.notes, 'it has ' + (', '.join(self.names) or 'none')])}")
 
 
 def read(path, group=(), drop=()):
@@ -35,9 +95,9 @@ def read(path, group=(), drop=()):
     that is there); drop: names of columns to ignore. Raises ValueError with one sentence if the
     file cannot be used, OSError if it cannot be read.
     """
-    with unpacked(path) as (content, is_table):
-        return check((read_table if is_table else read_npz)(
-            content, split_heads(group), split_heads(drop)))
+    with opened(path) as (content, is_table):
+        observe = read_table if is_table else read_npz
+        return check(observe(content, split_heads(group), split_heads(drop)))
 
 
 def read_columns(path, names, units):
@@ -45,7 +105,7 @@ def read_columns(path, names, units):
 
     Raises ValueError and OSError as `read` does, also where a unit differs or a number is missing.
     """
-    with unpacked(path) as (content, is_table):
+    with opened(path) as (content, is_table):
         require(is_table, f"laws are applied to tables; give one of {', '.join(TABLES)}")
         given, columns, lines, comma = split_table(content)
         for name, unit in zip(names, units):
@@ -61,22 +121,20 @@ def read_columns(path, names, units):
 
 
 @contextmanager
-def unpacked(path):
+def opened(path):
     """The content of a file, and whether it is a table; ValueErrors name the file."""
     path = os.path.expanduser(os.fspath(path))
-    ending = path.lower().removesuffix(".gz")
+    ending = os.path.splitext(path)[1].lower()
     try:
         require(os.path.isfile(path) or not os.path.exists(path), "it is no regular file; copy it")
-        require(ending.endswith(TABLES) or path.lower().endswith(".npz"),
-                f"its name must end in .npz, {', '.join(TABLES)}, or one of these and .gz")
-        with (open if ending == path.lower() else gzip.open)(path, "rb") as file:
+        require(ending in (".npz", *TABLES), f"its name must end in .npz, {', '.join(TABLES)}; "
+                "unpack what is packed")
+        with open(path, "rb") as file:
             content = file.read(MAX_BYTES + 1)
         require(len(content) <= MAX_BYTES, f"it has over {MAX_BYTES:,} bytes; give fewer rows")
-        yield content, ending.endswith(TABLES)
-    except (ValueError, EOFError, MemoryError, zlib.error, gzip.BadGzipFile) as error:
-        name = path if path.isprintable() else ascii(path)
-        damaged = "" if isinstance(error, ValueError) else "it is damaged or too large: "
-        raise ValueError(f"{name}: {damaged}{error}") from error
+        yield content, ending != ".npz"
+    except ValueError as error:
+        raise ValueError(f"{path if path.isprintable() else ascii(path)}: {error}") from error
 
 
 def listed(names):
@@ -102,7 +160,8 @@ def read_table(content, group, drop):
     by, notes = [*group] or usual, []
     units = leave_out(units, [*by, *drop])
     numbers = to_numbers({name: columns[name] for name in units}, lines, comma, notes)
-    return observe(units, numbers, [*zip(*map(columns.get, by))], lines, "line {}", notes)
+    return observe(units, numbers, [*zip(*map(columns.get, by))],
+                   [f"line {line}" for line in lines], notes)
 
 
 def split_table(content):
@@ -146,31 +205,27 @@ def split_line(line, separator, place):
 
 def to_numbers(columns, lines, comma, notes):
     """{name: values (N,)} of {name: cells}, NaN where missing; 1,234 must not be 1234 as well."""
-    marked = {}                                         # numbers with , or . and their first place
+    comma = comma and not any("." in cell for cells in columns.values() for cell in cells)
+    numbers, marked = {}, {}                            # first places of cells with , or .
     for name, cells in columns.items():
-        for line, cell in zip(lines, cells):
-            if cell not in MISSING and not (NUMBER.fullmatch(cell) and (comma or "," not in cell)):
-                raise ValueError(f"line {line} has {cell[:40]!r} in column {name[:40]!r}; write "
-                                 "numbers as 1234.5, without signs for thousands, and units in the "
-                                 "line of names, as theta [rad], or --drop the column")
-            if "." in cell or "," in cell:
-                marked.setdefault(cell, (line, name))
-    commas = [cell for cell in marked if "," in cell]
-    require(len(commas) in (0, len(marked)), f"{min(commas, default='')} has a comma, and other "
-            "numbers have points; write decimal points, and no signs for thousands")
-    beside_wholes = any(not marked.keys().isdisjoint(cells) and any(map(WHOLE.fullmatch, cells))
-                        for cells in columns.values())
-    are_decimal = any(not THOUSANDS.fullmatch(cell) or "-" in cell and not beside_wholes
-                      for cell in marked)
-    if marked and not are_decimal:
-        cell, (line, name) = next(iter(marked.items()))
-        whole = re.sub("[.,]", "", cell)
-        raise ValueError(f"line {line} has {cell} in column {name}, which is {whole} if its sign "
-                         f"is for thousands, and {cell}0 if not; no number tells: write either")
-    if commas:
+        numbers[name] = np.full(len(cells), np.nan)
+        for i, cell in enumerate(cells):
+            number = cell.replace(",", ".") if comma else cell
+            if NUMBER.fullmatch(number):
+                numbers[name][i] = float(number)
+            elif cell not in MISSING:
+                raise ValueError(f"line {lines[i]} has {cell[:40]!r} in column {name[:40]!r}; "
+                                 "write all numbers as 1234.5, without signs for thousands, and "
+                                 "units in the line of names, as theta [rad], or --drop the column")
+            if "." in number:
+                marked.setdefault(cell, f"line {lines[i]} has {cell} in column {name}")
+    if marked and all(map(THOUSANDS.fullmatch, marked)):
+        cell, place = next(iter(marked.items()))
+        raise ValueError(f"{place}, which is {re.sub('[.,]', '', cell)} if its sign is for "
+                         f"thousands, and {cell}0 if not; no number tells: write either")
+    if marked and comma:
         notes.append("commas are decimal points")
-    return {name: np.array([np.nan if cell in MISSING else float(cell.replace(",", "."))
-                            for cell in cells]) for name, cells in columns.items()}
+    return numbers
 
 
 # ------------------------------------------------------------------------------------------- .npz
@@ -188,11 +243,11 @@ def read_npz(content, group, drop):
                          "it with np.savez, of numbers and no Python objects") from error
     x = arrays.get("trajectories", arrays.get("x", np.empty(0)))
     axes, d = 3 if "trajectories" in arrays else 2, x.shape[-1:]
-    shapes = {"x_prime": [x.shape], "group": [x.shape[:-1]], "names": [d], "errors": [d, x.shape]}
-    fits = [each.size and each.dtype.kind in KINDS[name]
-            and each.shape in shapes.get(name, [x.shape]) for name, each in arrays.items()]
-    require(arrays.keys() - {"names", "errors"} in LAYOUTS and x.ndim == axes and all(fits)
-            and not {"y", "label", "labels"} & {*map(str.lower, held)},
+    shapes = {"group": [x.shape[:-1]], "names": [d], "errors": [d, x.shape]}
+    fits = [each.dtype.kind in KINDS[name] and each.shape in shapes.get(name, [x.shape])
+            for name, each in arrays.items()]
+    require(arrays.keys() - {"names", "errors"} in LAYOUTS and x.ndim == axes and x.size
+            and all(fits) and not {"y", "label", "labels"} & {*map(str.lower, held)},
             "it must hold numbers x and x_prime (n, d), or trajectories (K, M, d), or x (N, d) and "
             "group (N,), with names (d,) and errors (d,) or like x, and no labels y, since all "
             f"pairs are equivalent; it holds {listed(held)}: "
@@ -210,7 +265,140 @@ def read_npz(content, group, drop):
         x = np.concatenate([x, np.broadcast_to(errors, x.shape)], axis=2)
     units, places = split_heads(names), np.repeat(np.arange(len(x)), x.shape[1])
     keys = [(str(key).strip(),) for key in arrays.get("group", places).tolist()]
-    place = "trajectories[{}]" if axes == 3 else PAIR if "x_prime" in arrays else "x[{}]"
+    place = "trajectories[{}]" if axes == 3 else "pair {}" if "x_prime" in arrays else "x[{}]"
     notes = [f"did not read {name[:40]!r}" for name in held if name not in arrays]
     return observe(leave_out(units, drop), dict(zip(units, x.reshape(len(places), -1).T)), keys,
-                   places, place, notes)
+                   [*map(place.format, places)], notes)
+
+
+# ---------------------------------------------------------------------- names, units and groups
+
+def split_heads(heads):
+    """{name: unit} of heads such as theta [rad]; names as Python reads them, degrees as deg."""
+    units = {}
+    for head in heads:
+        name, _, unit = head[:-1].partition("[") if head.endswith("]") else (head, "", "")
+        name, unit = name.strip(), unit.strip()
+        if name.isidentifier():                         # x² is none, and is not x2
+            name = normalize("NFKC", name)
+        require(name not in units, f"two columns have the name {name[:40]}; rename one")
+        in_degrees = DEGREES.fullmatch(unit) if unit else name.lower().endswith(IN_DEGREES)
+        units[name] = "deg" if in_degrees else unit
+    return units
+
+
+def observe(units, numbers, keys, places, notes):
+    """Observations, unchecked, in columns {name: unit} and {name: values (N,)}.
+
+    theta_err has the errors of theta; keys: the name of each row's group, a tuple of texts; the
+    others are as in Observations.
+    """
+    own = {name: unit for name, unit in units.items() if not name.endswith("_err")}
+    require(0 < len(own) <= MAX_COLUMNS, f"it has {len(own)} columns besides groups and errors; "
+            f"an invariant needs two columns that vary, and {MAX_COLUMNS} at most")
+    for name, unit in units.items():
+        stem = name.removesuffix("_err")
+        require(name.isidentifier() and len(name) <= MAX_NAME_LENGTH and name not in NO_NAMES
+                and not {*name} <= {*units} - {name}, f"the column name {name[:40]!r} cannot stand "
+                "in a formula; give letters, digits and _, as in theta_1 [rad], no function, and "
+                "no product of other columns")
+        require(UNIT.fullmatch(unit)
+                and (unit in ("", "deg") or not stem.lower().endswith(IN_DEGREES)),
+                f"{name} has the unit {unit[:40]!r}; write units as m/s^2, angles in rad or deg")
+        require(name in own or stem in own and unit in ("", own[stem]), f"{name} would be the "
+                f"errors of a column {stem} with the same unit; rename or --drop it")
+    unknown = np.full(len(places), np.nan)
+    values, errors = (np.column_stack([numbers.get(name + ending, unknown) for name in own])
+                      .astype(float) for ending in ("", "_err"))
+    return Observations(np.array([*own]), np.array([*own.values()]), values, errors,
+                        number_groups(keys), np.array(places), notes)
+
+
+def number_groups(keys):
+    """Numbers (N,) of the groups that keys [(text, ...), ...] name; -1 where it is missing."""
+    numbers = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    for texts in zip(*numbers):
+        seen = {}
+        for text in texts:
+            number = text.replace(",", ".")
+            same = seen.setdefault(Decimal(number) if NUMBER.fullmatch(number) else text, text)
+            require(same == text, f"the groups {same[:40]!r} and {text[:40]!r} differ as text and "
+                    "are equal as numbers; write them alike")
+    return np.array([numbers[key] if MISSING.isdisjoint(key) else -1 for key in keys])
+
+
+# ----------------------------------------------------------------------------------------- checks
+
+def check(found):
+    """Leave out what cannot be used, and sort by class; ValueError if too little is left."""
+    found.refuse(found.classes[:, None] < 0, "no group; say what it belongs to, or remove it")
+    found.refuse(np.abs(found.values) > MAX_MAGNITUDE, "a value beyond 1e100; use other units")
+    found.refuse((found.errors <= 0) | (found.errors > MAX_MAGNITUDE),
+                 "an error that is not above 0; leave it empty if it is not known")
+    found.leave_out(np.isnan(found.values).any(axis=1), "with empty cells or NaN")
+    require(len(found.values), "each row has empty cells or NaN; --drop empty columns")
+    order = np.argsort(found.classes, kind="stable")
+    found.keep(order)
+    leave_out_times(found, order)
+    leave_out_repeated(found)
+    found.leave_out(np.bincount(found.classes)[found.classes] == 1, "alone in their groups")
+    groups, found.classes = np.unique(found.classes, return_inverse=True)
+    require(len(groups) >= MIN_GROUPS, f"{MIN_GROUPS} groups of two different observations or more "
+            f"are needed; {'; '.join([*found.notes, f'it has {len(groups)}'])}")
+    spread, largest = np.ptp(found.values, axis=0), np.abs(found.values).max(axis=0)
+    found.leave_out_columns(spread <= 1e-12 * largest + 1e-100, "which has one value")
+    columns = ", ".join(f"{name} [{unit}]" if unit else name
+                        for name, unit in zip(found.names, found.units))
+    found.notes.insert(0, f"read {len(groups)} groups, {len(found.values)} observations, columns "
+                       f"{columns}")
+    if len(groups) < FEW_GROUPS:
+        found.notes.append(f"{len(groups)} groups are few: how many laws there are is sure from "
+                           f"about {FEW_GROUPS} on")
+    note_outliers(found)
+    return found
+
+
+def note_outliers(found):
+    """Note columns in which a few values, such as -999, are far from all others."""
+    low, middle, high = np.quantile(found.values, [0.25, 0.5, 0.75], axis=0)
+    far = (np.abs(found.values - middle) > OUTLIER_IQR * (high - low)) & (high > low)
+    for i in np.flatnonzero(far.any(axis=0) & (far.mean(axis=0) < MAX_OUTLIERS)):
+        rows = far[:, i]
+        found.notes.append(f"{rows.sum()} of {len(rows)} values of {found.names[i]} are far from "
+                           f"all others: {found.values[rows, i][0]:g} in {found.where(rows)}")
+
+
+def leave_out_times(found, order):
+    """Leave out running times; ValueError where one falls in a group that stands in blocks.
+
+    order: the row (N,) that each observation, sorted by class, had before.
+    """
+    goes_on = np.diff(found.classes, prepend=-1) == 0
+    in_blocks = goes_on & (np.diff(order, prepend=0) > 1)
+    steps = np.diff(found.values, axis=0, prepend=found.values[:1])[goes_on]
+    is_time = np.array([bool(TIME.fullmatch(name)) for name in found.names], bool)
+    falls = in_blocks.copy()
+    falls[goes_on] &= (steps[:, is_time] < 0).any(axis=1)
+    require(not falls.any(), f"{', '.join(found.names[is_time])} falls within groups, as in "
+            f"{found.where(falls)}, and groups stand in several blocks: a name may be used twice; "
+            "name a second column with --group, or sort the rows by group and time")
+    is_time &= (steps >= 0).all(axis=0) & steps.any(axis=0)
+    if in_blocks.any() and not is_time.any():
+        found.notes.append("groups stand in several blocks of the file; if a name is used twice, "
+                           "name a second column with --group")
+    found.leave_out_columns(is_time, "a running time")
+
+
+def leave_out_repeated(found):
+    """Leave out repeated rows of a group; refuse pairs that share observations, note groups."""
+    rows = np.column_stack([found.classes, found.values])
+    first = np.unique(rows, axis=0, return_index=True)[1]
+    found.leave_out(~np.isin(np.arange(len(rows)), first), "that repeat another of their group")
+    state = np.unique(found.values, axis=0, return_inverse=True)[1].ravel()
+    shared = np.bincount(state)[state] > 1
+    text = f"share {shared.sum()} observations, as in {found.where(shared)}"
+    require(not found.places[0].startswith("pair") or shared.mean() <= MAX_SHARED,
+            f"x and x_prime {text}; give x and group, with one group for all of one motion, or "
+            "trajectories")
+    if shared.any():
+        found.notes.append(f"groups {text}; groups of one motion need one name")
