@@ -358,7 +358,7 @@ def outcome(name, seed, *options):
     if status:
         return {"count": 0, "named": 0, "false": [], "word": "refused", "said": said.getvalue()}
     laws, step = result.get("laws", []), result.get("steps", [{}])[-1]
-    exact = [law for law in laws if law["verdict"] == "exact" and not law.get("function_of")]
+    exact = [law for law in laws if law["verdict"] == "exact"]
     return {"count": result["count"], "named": result["named"],
             "word": step.get("word", "complete"),
             "false": [law["text"] for law in exact if not holds(law, name, seed)],

@@ -46,7 +46,6 @@ class Config(train.Config):
     features: tuple[str, ...] = ()      # KINDS, and expressions that laws may hold
     angles: tuple[str, ...] | None = None
     positive: tuple[str, ...] | None = None
-    words: tuple[str, ...] = ()         # of the command, for the report
 
     @property
     def identity(self):
@@ -81,8 +80,8 @@ def run(config):
     history, seconds_before, steps, networks = {}, [], [], {}
     learn = partial(train_network, config, streams, history, seconds_before)
     known = [network.Invariant(law.function.value, lambda x, law=law: law(x)[1])
-             for law in found.laws if not law.function_of
-             and (law.verdict == "exact" or len(law.terms) <= MAX_IMITATION_TERMS)]
+             for law in found.laws
+             if law.verdict == "exact" or len(law.terms) <= MAX_IMITATION_TERMS]
     fixed = [partial(network.gradient, system.invariants[name], steps=1e-5 * test_set.x.std(axis=0))
              for name in system.fixed]
     for step in network.search(train_set, test_set, learn, known, len(system.inputs) - 1, fixed):
@@ -98,7 +97,7 @@ def run(config):
         seconds=round(sum(seconds_before) + time.perf_counter() - started, 1))
     drawn = pictures.pictures_of_run(system, networks, test_set, found.laws)
     captions = {f"{name}.png": caption for name, (caption, _) in drawn.items()}
-    runs.keep(config.folder, result, report.report(result, system, captions, config.words),
+    runs.keep(config.folder, result, report.report(result, system, captions),
               verdict, networks, history, drawn, config.pdf)
 
 
@@ -209,18 +208,16 @@ def dispatch(arguments):
 def build_config(chosen, seed):
     """The run that the options ask for, of one seed."""
     if chosen.system:
-        system, words = physics.SYSTEMS[chosen.system], ["--system", chosen.system]
+        system = physics.SYSTEMS[chosen.system]
     else:
-        system, words = data.load_system(chosen.file, seed=seed, **{
-            name: getattr(chosen, name) for name in OF_DATA}), [os.fspath(chosen.file)]
-    for name in (*OF_DATA, "features", "angles", "positive"):
-        words += [f"--{name}", *getattr(chosen, name)] if getattr(chosen, name) else []
+        system = data.load_system(chosen.file, seed=seed,
+                                  **{name: getattr(chosen, name) for name in OF_DATA})
     pairs = min(system.train_pairs, MAX_NETWORK_PAIRS) if chosen.system else system.train_pairs
     return Config(
         system, seed, "quick", options.adapt(SCHEDULES["quick"], chosen),
         tuple(chosen.hidden or train.HIDDEN["quick"]), chosen.activation, chosen.pairs or pairs,
         "", chosen.device, chosen.out, chosen.pdf, tuple(chosen.features),
-        tuple(chosen.angles) or None, tuple(chosen.positive) or None, tuple(words))
+        tuple(chosen.angles) or None, tuple(chosen.positive) or None)
 
 
 def summarise(result, _):

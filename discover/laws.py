@@ -58,7 +58,6 @@ class Law:
     source: str = "rounding"            # of the errors: given (in part), digits, rounding, fitted
     level: float | None = None          # of fitted errors
     verdict: str = "approximate"        # or "exact"
-    function_of: tuple[int, ...] = ()   # which laws determine it, if it is not independent
 
     def __call__(self, x):
         return self.function(x)
@@ -110,7 +109,7 @@ class Laws:
     @property
     def independent(self):
         """How many of the laws are independent and exact."""
-        return sum(not law.function_of and law.verdict == "exact" for law in self.laws)
+        return sum(law.verdict == "exact" for law in self.laws)
 
     def __str__(self):
         lines = [f"{law.text}    {law.evidence}" for law in self.laws] or ["no law"]

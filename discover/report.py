@@ -1,18 +1,15 @@
 """What `python -m discover` says of a result: laws with their evidence, then what networks add."""
 
-from shlex import quote
-
 from support.page import Code, Details, Formula, Heading, Picture, Table, Text
-from support.report import independent_laws
+from support.report import exact_laws
 
 
-def report(result, system, captions, command):
+def report(result, system, captions):
     """The parts of the report on one Result.
 
     captions: {file name of a picture: caption}; the first picture stands right below the laws.
-    command: the words of the command that made it.
     """
-    exact, pictures = independent_laws(result), [*map(Picture, captions, captions.values())]
+    exact, pictures = exact_laws(result), [*map(Picture, captions, captions.values())]
     return [Heading(f"{system.title}: what is conserved, seed {result.seed}"),
             *([Formula("\n".join(law.text for law in exact), large=True)] if exact else ()),
             Text(result.verdict, strong=True),
@@ -21,29 +18,22 @@ def report(result, system, captions, command):
             *list_networks(result.steps),
             *([Details("For programs", [*list_code(result.laws)])] if result.laws else ()),
             *([Details("What was read", [*map(Text, result.notes)])] if result.notes else ()),
-            *([Details("More pictures", pictures[1:])] if pictures[1:] else ()),
-            Details("What next", [Code("\n".join(list_next(result, command)))])]
+            *([Details("More pictures", pictures[1:])] if pictures[1:] else ())]
 
 
 def list_laws(laws):
     """The laws with their evidence."""
     if not laws:
         return
-    rows = [("", "law", "verdict", "evidence", "λ", "relative error of coefficients", "")]
+    rows = [("", "law", "verdict", "evidence", "λ", "relative error of coefficients")]
     for number, law in enumerate(laws, 1):
         error = max((abs(error / law.terms[name]) for name, error in law.errors.items()
                      if law.terms.get(name)), default=0.0)
         rows.append((number, Formula(law.text), law.verdict, law.evidence, f"{law.within:.0e}",
-                     f"{error:.0e}" if error else "-", name_others(law)))
+                     f"{error:.0e}" if error else "-"))
     yield Table(tuple(rows))
     yield Text("λ is the share of a law's variance that lies within classes that took no part in "
                "the fit: 0 for what is conserved, 1 for white noise.")
-
-
-def name_others(law):
-    """The laws that determine a law, in words; "" if it is independent."""
-    numbers = ", ".join(str(i + 1) for i in law.function_of)
-    return f"a function of {numbers}" if numbers else ""
 
 
 def list_networks(steps):
@@ -66,20 +56,10 @@ def list_code(laws):
         yield Code("\n".join(getattr(law, language) for law in laws))
 
 
-def list_next(result, command):
-    """Commands that go on from here."""
-    start = " ".join(["python -m discover", *map(quote, command)])
-    yield f"{start} --seeds 0-4 --jobs 2"
-    if result.settings.get("data"):
-        yield f"{start} --apply new.csv"
-    if not independent_laws(result):
-        yield f'{start} --fresh --features "cos(...)"'
-
-
 def list_lines(laws):
     """The lines of laws on the screen."""
     for law in laws:
-        yield f"Law: {law.text} ({'; '.join(filter(None, (law.evidence, name_others(law))))})"
+        yield f"Law: {law.text} ({law.evidence})"
 
 
 def conclude(laws, steps, columns, fixed):
@@ -87,19 +67,15 @@ def conclude(laws, steps, columns, fixed):
 
     laws: LawRecords; steps: StepRecords; columns: of the data; fixed: invariants with one value.
     """
-    exact = [law for law in laws if law.verdict == "exact"]
     nearly = [law for law in laws if law.verdict == "approximate"]
-    named = sum(not law.function_of for law in exact)
-    count, others = named + sum(step.found for step in steps), len(exact) - named
+    named = sum(law.verdict == "exact" for law in laws)
+    count = named + sum(step.found for step in steps)
     if count:
         said = [f"{count} independent invariant{'s' * (count > 1)} found"
                 + (" and named." if named == count else f", {named} of them named by a law.")]
     else:
         said = [f"Only approximately conserved: {nearly[0].text}." if nearly else
                 "No invariant was found."]
-    if others:
-        said.append(f"{others} of the laws {'is a function' if others == 1 else 'are functions'} "
-                    "of the others.")
     if count + len(fixed) >= columns - 1:
         said.append(f"Complete: {columns} columns allow at most {columns - 1} independent "
                     f"invariant{'s' * (columns > 2)}"

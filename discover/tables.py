@@ -382,6 +382,8 @@ def leave_out_times(found, order):
     require(not falls.any(), f"{', '.join(found.names[is_time])} falls within groups, as in "
             f"{found.where(falls)}, and groups stand in several blocks: a name may be used twice; "
             "name a second column with --group, or sort the rows by group and time")
+    found.notes += [f"{name} falls within groups, and is taken for observed, not for a running time"
+                    for name in found.names[is_time & (steps < 0).any(axis=0)]]
     is_time &= (steps >= 0).all(axis=0) & steps.any(axis=0)
     if in_blocks.any() and not is_time.any():
         found.notes.append("groups stand in several blocks of the file; if a name is used twice, "

@@ -255,9 +255,9 @@ def span(values):
 
 # ------------------------------------------------------------------------------- results with laws
 
-def independent_laws(result):
-    """The exact laws that are no functions of others."""
-    return [law for law in result.laws if law.verdict == "exact" and not law.function_of]
+def exact_laws(result):
+    """The laws that hold within errors; each is independent of those before it."""
+    return [law for law in result.laws if law.verdict == "exact"]
 
 
 def summary_of_laws(results):
@@ -265,7 +265,7 @@ def summary_of_laws(results):
     yield Heading("Laws that the data hold")
     for name, group in by_system(results).items():
         laws, counts = {}, [result.count for result in group]
-        for law in (law for result in group for law in independent_laws(result)):
+        for law in (law for result in group for law in exact_laws(result)):
             laws.setdefault(frozenset(law.terms), []).append(law)
         yield Heading(f"{name}, seeds {', '.join(str(each.seed) for each in group)}", level=2)
         if len({*counts}) > 1:

@@ -21,7 +21,6 @@ class LawRecord:
     evidence: str = ""
     terms: dict[str, float] = field(default_factory=dict)       # feature: coefficient
     errors: dict[str, float] = field(default_factory=dict)      # standard errors of these
-    function_of: tuple[int, ...] = ()   # the laws that determine it, if it is not independent
     library: str = ""
     python: str = ""
     sympy: str = ""

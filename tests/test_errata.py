@@ -543,7 +543,8 @@ def test_a_network_tells_orbits_apart_whose_angular_momentum_was_not_in_the_trai
 
 @pytest.mark.slow
 def test_a_wider_bottleneck_is_more_accurate_on_orbits_in_the_mean():
-    gains = [train_network("cp", seed, outputs=3)[3]["test_accuracy"][-1] - train_network("cp", seed)[3]["test_accuracy"][-1]
+    gains = [train_network("cp", seed, outputs=3)[3]["test_accuracy"][-1]
+             - train_network("cp", seed)[3]["test_accuracy"][-1]
              for seed in (0, 1, 2)]
     assert np.mean(gains) > 0.004 and min(gains) > -0.005
 
