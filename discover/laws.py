@@ -32,6 +32,7 @@ Z = 5                               # standard deviations of mu, and of a coeffi
 SOLVER = 1e-6                       # error of a reading, of its column's deviation: a solver's
 MAX_LAMBDA = 0.3                    # of a law: white noise has 1
 MAX_LEVEL, MAX_SAID = 0.03, 0.2     # of fitted errors: of what is counted, and of what is said
+ALIKE, MAX_GUESSES = 1.3, 2         # mu of libraries that agree in a level; levels that are tried
 SLOW = 0.15                         # lambda of a column that hardly varies within classes
 IDENTITY = 1e-10                    # variance of a sum that is a number, as sin^2 + cos^2
 MIN_TRAINING, MIN_TEST = 8, 4       # classes of several members
@@ -334,10 +335,13 @@ class Search:
         self.measure()
         self.usable = self.train.mean_variances() * MAX_LEVEL**2 < MAX_LAMBDA
         lowest = np.sort([max(self.lowest_mu(each), SOLVER**2) for each in self.groups])
-        agree = np.searchsorted(lowest, 1.3 * lowest) - np.arange(len(lowest))
-        for guess in lowest[np.argsort(-agree, kind="stable")][:3]:
-            if guess > MAX_SAID**2:
+        agree = np.searchsorted(lowest, ALIKE * lowest) - np.arange(len(lowest))
+        tried = []
+        for guess in lowest[np.argsort(-agree, kind="stable")]:
+            is_tried = any(guess < ALIKE * each and each < ALIKE * guess for each in tried)
+            if guess > MAX_SAID**2 or is_tried or len(tried) == MAX_GUESSES:
                 continue
+            tried.append(guess)
             heap, relations = self.candidates(guess)
             level = self.common_mu(heap)
             if level < MAX_SAID**2:
@@ -472,7 +476,10 @@ class Search:
         return fit
 
     def extend(self, fit, limit):
-        """A Fit with one more feature, that lowers mu most, of a library of the terms, or None."""
+        """A Fit with one more feature of a library of the terms, or None.
+
+        It lowers mu most: by chi^2 of Z more, for each unit of its cost, than a cheaper one.
+        """
         groups = [each[self.usable[each]] for each in self.groups]
         groups = [each for each in groups if np.isin(fit.terms, each).all() and len(each) < 120]
         if not groups:
@@ -481,11 +488,12 @@ class Search:
         weights = weights_of(self.train.part(fit.terms).variances(fit.c))
         w, n = self.train.part(group).covariances(weights)
         best, terms = (np.inf, None), [int(np.flatnonzero(group == i)[0]) for i in fit.terms]
+        unit = (self.level or 1.0)**2 / self.train.sample.freedom           # of chi^2
         for i in set(range(len(group))) - set(terms):
             ix = np.ix_([*terms, i], [*terms, i])
-            mu = eigenpairs(w[ix], n[ix])[0]
-            if mu[1] > limit and mu[0] < best[0]:       # else there are two laws
-                best = mu[0], i
+            mu, price = eigenpairs(w[ix], n[ix])[0], Z * self.costs[group[i]] * unit
+            if mu[1] > limit and mu[0] + price < best[0]:       # else there are two laws
+                best = mu[0] + price, i
         return None if best[1] is None else self.fit([*fit.terms, group[best[1]]])
 
     # --------------------------------------------------------------------- what follows from what
@@ -588,17 +596,20 @@ class Search:
         v = train.variances(fit.c)
         w = weights_of(v)
         rest = sample.within(train.values @ fit.c, w)
-        place = np.arange(len(rest)) - np.repeat(sample.starts, sample.sizes)
-        pairs = (rest * np.sqrt(w))[1:] * (rest * np.sqrt(w))[:-1] * (place[1:] > 0)
-        if depends(sample, rest, w, place[:, None].astype(float), Z) or pairs.sum() > Z * np.sqrt(
-                np.sum(pairs**2)):
+        place = (np.arange(len(rest)) - np.repeat(sample.starts, sample.sizes)).astype(float)
+        trend, residual = w * rest * sample.within(place, w), rest * np.sqrt(w)
+        pairs = residual[1:] * residual[:-1] * (place[1:] > 0)
+        if (abs(trend.sum()) > Z * np.linalg.norm(trend) or pairs.sum() > Z * np.linalg.norm(pairs)
+                or depends(sample, rest, w, place[:, None], Z)):
             return True
         slopes = train.slopes @ fit.c                                           # (n, d)
         moves = np.mean(slopes**2, axis=0) * ~self.still
         if not moves.any():
             return False
         # Where errors have moved a row along the law's gradient they are taken back.
-        feet = sample.x - train.scale * slopes * train.errors**2 * (rest / v)[:, None]
+        errors = train.scale * train.errors                                     # of x
+        feet = take_back(sample.x, errors * slopes * train.errors * (rest / v)[:, None],
+                         errors * Z * (self.level or 1.0))
         own = (train.library.values(feet) - train.mean) / train.deviation
         own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
         if self.source == "fitted" and moves @ self.shares < SLOW * moves.sum():
@@ -626,7 +637,8 @@ class Search:
                 for features in both:
                     if self.source == "fitted":
                         features.errors = np.ones_like(features.errors) * ~self.still
-                return [features.distances(c) > Z * unit for features in both]
+                odd = [features.distances(c) > Z * unit for features in both]
+                return odd if max(map(np.mean, odd)) <= MAX_OUTLIERS else None
         return None
 
     # ---------------------------------------------------------------------- from terms to a Law
@@ -664,6 +676,13 @@ class Search:
                    within[1], within[0], dict(zip(names, map(float, errors[order]))),
                    tuple(numbers), tuple(factors(self.library.labels, powers[i]) for i in order),
                    fit.held / unit, fit.mu / unit, self.source, self.level)
+
+
+def take_back(x, errors, largest):
+    """Readings x (n, d) without errors, each at most the largest, that change no sign: for log(x).
+    """
+    moved = x - np.clip(errors, -largest, largest)
+    return np.where(moved * x > 0, moved, x)
 
 
 def across(slope, known):

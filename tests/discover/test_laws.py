@@ -290,7 +290,8 @@ def test_too_few_classes_and_classes_of_one_are_refused():
 
 @pytest.mark.parametrize("x", [
     np.ones((40, 5, 2)), np.repeat(np.random.default_rng(0).standard_normal((40, 1, 2)), 5, axis=1),
-    np.random.default_rng(0).integers(0, 2, (40, 5, 2)).astype(float), circles(16, 2) * 1e90])
+    np.random.default_rng(0).integers(0, 2, (40, 5, 2)).astype(float), circles(16, 2) * 1e90,
+    circles(200, 1) + 0.02 * np.random.default_rng(1).standard_normal((200, 20, 2))])
 def test_odd_data_end_with_laws_and_not_with_an_exception(x):
     assert len(of_orbits(x, ("q", "p")).laws) <= 2
 
@@ -302,3 +303,8 @@ def test_arrays_are_enough_in_a_notebook():
     assert "q² + p²    exact: λ < 1e-" in str(found) and "<table>" in found._repr_html_()
     with pytest.raises(ValueError, match="group"):
         laws.find_in_arrays(x, np.zeros(3), ["q", "p"])
+
+
+def test_errors_that_are_taken_back_change_no_sign_and_are_no_larger_than_errors_are():
+    x, errors = np.array([[1.0], [1.0], [-2.0], [0.1]]), np.array([[0.5], [9.0], [-9.0], [0.2]])
+    assert laws.take_back(x, errors, 0.7).ravel() == pytest.approx([0.5, 0.3, -1.3, 0.1])
