@@ -148,6 +148,16 @@ def answer(monkeypatch, exercise, old="", new=""):
         monkeypatch.setattr(owner, name, names[begin.split("(")[0]])
 
 
+def test_the_key_has_the_numbers_of_its_exercises_by_hand():
+    text = (COURSE / "solutions.md").read_text("utf-8")
+    f = siamese.sigmoid(np.array([-1.0, 3, 8, 0]))      # z = d^2 - 1
+    assert f"$F = {f[0]:.2f}$" in text and f"$F = {f[1]:.3f}, {f[2]:.4f}, {f[3]:.1f}$" in text
+    loss, loss_after = np.log1p(np.exp([1.0, 1.01**2]))                         # -log(1 - F)
+    rise = siamese.sigmoid(1.0)
+    assert f"$F = {rise:.3f}$, the loss is $-\\ln(1 - F) = {loss:.3f}$" in text
+    assert f"$u = 1.01$ the loss\nis {loss_after:.3f}: it rises by {loss_after - loss:.4f}, as ${2 * rise:.3f}" in text
+
+
 @pytest.mark.parametrize("exercise", exercises.JUDGED)
 def test_the_key_passes(exercise, monkeypatch):
     answer(monkeypatch, exercise)
