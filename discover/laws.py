@@ -464,7 +464,7 @@ class Search:
         same = []
         self.remember(fit.slope, same)
         near = [each for each in heap if len(each.terms) > len(fit.terms)
-                and not self.is_new(each.slope, same)]
+                and not self.is_new(each.slope, same) and self.adds(each.terms, fit)]
         near = [self.fit(each.terms) for each in sorted(near, key=chi2)[:10]]
         best = min(filter(self.allows, near), key=chi2, default=fit)
         fit = best if chi2(best) < chi2(fit) - Z**2 else fit
@@ -474,6 +474,12 @@ class Search:
                 break
             fit = longer
         return fit
+
+    def adds(self, terms, fit):
+        """Whether some of the terms (k,) are neither a Fit's nor functions of its law."""
+        same = []
+        self.remember(fit.slope, same)
+        return any(self.is_new(self.slopes[:, :, i], same) for i in {*terms} - {*fit.terms})
 
     def extend(self, fit, limit):
         """A Fit with one more feature of a library of the terms, or None.
@@ -490,6 +496,8 @@ class Search:
         best, terms = (np.inf, None), [int(np.flatnonzero(group == i)[0]) for i in fit.terms]
         unit = (self.level or 1.0)**2 / self.train.sample.freedom           # of chi^2
         for i in set(range(len(group))) - set(terms):
+            if not self.adds([group[i]], fit):
+                continue
             ix = np.ix_([*terms, i], [*terms, i])
             mu, price = eigenpairs(w[ix], n[ix])[0], Z * self.costs[group[i]] * unit
             if mu[1] > limit and mu[0] + price < best[0]:       # else there are two laws
