@@ -1,7 +1,6 @@
 """What `python -m discover` says of a result: laws with their evidence, then what networks add."""
 
 from support.page import Code, Details, Formula, Heading, Picture, Table, Text
-from support.report import exact_laws
 
 
 def report(result, system, captions):
@@ -9,9 +8,11 @@ def report(result, system, captions):
 
     captions: {file name of a picture: caption}; the first picture stands right below the laws.
     """
-    exact, pictures = exact_laws(result), [*map(Picture, captions, captions.values())]
+    exact = [law for law in result.laws if law.verdict == "exact"]
+    shown = exact or result.laws[:1]                    # the first is approximate, then
+    pictures = [*map(Picture, captions, captions.values())]
     return [Heading(f"{system.title}: what is conserved, seed {result.seed}"),
-            *([Formula("\n".join(law.text for law in exact), large=True)] if exact else ()),
+            *([Formula("\n".join(law.text for law in shown), large=True)] if shown else ()),
             Text(result.verdict, strong=True),
             *pictures[:1],
             *list_laws(result.laws),
@@ -67,15 +68,13 @@ def conclude(laws, steps, columns, fixed):
 
     laws: LawRecords; steps: StepRecords; columns: of the data; fixed: invariants with one value.
     """
-    nearly = [law for law in laws if law.verdict == "approximate"]
     named = sum(law.verdict == "exact" for law in laws)
     count = named + sum(step.found for step in steps)
     if count:
         said = [f"{count} independent invariant{'s' * (count > 1)} found"
                 + (" and named." if named == count else f", {named} of them named by a law.")]
     else:
-        said = [f"Only approximately conserved: {nearly[0].text}." if nearly else
-                "No invariant was found."]
+        said = ["The law is conserved only approximately." if laws else "No invariant was found."]
     if count + len(fixed) >= columns - 1:
         said.append(f"Complete: {columns} columns allow at most {columns - 1} independent "
                     f"invariant{'s' * (columns > 2)}"
@@ -84,5 +83,5 @@ def conclude(laws, steps, columns, fixed):
         last = steps[-1]
         said.append("A network finds nothing more in pairs that agree in all of these."
                     if last.word == "nothing" and count else
-                    f"A network says: {last.word}; {last.sentence}.")
+                    f"A network says: {last.word}, {last.sentence.partition('; ')[0]}.")
     return " ".join(said), count, named

@@ -255,25 +255,20 @@ def span(values):
 
 # ------------------------------------------------------------------------------- results with laws
 
-def exact_laws(result):
-    """The laws that hold within errors; each is independent of those before it."""
-    return [law for law in result.laws if law.verdict == "exact"]
-
-
 def summary_of_laws(results):
     """The parts of the page on results of discover: the laws, and in how many seeds they came."""
     yield Heading("Laws that the data hold")
     for name, group in by_system(results).items():
         laws, counts = {}, [result.count for result in group]
-        for law in (law for result in group for law in exact_laws(result)):
-            laws.setdefault(frozenset(law.terms), []).append(law)
+        for law in (law for result in group for law in result.laws):
+            laws.setdefault((law.verdict, frozenset(law.terms)), []).append(law)
         yield Heading(f"{name}, seeds {', '.join(str(each.seed) for each in group)}", level=2)
         if len({*counts}) > 1:
             yield Text(f"Undecided, since the seeds disagree: {count_values(counts)}", strong=True)
         elif len(group) > 1:
             yield Text(f"All {len(group)} seeds count {counts[0]}.")
-        yield Table((("law", "seeds", "largest λ on held-out classes"),
-                     *((Formula(each[0].text), f"{len(each)} of {len(group)}",
+        yield Table((("law", "verdict", "seeds", "largest λ on held-out classes"),
+                     *((Formula(each[0].text), each[0].verdict, f"{len(each)} of {len(group)}",
                         f"{max(law.within for law in each):.0e}") for each in laws.values())))
         yield Table((("seed", "count", "named", "finding"),
                      *((each.seed, each.count, each.named, each.verdict) for each in group)))
