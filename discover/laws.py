@@ -16,8 +16,7 @@ its own features, class by class, nor on the order of the rows; else it is appro
 
 from dataclasses import dataclass, field, replace
 from html import escape
-from itertools import combinations_with_replacement, product
-from math import comb
+from itertools import product
 
 import numpy as np
 
@@ -371,15 +370,14 @@ class Search:
         (w, n, v), found = self.moments, set()
         self.usable = self.train.mean_variances() * level < MAX_LAMBDA
         unit = 1 / np.sqrt(np.diag(w) + np.diag(n))
-        for group, z in product(self.groups, (1.5, 0.6, 0.2)):
+        for group, z in product(self.groups, (1.5, 0.4)):
             limit = level * (1 + z * (self.limits[0] - 1))
             group = group[self.usable[group]]
             part = (w - limit * n)[np.ix_(group, group)] * np.outer(unit[group], unit[group])
             if len(group) and np.linalg.eigvalsh(part)[0] < 0:
-                sets = [tuple(np.sort(group[list(each)])) for each in minimal_sets(part)]
-                found.update(sets)
+                found.update(tuple(np.sort(group[list(each)])) for each in minimal_sets(part))
                 if z > 1:
-                    found.update(self.long_sets(self.without(group, sets), limit))
+                    found.update(self.long_sets(group, limit))
         heap, relations, tried = [], [], 0
         for terms in sorted(found, key=lambda each: (self.cost(each), each))[:MAX_CANDIDATES]:
             ix = np.ix_(terms, terms)
@@ -401,14 +399,6 @@ class Search:
 
     def cost(self, terms):
         return float(self.costs[list(terms)].sum())
-
-    def without(self, group, sets):
-        """The features of a group without the dearest of each set: no set is left in it."""
-        banned = set()
-        for each in sorted(sets, key=self.cost):
-            if not banned.intersection(each):
-                banned.add(max(each, key=lambda i: (self.costs[i], i)))
-        return np.array([i for i in group if i not in banned], int)
 
     def long_sets(self, group, limit):
         """Sets of more features than minimal_sets looks at: sparse directions of low mu."""
@@ -519,17 +509,6 @@ class Search:
         rest = across(slope, known * 2)
         known.append(rest / np.maximum(np.linalg.norm(rest, axis=1), 1e-300)[:, None])
 
-    def is_polynomial(self, fit, known):
-        """Whether a law is a polynomial of known values (n,), as far as its lambda tells."""
-        known = [(each - each.mean()) / each.std() for each in known if np.ptp(each)]
-        most = len(self.train.sample.sizes) / 5
-        order = max((n for n in (2, 3, 4) if comb(len(known) + n, n) <= most), default=1)
-        values = self.train.values[:, fit.terms] @ fit.c
-        basis = np.stack([np.prod(each, axis=0) * np.ones(len(values)) for n in range(order + 1)
-                          for each in combinations_with_replacement(known, n)], axis=1)
-        rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
-        return np.var(rest) < max(1e-4, 5 * fit.share) * np.var(values)
-
     # ----------------------------------------------------------------------------------- the laws
 
     def choose(self, heap, relations, before=()):
@@ -538,9 +517,9 @@ class Search:
         relations: derivatives (m, d) of what holds on all data. before: laws, listed again.
         """
         known, laws, approximate, constants = [], [], [], []
-        pairs = [law(self.train.sample.x) for law in (*self.given, *before)]
-        values = [value for value, _ in pairs]
-        for slope in [*(slope[self.points] * self.train.scale for _, slope in pairs), *relations]:
+        slopes = [law(self.train.sample.x[self.points])[1] * self.train.scale
+                  for law in (*self.given, *before)]
+        for slope in [*slopes, *relations]:
             if self.is_new(slope, known):
                 self.remember(slope, known)
         room = np.count_nonzero(self.moving) - (np.count_nonzero(~self.still) > 1) - len(before)
@@ -553,15 +532,13 @@ class Search:
             fit, trials = self.fit(each.terms), trials + 1
             if not self.allows(fit) or not self.is_new(fit.slope, known):
                 continue
-            related = self.is_polynomial(fit, values)
-            alone = np.count_nonzero(np.abs(fit.slope).max(axis=0)) == 1    # no function is better
-            fit = fit if related or alone else self.improve(fit, heap[i + 1:])
+            if np.count_nonzero(np.abs(fit.slope).max(axis=0)) > 1:     # of one, none is better
+                fit = self.improve(fit, heap[i + 1:])
             self.remember(fit.slope, known)
             beside = not np.any(fit.slope[:, ~self.still])
-            if not related and (beside or not self.lacks(fit)):
-                values.append(self.train.values[:, fit.terms] @ fit.c)
+            if beside or not self.lacks(fit):
                 (constants if beside else laws).append(replace(self.name(fit), verdict="exact"))
-            elif not related and self.source == "fitted":
+            elif self.source == "fitted":
                 approximate.append(self.name(fit))
         if self.source == "fitted" and not laws:        # no law has confirmed the level
             constants = []
