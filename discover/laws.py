@@ -16,7 +16,8 @@ its own features, class by class, nor on the order of the rows; else it is appro
 
 from dataclasses import dataclass, field, replace
 from html import escape
-from itertools import product
+from itertools import combinations_with_replacement, product
+from math import comb
 
 import numpy as np
 
@@ -509,6 +510,17 @@ class Search:
         rest = across(slope, known * 2)
         known.append(rest / np.maximum(np.linalg.norm(rest, axis=1), 1e-300)[:, None])
 
+    def is_polynomial(self, fit, known):
+        """Whether a law is a polynomial of known values (n,), as far as its lambda tells."""
+        known = [(each - each.mean()) / each.std() for each in known if np.ptp(each)]
+        most = len(self.train.sample.sizes) / 5
+        order = max((n for n in (2, 3, 4) if comb(len(known) + n, n) <= most), default=1)
+        values = self.train.values[:, fit.terms] @ fit.c
+        basis = np.stack([np.prod(each, axis=0) * np.ones(len(values)) for n in range(order + 1)
+                          for each in combinations_with_replacement(known, n)], axis=1)
+        rest = values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]
+        return np.var(rest) < max(1e-4, 5 * fit.share) * np.var(values)
+
     # ----------------------------------------------------------------------------------- the laws
 
     def choose(self, heap, relations, before=()):
@@ -517,9 +529,9 @@ class Search:
         relations: derivatives (m, d) of what holds on all data. before: laws, listed again.
         """
         known, laws, approximate, constants = [], [], [], []
-        slopes = [law(self.train.sample.x[self.points])[1] * self.train.scale
-                  for law in (*self.given, *before)]
-        for slope in [*slopes, *relations]:
+        pairs = [law(self.train.sample.x) for law in (*self.given, *before)]
+        values = [value for value, _ in pairs]
+        for slope in [*(slope[self.points] * self.train.scale for _, slope in pairs), *relations]:
             if self.is_new(slope, known):
                 self.remember(slope, known)
         room = np.count_nonzero(self.moving) - (np.count_nonzero(~self.still) > 1) - len(before)
@@ -532,13 +544,15 @@ class Search:
             fit, trials = self.fit(each.terms), trials + 1
             if not self.allows(fit) or not self.is_new(fit.slope, known):
                 continue
-            if np.count_nonzero(np.abs(fit.slope).max(axis=0)) > 1:     # of one, none is better
-                fit = self.improve(fit, heap[i + 1:])
+            related = self.is_polynomial(fit, values)
+            alone = np.count_nonzero(np.abs(fit.slope).max(axis=0)) == 1    # no function is better
+            fit = fit if related or alone else self.improve(fit, heap[i + 1:])
             self.remember(fit.slope, known)
             beside = not np.any(fit.slope[:, ~self.still])
-            if beside or not self.lacks(fit):
+            if not related and (beside or not self.lacks(fit)):
+                values.append(self.train.values[:, fit.terms] @ fit.c)
                 (constants if beside else laws).append(replace(self.name(fit), verdict="exact"))
-            elif self.source == "fitted":
+            elif not related and self.source == "fitted":
                 approximate.append(self.name(fit))
         if self.source == "fitted" and not laws:        # no law has confirmed the level
             constants = []
