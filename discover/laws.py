@@ -371,15 +371,14 @@ class Search:
         (w, n, v), found = self.moments, set()
         self.usable = self.train.mean_variances() * level < MAX_LAMBDA
         unit = 1 / np.sqrt(np.diag(w) + np.diag(n))
-        for group, z in product(self.groups, (1.5, 0.6, 0.2)):
+        for group, z in product(self.groups, (1.5, 0.4)):
             limit = level * (1 + z * (self.limits[0] - 1))
             group = group[self.usable[group]]
             part = (w - limit * n)[np.ix_(group, group)] * np.outer(unit[group], unit[group])
             if len(group) and np.linalg.eigvalsh(part)[0] < 0:
-                sets = [tuple(np.sort(group[list(each)])) for each in minimal_sets(part)]
-                found.update(sets)
+                found.update(tuple(np.sort(group[list(each)])) for each in minimal_sets(part))
                 if z > 1:
-                    found.update(self.long_sets(self.without(group, sets), limit))
+                    found.update(self.long_sets(group, limit))
         heap, relations, tried = [], [], 0
         for terms in sorted(found, key=lambda each: (self.cost(each), each))[:MAX_CANDIDATES]:
             ix = np.ix_(terms, terms)
@@ -401,14 +400,6 @@ class Search:
 
     def cost(self, terms):
         return float(self.costs[list(terms)].sum())
-
-    def without(self, group, sets):
-        """The features of a group without the dearest of each set: no set is left in it."""
-        banned = set()
-        for each in sorted(sets, key=self.cost):
-            if not banned.intersection(each):
-                banned.add(max(each, key=lambda i: (self.costs[i], i)))
-        return np.array([i for i in group if i not in banned], int)
 
     def long_sets(self, group, limit):
         """Sets of more features than minimal_sets looks at: sparse directions of low mu."""
