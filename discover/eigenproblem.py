@@ -46,7 +46,6 @@ MAX_SETS = 2000             # sets of features that it returns
 ROUNDING_OF_W = 1e-15       # of a covariance of features of deviation 1
 LIGHTEST = 0.05             # v of a row, beside the median row's, below which its weight stays
 FEW_CLASSES, BEYOND_FEW = 5, 0.01   # share of a feature's variance outside so many classes
-FREE = 1e-4                 # of the loss that is chance: the dearest of such features goes first
 ROUNDS = 3                  # of weights, each from the c before
 
 
@@ -153,8 +152,7 @@ class Features:
         return np.abs(values - medians) / np.sqrt(self.variances(c))
 
     def is_seen_in_classes(self):
-        """Whether each feature (p,) varies beyond a few classes: exp(x) may be large in them only.
-        """
+        """Whether each feature (p,) varies beyond a few classes, as large exp(x) do not."""
         share = np.sort(np.add.reduceat(self.values**2, self.sample.starts), axis=0)
         few = min(FEW_CLASSES, len(share) // 10)
         return share[:len(share) - few].sum(axis=0) > BEYOND_FEW * len(self.values)
@@ -332,7 +330,7 @@ def shorten(terms, w, n, costs, chance):
         loss = loss_without(mu, directions) / max(mu[0], 1e-3)
         if loss.min() > chance:
             break
-        free = np.flatnonzero(loss <= max(FREE * chance, loss.min()))
+        free = np.flatnonzero(loss <= max(1e-4 * chance, loss.min()))
         dearest = free[np.argsort(-costs[terms[free]], kind="stable")]
         terms = np.delete(terms, dearest[:1 + max(len(terms) - 12, 0) // 8])
     return terms

@@ -376,9 +376,10 @@ class Search:
             group = group[self.usable[group]]
             part = (w - limit * n)[np.ix_(group, group)] * np.outer(unit[group], unit[group])
             if len(group) and np.linalg.eigvalsh(part)[0] < 0:
-                found.update(tuple(np.sort(group[list(each)])) for each in minimal_sets(part))
+                sets = [tuple(np.sort(group[list(each)])) for each in minimal_sets(part)]
+                found.update(sets)
                 if z > 1:
-                    found.update(self.long_sets(group, limit))
+                    found.update(self.long_sets(self.without(group, sets), limit))
         heap, relations, tried = [], [], 0
         for terms in sorted(found, key=lambda each: (self.cost(each), each))[:MAX_CANDIDATES]:
             ix = np.ix_(terms, terms)
@@ -400,6 +401,14 @@ class Search:
 
     def cost(self, terms):
         return float(self.costs[list(terms)].sum())
+
+    def without(self, group, sets):
+        """The features of a group without the dearest of each set: no set is left in it."""
+        banned = set()
+        for each in sorted(sets, key=self.cost):
+            if not banned.intersection(each):
+                banned.add(max(each, key=lambda i: (self.costs[i], i)))
+        return np.array([i for i in group if i not in banned], int)
 
     def long_sets(self, group, limit):
         """Sets of more features than minimal_sets looks at: sparse directions of low mu."""
@@ -678,8 +687,7 @@ class Search:
 
 
 def take_back(x, errors, largest):
-    """Readings x (n, d) without errors, each at most the largest, that change no sign: for log(x).
-    """
+    """Readings x (n, d) without errors, each at most the largest, that change no sign."""
     moved = x - np.clip(errors, -largest, largest)
     return np.where(moved * x > 0, moved, x)
 
