@@ -126,7 +126,7 @@ def test_a_disagreement_over_seeds_is_said():
         records = tuple(LawRecord(law, law, "exact", 10.0**-20 * (seed + 1), terms={law: 1.0}) for law in laws)
         return replace(canned(seed=seed), system="mine.csv", laws=records, count=len(laws), named=len(laws))
     alike = summary(found(0, "x + y"), found(1, "x + y"))
-    assert "All 2 seeds count 1." in alike and ["x + y", "2 of 2", "2e-20"] in table_rows(alike)
+    assert "All 2 seeds count 1." in alike and ["x + y", "exact", "2 of 2", "2e-20"] in table_rows(alike)
     apart = summary(found(0, "x + y"), found(1), found(2, "x + y"))
     assert "**Undecided, since the seeds disagree: 0 in 1 of 3, 1 in 2 of 3**" in apart
-    assert ["x + y", "2 of 3", "3e-20"] in table_rows(apart)
+    assert ["x + y", "exact", "2 of 3", "3e-20"] in table_rows(apart)
