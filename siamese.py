@@ -278,6 +278,8 @@ class SiameseNetwork:
         options |= {"dtype": state["parameters"].dtype, "label": str(state["label"])}
         network = cls(tuple(state["layer_sizes"]), activation=str(state["activation"]), **options)
         network.parameters = state["parameters"]
+        if state.keys() != network.state_dict().keys():
+            raise ValueError("it is of another kind of network, such as discover's")
         return network
 
     def __getstate__(self):

@@ -198,6 +198,8 @@ def dispatch(arguments):
     configs = [build_config(chosen, seed) for seed in chosen.seeds or [chosen.seed]]
     for sentence in getattr(configs[0].system, "notes", ()):
         options.note("discover", f"{chosen.file}: {sentence}")
+    if chosen.apply and (chosen.check or chosen.fresh or len(configs) > 1):
+        raise UserError("--apply reads one run; give it without --check, --fresh and --seeds")
     if chosen.check:
         return 0
     if chosen.apply:

@@ -13,6 +13,7 @@ from unicodedata import normalize
 import numpy as np
 
 from discover import tables
+from discover.eigenproblem import Sample
 from discover.expressions import Expression
 from physics import Pairs, System, derangement
 from siamese import SiameseNetwork
@@ -21,6 +22,7 @@ from support.checks import UserError, finite_array
 TEST_SHARE, TEST_CLASSES = 0.1, 20      # of the classes; so many where they are at most a quarter
 MAX_PAIRS = 50_000                      # to train on
 MAX_NAME_LENGTH = 40                    # characters of a run's folder
+MAX_LAMBDA = 0.3                        # of a known quantity: white noise has 1
 MAX_FIXED_SPREAD = 0.01                 # of a fixed quantity, over that from its columns
 
 
@@ -104,6 +106,10 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
         x, inputs = found.values, tuple(found.names.tolist())
         known = {each.name: each for each in (Expression(text, inputs) for text in known)}
         fixed = tuple(name for name, each in known.items() if is_fixed(*each(x), x.std(axis=0)))
+        for each in known.keys() - {*fixed}:
+            share = Sample(x, found.classes).share(known[each].value(x))
+            tables.require(share < MAX_LAMBDA, f"{each} is given as known, and {share:.0%} of its "
+                           "variance lies within groups; give what is conserved")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; give a file that can be") from error
     except (ValueError, RuntimeError) as error:         # Runtime: there is no home folder
@@ -141,5 +147,5 @@ def set_errors(found, texts):
 
 def is_fixed(values, gradients, scale):
     """Whether the quantity of these values (n,) and gradients (n, d) has one value, or nearly."""
-    by_columns = np.sqrt(np.mean(np.sum((gradients * scale)**2, axis=1)))
+    by_columns = np.sqrt(np.median(np.sum((gradients * scale)**2, axis=1)))
     return bool(np.std(values) < MAX_FIXED_SPREAD * by_columns)

@@ -187,13 +187,16 @@ def find_in_arrays(x, group, names=None, errors=None):
     `find` does.
     """
     names = list(getattr(x, "columns", ())) if names is None else list(names)
-    x = finite_array("x", np.asarray(x), "n", "d").astype(float)
-    group = np.unique(np.asarray(group), return_inverse=True)[1].ravel()
-    if len(group) != len(x):
-        raise ValueError(f"group must name the class of each of the {len(x)} rows")
-    names = names or [f"x{i + 1}" for i in range(x.shape[1])]
+    x = finite_array("x", x, "n", "d").astype(float)
+    masked, group = np.ma.is_masked(group), np.asarray(group)
+    if masked or group.shape != (len(x),) or group.dtype.kind == "O" and not all(
+            isinstance(each, str) for each in group) or not np.all(group == group):
+        raise ValueError(f"group must name the class of each of the {len(x)} rows: numbers, none "
+                         "of them NaN or masked, or texts")
+    group = np.unique(group, return_inverse=True)[1]
+    names = [*map(str, names)] or [f"x{i + 1}" for i in range(x.shape[1])]
     if errors is not None:
-        errors = np.broadcast_to(np.asarray(errors, float), x.shape)
+        errors = np.zeros(x.shape) + finite_array("errors", errors, *np.shape(errors))
     counted = np.random.default_rng(0).permutation(group.max(initial=0) + 1)
     held = np.isin(group, counted[:max(MIN_TEST, len(counted) // 4)])
     parts = (None, None) if errors is None else (errors[~held], errors[held])

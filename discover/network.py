@@ -61,11 +61,6 @@ class SearchStep:
     network: object
     verdict: StepRecord
 
-    @property
-    def found(self):
-        """Whether f is one more invariant."""
-        return self.verdict.found
-
     def undecided(self, reason):
         """The step with another word, and why."""
         return replace(self, verdict=replace(self.verdict, word="undecided", found=False,
@@ -90,10 +85,11 @@ def search(train, test, train_network, known, most, fixed=()):
     known = list(known)
     for question in range(most - len(known) - len(fixed)):
         step = ask(2 * question, train, test, train_network, known, fixed)
-        if step.found and not ask(2 * question + 1, train, test, train_network, known, fixed).found:
+        if step.verdict.found and not ask(2 * question + 1, train, test, train_network, known,
+                                          fixed).verdict.found:
             step = step.undecided("a second network, of another seed, does not find it")
         yield step
-        if not step.found:
+        if not step.verdict.found:
             return
         known.append(Invariant(step.network.f, step.network.gradient))
 

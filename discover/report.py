@@ -8,8 +8,7 @@ def report(result, system, captions):
 
     captions: {file name of a picture: caption}; the first picture stands right below the laws.
     """
-    exact = [law for law in result.laws if law.verdict == "exact"]
-    shown = exact or result.laws[:1]                    # the first is approximate, then
+    shown = [law for law in result.laws if law.verdict == "exact"] or result.laws[:1]
     pictures = [*map(Picture, captions, captions.values())]
     return [Heading(f"{system.title}: what is conserved, seed {result.seed}"),
             *([Formula("\n".join(law.text for law in shown), large=True)] if shown else ()),

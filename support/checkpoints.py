@@ -8,7 +8,7 @@ import numpy as np
 
 from support.checks import UserError, to_numpy
 from support.files import load_arrays, save_arrays
-from support.jobs import Progress, is_orphaned
+from support.jobs import Progress
 from support.results import versions
 
 SECONDS_BETWEEN = 20
@@ -19,8 +19,8 @@ def train_with_checkpoints(training, folder, identity):
     """Train to the end, from the folder's checkpoint if it has one; return the seconds before it.
 
     training: a train.Training; identity: the settings that two equal runs share, as JSON has them.
-    The state is saved every SECONDS_BETWEEN seconds, at each plateau, and however this ends. Raises
-    UserError if it is of another run, cannot be read or written, or the loss is not finite.
+    The state is saved every SECONDS_BETWEEN seconds, and however this ends. Raises UserError if it
+    is of another run, cannot be read or written, or the loss is not finite.
     """
     if restore(training, folder, identity):
         print(f"Going on after epoch {len(training.history['epoch'])}.", flush=True)
@@ -29,13 +29,9 @@ def train_with_checkpoints(training, folder, identity):
     with closing(Progress(training.schedule.epochs)) as progress:
         try:
             while not training.finished:
-                if is_orphaned():
-                    raise SystemExit(1)
-                rate = training.optimizer.learning_rate
                 training.epoch()
                 state = copy_state(training)            # whole, where the next epoch is broken off
-                halved = training.optimizer.learning_rate < 0.99 * rate * training.schedule.decay
-                if halved or time.monotonic() - saved > SECONDS_BETWEEN:
+                if time.monotonic() - saved > SECONDS_BETWEEN:
                     save(folder, identity, state)
                     state, saved = None, time.monotonic()
                 progress(training.history)

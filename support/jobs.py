@@ -95,9 +95,3 @@ class Labelled(io.TextIOBase):
         for line in filter(None, lines):
             self.stream.write(f"{self.label}: {line}\n")
         self.stream.flush()
-
-
-def is_orphaned():
-    """Whether the process that started this run, and waits for it, is gone."""
-    parent = multiprocessing.parent_process()
-    return parent is not None and not parent.is_alive()

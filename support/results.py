@@ -205,6 +205,7 @@ def check_together(file, result, others):
                 ((result.laws is None) != (other.laws is None), "is a run of another command"),
                 (is_alike and other.seed == result.seed,
                  f"is a second run of {result.system} with seed {result.seed}"),
+                (is_alike and result.r2.keys() != other.r2.keys(), "has other orders of R²"),
                 (result.schedule != other.schedule, f"has the schedule {result.schedule}"),
                 (is_alike and {**result.settings, "seed": 0} != {**other.settings, "seed": 0},
                  f"has other settings than another seed of {result.system}")):

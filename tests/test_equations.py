@@ -244,6 +244,10 @@ def test_eq_11_a_reflection_flips_the_sign_of_E_dot_B():
     assert physics.e_dot_b(physics.transform_fields(x, reflection)) == pytest.approx(-physics.e_dot_b(x))
 
 
+def test_eq_11_E_dot_B_by_hand():
+    assert physics.e_dot_b(np.array([[1.0, 2, 3, 4, -5, 6]])) == pytest.approx(4 - 10 + 18)
+
+
 def test_eq_12_half_the_contraction_of_the_field_tensor_with_itself():
     x = np.random.default_rng(15).standard_normal((50, 6))
     tensor, eta = physics.field_tensor(x), np.diag([-1.0, 1, 1, 1])

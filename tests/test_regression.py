@@ -306,6 +306,13 @@ def test_f_that_is_an_invariant_is_told_from_a_curved_function_of_it():
     assert line["L"] == pytest.approx((1, 1)) and curve["L"][0] < 0.9 and curve["L"][1] == pytest.approx(1)
 
 
+def test_the_correlation_with_the_square_of_f_is_that_of_its_square():
+    x = physics.bound_states(2000, np.random.default_rng(5), lambda n, rng: rng.uniform(-1.5, 1.5, (n, 4)))
+    f = np.sqrt(physics.energy(x) - physics.energy(x).min() + 1) * np.random.default_rng(6).choice([-1, 1], len(x))
+    score = regression.r2_on_invariants({"E": physics.energy}, x, f, x, f)["E"]
+    assert score["correlation_of_square"] == pytest.approx(1) and abs(np.corrcoef(f, physics.energy(x))[0, 1]) < 0.1
+
+
 def test_f_that_is_a_mixture_is_explained_by_its_parts_together_and_by_none_alone():
     A = physics.laplace_runge_lenz
     mixture, moving = scores_of(lambda x: 2 * A(x)[:, 0] - A(x)[:, 1]), scores_of(lambda x: x[:, 0])

@@ -155,16 +155,18 @@ def test_another_sampling_is_that_of_the_system_and_has_a_folder_of_its_own():
 
 
 def test_the_paper_schedule_reports_the_best_training_cycle_too(tmp_path, every_epoch):
-    assert train.main([*TEN[:-2], "--hidden", "5", "--epochs", "3", "--schedule", "paper",
-                       "--out", str(tmp_path)]) == 0
+    assert train.main([*TEN[:-2], "--hidden", "5", "--epochs", "12", "--schedule", "paper",
+                       "--learning-rate", "1000", "--out", str(tmp_path)]) == 0
     folder = tmp_path / "sr-paper" / "seed-0"
     result = json.loads((folder / "result.json").read_text("utf-8"))
     with open(folder / "history.csv", newline="") as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
-    assert result["best_epoch"] == 1 + losses.index(min(losses)) and (folder / "best.npz").exists()
+    assert result["best_epoch"] == 1 + losses.index(min(losses)) < 12
     x, x_prime, y = sets(100)[1].labelled()
     best = siamese.SiameseNetwork.load(folder / "best.npz")
+    last = siamese.SiameseNetwork.load(folder / "model.npz")
     assert result["best"]["test_accuracy"] == np.mean((best.predict(x, x_prime) > 0.5) == y)
+    assert np.any(best.parameters != last.parameters)
 
 
 # --------------------------------------------------------------------------------- what is refused

@@ -166,7 +166,7 @@ def test_the_callbacks_see_the_training_loss_of_every_epoch():
     for loss, used in zip(history["loss"], history["learning_rate"]):
         assert used == rate
         rate, stopped = reduce.update(loss, rate), stop.update(loss)
-    assert stopped and len(history["epoch"]) < 200 and history["learning_rate"][-1] < 300
+    assert stopped and stop.wait == 6 and len(history["epoch"]) < 200 and history["learning_rate"][-1] < 300
 
 
 def test_w_is_folded_back_when_a_step_carries_it_through_zero():

@@ -93,7 +93,9 @@ def unending_search(every_epoch, monkeypatch):
     small = dataclasses.replace(physics.SYSTEMS["sr"], test_pairs=200)
     monkeypatch.setitem(physics.SYSTEMS, "sr", small)
     monkeypatch.setattr(laws, "find", lambda *_, **__: SimpleNamespace(laws=[], notes=()))
-    monkeypatch.setattr(network.SearchStep, "found", True)
+    judge = network.judge
+    monkeypatch.setattr(network, "judge", lambda *arguments: dataclasses.replace(
+        judge(*arguments), found=True, word="conserved"))
     monkeypatch.setattr(network, "INDEPENDENT", 0)
     monkeypatch.setattr(pictures, "pictures_of_run", lambda *_: {})
 

@@ -8,6 +8,7 @@ import pytest
 
 import physics
 from discover.data import ScaledNetwork, load_system, replace_partners
+from siamese import SiameseNetwork
 from support.checks import UserError
 
 NAMES = ["x", "y", "v_x", "v_y"]
@@ -65,6 +66,18 @@ def test_known_invariants_are_evaluated_and_those_of_one_value_are_fixed(tmp_pat
     assert system.invariants["x*v_y - y*v_x"](x) == pytest.approx(physics.angular_momentum(x[:, :4]))
 
 
+@pytest.mark.parametrize("known", ["x", "1/v_x", "x + y"])
+def test_a_known_quantity_that_is_not_conserved_is_refused(file, known):
+    with pytest.raises(UserError, match="is given as known, and .* of its variance"):
+        load_system(file, known=[known])
+
+
+def test_a_network_of_own_data_is_not_read_as_one_of_the_paper(tmp_path):
+    ScaledNetwork((2, 4, 1), 0, centre=[10, 20], scale=[3, 4]).save(tmp_path / "f.npz")
+    with pytest.raises(ValueError, match="another kind of network"):
+        SiameseNetwork.load(tmp_path / "f.npz")
+
+
 def test_errors_are_absolute_or_relative_and_win_over_the_columns_of_the_file(tmp_path):
     orbits = oscillators()
     orbits[0, 0, 1] = 0
@@ -87,7 +100,7 @@ def test_errors_of_another_form_are_refused(file, text):
 
 
 def test_an_identity_holds_all_that_a_result_depends_on(file):
-    options = [{}, {"group": ["orbit"]}, {"drop": ["y"]}, {"known": ["x + y"]}, {"errors": ["x=1"]}]
+    options = [{}, {"group": ["orbit"]}, {"drop": ["y"]}, {"known": ["x*v_y - y*v_x"]}, {"errors": ["x=1"]}]
     identities = [load_system(file, **each).identity for each in options]
     table(file, oscillators() + 1)
     identities.append(load_system(file).identity)

@@ -61,6 +61,8 @@ def test_apply_prints_the_laws_for_each_row_and_refuses_what_it_cannot_compute(s
     assert start("circles.csv")[0] == 0
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     (tmp_path / "new.csv").write_text("y [m],x [m],f,line\n3,4,1,1\n0.5,-1,1,1\n")
+    for more in (["--check"], ["--fresh"], ["--seeds", "0-1"]):
+        assert start("circles.csv", "--apply", "new.csv", *more)[0] == 2
     status, out, _ = start("circles.csv", "--apply", "new.csv")
     rows = list(csv.reader(io.StringIO(out)))
     assert status == 0 and rows[0] == ["line", "law 1: x² + y²"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import physics
+import discover
 from discover import laws
 from discover.eigenproblem import Features, Sample, minimal_sets
 from discover.expressions import Expression
@@ -308,3 +309,16 @@ def test_arrays_are_enough_in_a_notebook():
 def test_errors_that_are_taken_back_change_no_sign_and_are_no_larger_than_errors_are():
     x, errors = np.array([[1.0], [1.0], [-2.0], [0.1]]), np.array([[0.5], [9.0], [-9.0], [0.2]])
     assert laws.take_back(x, errors, 0.7).ravel() == pytest.approx([0.5, 0.3, -1.3, 0.1])
+
+
+@pytest.mark.parametrize("group", [
+    np.ma.array(np.repeat(np.arange(80), 20), mask=np.arange(1600) == 3), [None] * 1600, np.zeros((80, 20)),
+    np.where(np.arange(1600) < 20, np.nan, np.repeat(np.arange(80.0), 20))])
+def test_a_notebook_gets_the_same_refusals_as_a_file(group):
+    x = circles().reshape(-1, 2)
+    with pytest.raises(ValueError, match="group must name the class"):
+        discover.find(x, group)
+    with pytest.raises(ValueError, match="masked"):
+        discover.find(np.ma.array(x, mask=x > 1.9), np.repeat(np.arange(80), 20))
+    with pytest.raises(ValueError, match="errors must"):
+        discover.find(x, np.repeat(np.arange(80), 20), errors=[np.inf, 1])

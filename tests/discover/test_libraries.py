@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from discover.expressions import Expression
-from discover.libraries import make_libraries, unite
+from discover.libraries import make_libraries
 from helpers import central_differences
 
 STATE = ("x", "y", "v_x", "v_y")

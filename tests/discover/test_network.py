@@ -246,7 +246,7 @@ def found_by(*functions, most=3, known=(), fixed=()):
         asked.append(number)
         return FakeNetwork(functions[len(asked) - 1]), FELL
     steps = list(net.search(sample, sample, train_network, known, most, fixed))
-    return [step.found for step in steps], asked, steps[-1].verdict
+    return [step.verdict.found for step in steps], asked, steps[-1].verdict
 
 
 def test_a_search_ends_with_the_first_question_to_which_nothing_is_found():
@@ -291,7 +291,8 @@ def test_a_network_finds_the_one_law_of_two_oscillators_that_is_not_known(known,
     train, test = (Pairs(x[part], x_prime[part], derangement(n, rng)) for part, n in ((slice(4000), 4000),
                                                                                      (slice(4000, None), 1000)))
     step = net.ask(0, train, test, train_network, [energies[i] for i in known])
-    assert step.verdict.word == word and (step.verdict.independence > 0.8 if word == "conserved" else not step.found)
+    assert step.verdict.word == word and (
+        step.verdict.independence > 0.8 if word == "conserved" else not step.verdict.found)
 
 
 # ---------------------------------------------------------------------------------------------- pictures

@@ -147,7 +147,7 @@ def test_degrees_are_one_notion_and_other_angles_are_refused(tmp_path):
     for head in ("x [deg]", "x [°]", "x [Deg.]", "x [degrees]", "x_deg", "x_Degrees"):
         found = table(tmp_path, f"run,{head},v [deg/s]\n" + ROWS)
         assert found.units.tolist() == ["deg", "deg/s"]
-    for head in ("x [gon]", "x_deg [rad]", "x [<b>m</b>]", "x [[m]]", "x [`m`]"):
+    for head in ("x [gon]", "x [mrad]", "x [cycle]", "x [′]", "x_deg [rad]", "x [<b>m</b>]", "x [[m]]", "x [`m`]"):
         refused("has the unit", table, tmp_path, f"run,{head},v\n" + ROWS)
 
 

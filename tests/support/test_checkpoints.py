@@ -1,13 +1,11 @@
 """The state of a training: when it is saved, and that a training goes on from it to the same bits."""
 
-import csv
-
 import numpy as np
 import pytest
 
 import siamese
 import train
-from helpers import TINY, sample_sets
+from helpers import sample_sets
 from support import checkpoints
 from support.checks import UserError
 
@@ -37,25 +35,6 @@ def test_a_training_that_goes_on_comes_to_the_same_bits(schedule, sizes, n, epoc
             assert straight.history[name] == broken.history[name]
     if epochs == 200:
         assert len(straight.history["epoch"]) < 200 and straight.history["learning_rate"][-1] < 300
-
-
-@pytest.mark.parametrize("decay, plateaus", [(1.0, True), (0.96, False)])
-def test_the_state_is_saved_at_each_plateau_and_at_the_end_but_not_wherever_the_rate_falls_by_itself(
-        tmp_path, monkeypatch, every_epoch, decay, plateaus):
-    schedule = siamese.Schedule(4.0, epochs=50, reduce_patience=3 if plateaus else 50, decay=decay)
-    monkeypatch.setitem(siamese.SCHEDULES, "quick", schedule)
-    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 20)
-    save, saved = checkpoints.save, []
-
-    def noted(folder, identity, state):
-        saved.append(state["history"].shape[1])
-        save(folder, identity, state)
-    monkeypatch.setattr(checkpoints, "save", noted)
-    assert train.main([*TINY, "--out", str(tmp_path)]) == 0
-    with open(tmp_path / "sr" / "seed-0" / "history.csv", newline="") as file:
-        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
-    halved = [epoch for epoch, (rate, later) in enumerate(zip(rates, rates[1:]), start=1) if later < 0.6 * rate]
-    assert {*halved, 50} == set(saved) and bool(halved) == plateaus
 
 
 def test_a_state_is_found_again_by_the_same_run_and_by_no_other(tmp_path):
@@ -90,11 +69,3 @@ def test_a_damaged_state_is_refused_by_name(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match="checkpoint.npz is damaged; --fresh"):
         checkpoints.restore(begin(), tmp_path, IDENTITY)
-
-
-def test_a_job_whose_parent_is_gone_ends_after_its_epoch_and_keeps_its_state(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "is_orphaned", iter([False, True]).__next__)
-    with pytest.raises(SystemExit):
-        checkpoints.train_with_checkpoints(begin(), tmp_path, IDENTITY)
-    training = begin()
-    assert checkpoints.restore(training, tmp_path, IDENTITY) and training.history["epoch"] == [1]

@@ -117,15 +117,6 @@ def test_a_signal_that_comes_while_a_process_starts_leaves_none_behind(tmp_path)
     assert (ended.returncode, ended.stderr) == (128 + signal.SIGTERM, "")       # a child left would hold stderr
 
 
-def test_a_run_whose_parent_is_gone_ends(monkeypatch):
-    class Parent:
-        def __init__(self, alive):
-            self.is_alive = lambda: alive
-    for parent, orphaned in ((None, False), (Parent(True), False), (Parent(False), True)):
-        monkeypatch.setattr(jobs.multiprocessing, "parent_process", lambda: parent)
-        assert jobs.is_orphaned() == orphaned
-
-
 def test_several_systems_run_as_jobs_and_end_in_one_page_though_one_fails(
         tmp_path, capfd, every_epoch):
     (tmp_path / "cp").mkdir()
