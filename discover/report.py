@@ -73,7 +73,7 @@ def conclude(laws, steps, columns, fixed):
         said = [f"{count} independent invariant{'s' * (count > 1)} found"
                 + (" and named." if named == count else f", {named} of them named by a law.")]
     else:
-        said = ["The law is conserved only approximately." if laws else "No invariant was found."]
+        said = ["The law holds only approximately." if laws else "No invariant was found."]
     if count + len(fixed) >= columns - 1:
         said.append(f"Complete: {columns} columns allow at most {columns - 1} independent "
                     f"invariant{'s' * (columns > 2)}"

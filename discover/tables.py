@@ -353,7 +353,7 @@ def check(found):
     found.notes.insert(0, f"read {len(groups)} groups, {len(found.values)} observations, columns "
                        f"{columns}")
     if len(groups) < FEW_GROUPS:
-        found.notes.append(f"{len(groups)} groups are few: how many laws there are is sure from "
+        found.notes.append(f"{len(groups)} groups are few: the number of laws is reliable from "
                            f"about {FEW_GROUPS} on")
     note_outliers(found)
     return found

@@ -132,7 +132,7 @@ def make_step(word, found):
      "found, 1 of them named by a law. A network finds nothing more in pairs that agree in all of these.", 2, 1),
     ([make_law()], [make_step("undecided", False)], 5, (), "1 independent invariant found and named. A network says: "
      "undecided, seen.", 1, 1),
-    ([make_law("approximate")], [], 4, (), "The law is conserved only approximately.", 0, 0),
+    ([make_law("approximate")], [], 4, (), "The law holds only approximately.", 0, 0),
     ([], [make_step("nothing", False)], 4, (), "No invariant was found. A network says: nothing, seen.", 0, 0),
     ([make_law()], [], 3, ("L",), "1 independent invariant found and named. Complete: 3 columns allow at most 2 "
      "independent invariants, of which 1 is fixed here.", 1, 1)])
