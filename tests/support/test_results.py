@@ -85,3 +85,12 @@ def test_results_that_do_not_belong_together_are_refused_by_file(tmp_path, capsy
         printed = capsys.readouterr()
         assert words in printed.err and str(tmp_path / name) in printed.err and printed.err.count("\n") == 1
         assert printed.out == ""
+
+
+def test_seeds_with_other_orders_of_r2_are_not_put_on_one_page(tmp_path):
+    whole = canned(seed=0)
+    for result in (whole, replace(canned(seed=1), r2={name: whole.r2[name] for name in "124"})):
+        (tmp_path / str(result.seed)).mkdir()
+        (tmp_path / str(result.seed) / "result.json").write_text(as_json(result), "utf-8")
+    with pytest.raises(ValueError, match="has other orders of R²; report it apart"):
+        load_results([tmp_path], ["sr"])
