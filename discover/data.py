@@ -15,6 +15,7 @@ import numpy as np
 from discover import tables
 from discover.eigenproblem import Sample
 from discover.expressions import Expression
+from discover.laws import MAX_LAMBDA
 from physics import Pairs, System, derangement
 from siamese import SiameseNetwork
 from support.checks import UserError, finite_array
@@ -22,7 +23,6 @@ from support.checks import UserError, finite_array
 TEST_SHARE, TEST_CLASSES = 0.1, 20      # of the classes; so many where they are at most a quarter
 MAX_PAIRS = 50_000                      # to train on
 MAX_NAME_LENGTH = 40                    # characters of a run's folder
-MAX_LAMBDA = 0.3                        # of a known quantity: white noise has 1
 MAX_FIXED_SPREAD = 0.01                 # of a fixed quantity, over that from its columns
 
 
@@ -106,7 +106,7 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
         x, inputs = found.values, tuple(found.names.tolist())
         known = {each.name: each for each in (Expression(text, inputs) for text in known)}
         fixed = tuple(name for name, each in known.items() if is_fixed(*each(x), x.std(axis=0)))
-        for each in known.keys() - {*fixed}:
+        for each in [name for name in known if name not in fixed]:
             share = Sample(x, found.classes).share(known[each].value(x))
             tables.require(share < MAX_LAMBDA, f"{each} is given as known, and {share:.0%} of its "
                            "variance lies within groups; give what is conserved")

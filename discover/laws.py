@@ -50,12 +50,10 @@ class Law:
     function: Expression                # the same, to be called
     library: str
     within: float                       # lambda on classes that took no part
-    within_training: float
     errors: dict[str, float]            # standard errors of the coefficients
     numbers: tuple                      # the coefficients, Fractions where these fit
     fractions: tuple                    # the features, see libraries.factors
     chi2: float = 0.0                   # mu on classes that took no part
-    chi2_training: float = 0.0
     source: str = "rounding"            # of the errors: given (in part), digits, rounding, fitted
     level: float | None = None          # of fitted errors
     verdict: str = "approximate"        # or "exact"
@@ -99,7 +97,7 @@ class Law:
             if known else f"exact: λ < 1e{power:d} on held-out classes")
 
 
-@dataclass
+@dataclass(repr=False)
 class Laws:
     """What was found, in the order in which it is printed, and sentences on what was left out."""
     laws: list[Law] = field(default_factory=list)
@@ -112,7 +110,7 @@ class Laws:
         """How many of the laws are independent and exact."""
         return sum(law.verdict == "exact" for law in self.laws)
 
-    def __str__(self):
+    def __repr__(self):
         lines = [f"{law.text}    {law.evidence}" for law in self.laws] or ["no law"]
         return "\n".join(lines + self.notes)
 
@@ -679,14 +677,14 @@ class Search:
         numbers, errors = [numbers[i] for i in order], np.abs(factor) * errors / deviation
         function = Expression(notation.expression(
             numbers, [self.library.expressions[terms[i]] for i in order]), self.names)
-        within = [float(each.share(function(each.x)[0])) for each in self.whole]
+        within = self.whole[1].share(function(self.whole[1].x)[0])
         title = next((each.title for each, group in zip(self.libraries, self.groups)
                       if np.isin(terms, group).all()), "all")
         unit = 1.0 if self.level is None else self.level**2
         return Law(dict(zip(names, map(float, numbers))), function.name, function, title,
-                   within[1], within[0], dict(zip(names, map(float, errors[order]))),
+                   float(within), dict(zip(names, map(float, errors[order]))),
                    tuple(numbers), tuple(factors(self.library.labels, powers[i]) for i in order),
-                   fit.held / unit, fit.mu / unit, self.source, self.level)
+                   fit.held / unit, self.source, self.level)
 
 
 def take_back(x, errors, largest):

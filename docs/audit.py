@@ -60,9 +60,9 @@ def main(arguments):
     tests = [test for row in rows for test in tests_of(row[3])]
     chosen = Chosen({name for name, _, _ in tests})
     os.chdir(ROOT)
-    status = pytest.main([*sorted({file for _, file, _ in tests}), "-p", "no:terminal",
-                 "-p", "no:cacheprovider", "-m", "" if "--slow" in arguments else "not slow"],
-                [chosen])
+    status = pytest.main(
+        [*sorted({file for _, file, _ in tests}), "-p", "no:terminal", "-p", "no:cacheprovider",
+         "-m", "" if "--slow" in arguments else "not slow"], [chosen])
     for number, _, line, cell, *_ in rows:
         outcomes = [chosen.outcomes.get(name, "slow") for name, _, _ in tests_of(cell)]
         counts = [f"{outcomes.count(each)} {each}" for each in ("failed", "passed", "slow")
