@@ -14,7 +14,7 @@ A fitted level cannot be tested by mu. Such a law is exact only if what it leave
 its own features, class by class, nor on the order of the rows; else it is approximate.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import combinations_with_replacement, product
 from math import comb
@@ -100,10 +100,8 @@ class Law:
 @dataclass(repr=False)
 class Laws:
     """What was found, in the order in which it is printed, and sentences on what was left out."""
-    laws: list[Law] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    level: float | None = None          # of fitted errors, of each column's deviation
-    source: str = "rounding"            # of the errors, as that of a Law
+    laws: list[Law]
+    notes: list[str]
 
     @property
     def independent(self):
@@ -142,39 +140,37 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
                Sample(x_test, np.asarray(classes_test), known[n:]))
     *libraries, notes = make_libraries(both, names, features, angles, positive, kinds, degrees)
     given = [Expression(each.name, names) for each in given]
-    found = Laws(notes=warn_of_slow_columns(samples[0], names) + notes, source=source)
+    notes = warn_of_slow_columns(samples[0], names) + notes
     searches = [Search(samples, names, each, given, source) for each in (
         [each for each in some if samples[0].freedom >= 3 * len(each.names)
          and each.bounded(both).any()] for some in libraries) if each]
-    for fit_level in (False, True):
-        search_for_laws(found, searches, fit_level)
-        if not searches or searches[0].has_motion(found.laws):
-            return found
+    laws = []
+    for fit_level in (False, True) if searches else ():
+        laws = search_for_laws(searches, fit_level, laws)
+        if searches[0].has_motion(laws):
+            break
         odd = searches[0].outliers()
         if odd is not None:
             clean = [each.part(~out) for each, out in zip(samples, odd)]
             search = Search(clean, names, searches[0].libraries, given, source)
-            without = Laws(notes=found.notes.copy(), source=source)
-            search_for_laws(without, [search], fit_level)
-            if search.has_motion(without.laws):
+            others = search_for_laws([search], fit_level, laws)
+            if search.has_motion(others):
                 first = np.vstack([each.x[out] for each, out in zip(samples, odd)])[0]
                 where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(names, first))
-                without.notes.append(
-                    f"left out {sum(map(np.sum, odd))} of the observations, which break a law of "
-                    f"all others; look whether they are measurements, the first: {where}")
-                return without
-    return found
+                return Laws(others, [
+                    *notes, f"left out {sum(map(np.sum, odd))} of the observations, which break a "
+                    "law of all others; look whether they are measurements, the first: " + where])
+    return Laws(laws, notes)
 
 
-def search_for_laws(found, searches, fit_level):
-    """Give Laws the laws of the first Search that has some, at known errors or a fitted level."""
-    if fit_level and searches:
-        laws, level = searches[0].run_with_level(found.laws)
-        if any(law.source == "fitted" for law in laws):
-            found.laws, found.level, found.source = laws, level, "fitted"
-        return
+def search_for_laws(searches, fit_level, before):
+    """Laws of the first Search that has some, at known errors or a fitted level, or else before."""
+    if fit_level:
+        laws = searches[0].run_with_level(before)
+        return laws if any(law.source == "fitted" for law in laws) else before
     for search in searches:
-        found.laws = found.laws if search.has_motion(found.laws) else search.run()
+        before = before if search.has_motion(before) else search.run()
+    return before
 
 
 def find_in_arrays(x, group, names=None, errors=None):
@@ -325,12 +321,12 @@ class Search:
         return self.choose(*self.candidates(1.0))
 
     def run_with_level(self, before):
-        """Laws with one common level of errors, of each column's deviation, and this level.
+        """Laws with one common level of errors, of each column's deviation.
 
         It is the level on which most libraries agree: one that needs less may do so by a few rows,
         and one that needs more does not hold the law. before: laws of constants, listed again.
         """
-        self.source, still, best = "fitted", self.still, ([], None)
+        self.source, still, best = "fitted", self.still, []
         for features in (self.train, self.test):
             features.errors = np.ones_like(features.errors) * ~still
         self.measure()
@@ -349,9 +345,9 @@ class Search:
                 self.level = float(np.sqrt(level))
                 self.still = still | (self.shares < 2 * level)
                 laws = self.choose(heap, relations, before)
-                best = best if best[0] else (laws, self.level)
+                best = best or laws
                 if self.has_motion(laws):
-                    return laws, self.level
+                    return laws
         return best
 
     def measure(self):

@@ -98,9 +98,9 @@ def test_digits_are_those_in_which_values_are_written(text, step):
 def test_a_law_within_errors_is_accepted_and_one_of_twice_these_is_not():
     noisy = circles() + 0.02 * np.random.default_rng(3).standard_normal((80, 20, 2))
     found = of_orbits(noisy, ("q", "p"), errors=0.02)
-    assert said(found) == [("q² + p²", "exact")] and found.source == "given"
+    assert said(found) == [("q² + p²", "exact")] and found.laws[0].source == "given"
     assert found.laws[0].chi2 == pytest.approx(1, abs=0.3)
-    assert of_orbits(noisy, ("q", "p"), errors=0.01).source != "given"
+    assert of_orbits(noisy, ("q", "p"), errors=0.01).laws[0].source != "given"
 
 
 def test_a_term_of_many_standard_errors_is_not_left_out():
@@ -196,7 +196,7 @@ def test_a_common_level_of_errors_is_fitted_and_said():
     noisy = x + 0.01 * x.std(axis=(0, 1)) * np.random.default_rng(7).standard_normal(x.shape)
     found = of_orbits(noisy, ("u", "v"))
     assert said(found)[0][1] == "exact" and set(found.laws[0].terms) == {"1/u", "1/v"}
-    assert found.source == "fitted" and found.level == pytest.approx(0.01, rel=0.15)
+    assert found.laws[0].source == "fitted" and found.laws[0].level == pytest.approx(0.01, rel=0.15)
     assert found.laws[0].evidence.startswith("if readings have errors of ")
 
 
@@ -245,7 +245,7 @@ def test_outliers_are_left_out_though_errors_are_unknown():
     bad = rng.random(x.shape[:2]) < 0.06
     x[bad] += 5 * rng.standard_normal((bad.sum(), 2))
     found = of_orbits(x, ("q", "p"))
-    assert said(found) == [("q² + p²", "exact")] and found.source == "fitted"
+    assert said(found) == [("q² + p²", "exact")] and found.laws[0].source == "fitted"
     assert sum("left out" in note for note in found.notes) == 1
 
 
