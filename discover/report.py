@@ -8,7 +8,8 @@ def report(result, system, captions):
 
     captions: {file name of a picture: caption}; the first picture stands right below the laws.
     """
-    shown = [law for law in result.laws if law.verdict == "exact"] or result.laws[:1]
+    # An approximate law is the finding only where nothing else is conserved.
+    shown = [law for law in result.laws if law.verdict == "exact" or not result.count]
     pictures = [*map(Picture, captions, captions.values())]
     return [Heading(f"{system.title}: what is conserved, seed {result.seed}"),
             *([Formula("\n".join(law.text for law in shown), large=True)] if shown else ()),
