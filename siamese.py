@@ -296,7 +296,7 @@ class SiameseNetwork:
 
 class _Buffers(threading.local):
     """Memory of both passes. Each thread has its own, so that several may call f at once."""
-    rows = 0
+    rows = -1                           # none yet
 
 
 def sigmoid(z):

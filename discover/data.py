@@ -5,7 +5,6 @@ called here, take no part in the training; the seed says which.
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
@@ -51,6 +50,8 @@ class ScaledNetwork(SiameseNetwork):
         super().__init__(layer_sizes, *arguments, **options)
         self.centre = finite_array("centre", centre, self.layer_sizes[0])
         self.scale = finite_array("scale", scale, self.layer_sizes[0])
+        if np.any(self.scale <= 0):
+            raise ValueError("scale must be above 0; leave out columns that have one value")
 
     def standardise(self, x):
         return (x - self.centre) / self.scale
@@ -134,15 +135,19 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
 
 def set_errors(found, texts):
     """Set errors of Observations by texts: theta=0.005, or omega=2% of each reading."""
+    said = set()
     for text in texts:
-        match = re.fullmatch(r"\s*(\w+)\s*=\s*([0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?)\s*(%?)\s*", text)
-        column = found.names == (normalize("NFKC", match[1]) if match else "")
-        if not column.any() or not 0 < float(match[2]) < np.inf:
-            raise ValueError("--errors takes theta=0.005, or theta=2% of each reading, for columns "
-                             f"{', '.join(found.names)}; got {text[:40]!r}")
+        name, _, number = (part.strip() for part in text.partition("="))
+        number, percent = number.removesuffix("%").strip(), number.endswith("%")
+        column = found.names == normalize("NFKC", name)
+        tables.require(
+            column.any() and tables.NUMBER.fullmatch(number) and name not in said
+            and 0 < float(number) < tables.MAX_MAGNITUDE, "--errors takes theta=0.005, or theta=2% "
+            f"of each reading, once for each of {', '.join(found.names)}; got {text[:40]!r}")
+        said.add(name)
         readings = np.abs(found.values[:, column])
-        share = np.where(readings > 0, readings / 100, np.nan) if match[3] else 1
-        found.errors[:, column] = float(match[2]) * share
+        share = np.where(readings > 0, readings / 100, np.nan) if percent else 1
+        found.errors[:, column] = float(number) * share
 
 
 def is_fixed(values, gradients, scale):

@@ -15,7 +15,8 @@ from support.checks import finite_array
 
 MAX_CHARACTERS = 10_000                 # of an expression
 MAX_DEPTH = 200                         # brackets and signs within each other, and terms in a row
-LARGEST = 1e100                         # value or derivative; its square is still a number
+LARGEST = 1e150                         # value or derivative; its square is still a number
+MAX_MAGNITUDE = 1e50                    # of a reading, whose third power then is no larger
 FUNCTIONS = {                           # each with its derivative, for value f and argument u
     "sqrt": (np.sqrt, lambda f, u: 0.5 / f),
     "exp": (np.exp, lambda f, u: f),

@@ -18,7 +18,7 @@ from keyword import iskeyword
 
 import numpy as np
 
-from discover.expressions import LARGEST, Expression
+from discover.expressions import LARGEST, MAX_MAGNITUDE, Expression
 
 KINDS = ("polynomial", "rational")
 MAX_FEATURES = 300                      # of one library
@@ -205,6 +205,9 @@ def select_columns(x, names):
             unit * values[first] - values * unit[first]).max() <= 1e-12 * abs(values[first])), None)
         if not name.isidentifier() or iskeyword(name):
             notes.append(f"{name} is no name that a formula can hold, and takes no part: rename it")
+        elif not 1 / MAX_MAGNITUDE < abs(column[first]) < MAX_MAGNITUDE and column[first]:
+            notes.append(f"{name} has values of {column[first]:g} and takes no part: use units in "
+                         f"which they are below {MAX_MAGNITUDE:g}, and not all below 1e-50")
         elif np.ptp(unit) <= 1e-12:
             notes.append(f"{name} has one value on all data and takes no part")
         elif twin is not None:

@@ -19,7 +19,7 @@ from unicodedata import normalize
 
 import numpy as np
 
-from discover.expressions import FUNCTIONS
+from discover.expressions import FUNCTIONS, MAX_MAGNITUDE
 
 TABLES = (".csv", ".tsv", ".txt", ".dat")
 LAYOUTS = ({"trajectories"}, {"x", "x_prime"}, {"x", "group"})          # of an .npz file
@@ -33,11 +33,11 @@ UNIT = re.compile(r"(?!(grad|gon|arc(min|sec)|turns?|rev|cycles?|mas|hourangle|[
                   r"[\w °º˚%′″·⋅×./*^+−⁻()-]{0,40}", re.I)
 DEGREES = re.compile(r"deg(ree)?s?\.?|[°º˚]", re.IGNORECASE)
 IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
+LIKE_ERRORS = re.compile(r"(.+?)_(?:errors?|sigma|std|sd|unc|uncertainty|err_deg\w*)", re.I)
 TIME = re.compile(r"t|(?i:time|timestamp|date|index|frame|step)")           # T is a temperature
 NO_NAMES = {*FUNCTIONS, *kwlist, "pi"}
 MAX_BYTES, MAX_LINES, MAX_LINE_BYTES, MAX_COMMENTS = 10**8, 10**6, 10**5, 1000
 MAX_COLUMNS, MAX_NAME_LENGTH = 40, 40   # a polynomial in more columns costs gigabytes
-MAX_MAGNITUDE = 1e100                   # of a value: its square is still a number
 MIN_GROUPS, FEW_GROUPS = 4, 50          # two to train and two to test on; a note below 50
 MAX_SHARED = 0.1                        # of observations are in several pairs by chance
 OUTLIER_IQR, MAX_OUTLIERS = 30, 0.01    # interquartile ranges off the median; share of a column
@@ -308,6 +308,10 @@ def observe(units, numbers, keys, places, notes):
                 f"{name} has the unit {unit[:40]!r}; write units as m/s^2, angles in rad or deg")
         require(name in own or stem in own and unit in ("", own[stem]), f"{name} would be the "
                 f"errors of a column {stem} with the same unit; rename or --drop it")
+        like = LIKE_ERRORS.fullmatch(name)
+        if like and not {like[1], f"{like[1]}_deg"}.isdisjoint(own):
+            notes.append(f"{name} is taken for observed; if it holds errors, let its name end in "
+                         "_err, as theta_err")
     unknown = np.full(len(places), np.nan)
     values, errors = (np.column_stack([numbers.get(name + ending, unknown) for name in own])
                       .astype(float) for ending in ("", "_err"))
@@ -333,7 +337,7 @@ def number_groups(keys):
 def check(found):
     """Leave out what cannot be used, and sort by class; ValueError if too little is left."""
     found.refuse(found.classes[:, None] < 0, "no group; say what it belongs to, or remove it")
-    found.refuse(np.abs(found.values) > MAX_MAGNITUDE, "a value beyond 1e100; use other units")
+    found.refuse(np.abs(found.values) > MAX_MAGNITUDE, "a value beyond 1e50; use other units")
     found.refuse((found.errors <= 0) | (found.errors > MAX_MAGNITUDE),
                  "an error that is not above 0; leave it empty if it is not known")
     found.leave_out(np.isnan(found.values).any(axis=1), "with empty cells or NaN")
@@ -347,7 +351,7 @@ def check(found):
     require(len(groups) >= MIN_GROUPS, f"{MIN_GROUPS} groups of two different observations or more "
             f"are needed; {'; '.join([*found.notes, f'it has {len(groups)}'])}")
     spread, largest = np.ptp(found.values, axis=0), np.abs(found.values).max(axis=0)
-    found.leave_out_columns(spread <= 1e-12 * largest + 1e-100, "which has one value")
+    found.leave_out_columns(spread <= 1e-12 * largest + 1 / MAX_MAGNITUDE, "which has one value")
     columns = ", ".join(f"{name} [{unit}]" if unit else name
                         for name, unit in zip(found.names, found.units))
     found.notes.insert(0, f"read {len(groups)} groups, {len(found.values)} observations, columns "

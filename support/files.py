@@ -16,6 +16,7 @@ except ImportError:                     # on Windows, where folders are then not
     fcntl = None
 
 PART = ".siamese-part"                  # ending of a file that is being written
+IN_USE = "in-use"                       # name of the file that locks a folder
 
 
 def write(path, content):
@@ -109,7 +110,7 @@ def lock_folder(folder):
     if fcntl is None:
         yield
         return
-    path = Path(folder) / "in-use"      # on NFS only what is open for writing can be locked
+    path = Path(folder) / IN_USE        # on NFS only what is open for writing can be locked
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,7 @@
 """The record of a finished run: result.json, checked once, when it is read."""
 
 import json
+import os
 import platform
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import lru_cache
@@ -141,6 +142,8 @@ def versions():
 
 def load_result(path):
     """The Result in a file; ValueError that names the file if it is damaged."""
+    if os.path.exists(path) and not os.path.isfile(path):           # a pipe would never end
+        raise ValueError(f"{path} is no regular file; remove it")
     try:
         return convert(Result, json.loads(Path(path).read_text("utf-8")), "it")
     except OSError as error:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from support import checkpoints
 from support.checks import UserError
-from support.files import PART, load_arrays, lock_folder, pack_arrays, prepare_folder, write_all
+from support.files import (IN_USE, PART, load_arrays, lock_folder, pack_arrays, prepare_folder,
+                           write_all)
 from support.page import as_html, markdown
 from support.process import printable
 from support.results import as_json, load_result
 
 RESULT = "result.json"
+PAGE = ("report.md", "report.html")
 
 
 def run_in_folder(run, config, summarise, fresh=False):
@@ -35,11 +37,21 @@ def run_in_folder(run, config, summarise, fresh=False):
         print(printable(f"{summarise(kept, config.system)}\n"
                         f"{folder} holds this run, finished; --fresh would start it over."))
         return
+    refuse_files_of_others(folder)
     with lock_folder(prepare_folder(folder)):
         if fresh:
             remove_states(folder)
         run(config)
         remove_states(folder)
+
+
+def refuse_files_of_others(folder):
+    """Raise UserError if the folder holds files of a run's names, and no sign of a run."""
+    signs = (RESULT, IN_USE, checkpoints.NAME, "step-*")
+    theirs = [path for name in PAGE for path in folder.glob(name)]
+    if theirs and not any(path for name in signs for path in folder.glob(name)):
+        raise UserError(f"{theirs[0]} is of no run that is known here, and would be overwritten; "
+                        "move it, or give another --out")
 
 
 def step_folder(folder, number):
@@ -134,4 +146,4 @@ def draw(pictures, pdf=False):
 
 def page_files(parts, drawn):
     """The files of a page, {name: content}: its pictures, report.md and report.html."""
-    return {**drawn, "report.md": markdown(parts), "report.html": as_html(parts, drawn)}
+    return {**drawn, **dict(zip(PAGE, (markdown(parts), as_html(parts, drawn))))}

@@ -81,6 +81,10 @@ def test_gradients_do_not_depend_on_which_batch_the_buffers_served_before():
     assert np.array_equal(used.gradients, fresh.gradients)
 
 
+def test_of_no_observations_there_are_no_outputs():
+    assert siamese.SiameseNetwork((2, 4, 1), 0).f(np.empty((0, 2))).shape == (0,)
+
+
 def test_several_threads_get_the_f_and_the_gradient_that_one_gets():
     network = siamese.SiameseNetwork((4, 200, 32, 1))
     arrays = list(np.random.default_rng(2).standard_normal((20, 2000, 4)))

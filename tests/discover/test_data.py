@@ -84,7 +84,7 @@ def test_errors_are_absolute_or_relative_and_win_over_the_columns_of_the_file(tm
     rows = table(tmp_path / "mine.csv", orbits).read_text().splitlines()
     head, rows = rows[0] + ",x_err,v_x_err", [f"{row},0.1,0.2" for row in rows[1:]]
     (tmp_path / "mine.csv").write_text("\n".join([head, *rows]))
-    draws = load_system(tmp_path / "mine.csv", errors=["x=5e-3", " y = 0.2e+1% "])
+    draws = load_system(tmp_path / "mine.csv", errors=["x=5.E-3", " y = 0.2e+1% "])
     for draw in (draws.draw, draws.draw_test):
         y = np.abs(draw.observations[:, 1])
         assert np.all(draw.errors[:, [0, 2]] == [0.005, 0.2]) and np.isnan(draw.errors[:, 3]).all()
@@ -92,11 +92,21 @@ def test_errors_are_absolute_or_relative_and_win_over_the_columns_of_the_file(tm
     assert np.isnan(draws.draw.errors[:, 1]).any() or np.isnan(draws.draw_test.errors[:, 1]).any()
 
 
-@pytest.mark.parametrize("text", ["x", "q=1", "x=0", "x=-1", "x=one", "x=nan", "x=1e999", "x=1_0", "x=0,1",
+@pytest.mark.parametrize("text", ["x", "q=1", "x=0", "x=-1", "x=one", "x=nan", "x=1e999", "x=1_0", "x=0,1", "x=1e99",
                                   "orbit=1", "=1", "x=1%%"])
 def test_errors_of_another_form_are_refused(file, text):
     with pytest.raises(UserError, match="theta=0.005, or theta=2% .* x, y, v_x, v_y"):
         load_system(file, errors=[text])
+
+
+def test_errors_of_one_column_are_said_once(file):
+    with pytest.raises(UserError, match="once for each of x, y, v_x, v_y; got 'x=2'"):
+        load_system(file, errors=["x=1", "x=2"])
+
+
+def test_a_network_whose_scale_is_not_above_0_is_refused():
+    with pytest.raises(ValueError, match="scale must be above 0"):
+        ScaledNetwork((2, 4, 1), 0, centre=[10, 20], scale=[3, 0])
 
 
 def test_an_identity_holds_all_that_a_result_depends_on(file):

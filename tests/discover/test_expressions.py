@@ -95,7 +95,7 @@ def test_what_is_not_arithmetic_is_refused_and_never_evaluated(text, recwarn):
 
 
 @pytest.mark.parametrize("text, point", [
-    ("1/x", 0.0), ("x^200", 10.0), ("log(x)", -1.0), ("-1e99*x^2", 20.0)])
+    ("1/x", 0.0), ("x^200", 10.0), ("log(x)", -1.0), ("-1e149*x^2", 20.0)])
 def test_an_expression_that_is_not_finite_names_the_sample(text, point):
     expression = Expression(text, ("x",))
     for evaluate in (expression, expression.value):

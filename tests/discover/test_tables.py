@@ -88,7 +88,7 @@ def test_arrays_of_all_layouts_hold_the_same_observations(tmp_path):
     (HEAD.encode() + b"\n\xe9,1,2\n", "line 3 cannot be read .* UTF-8"), ((HEAD + ROWS).encode("utf-16"), "UTF-8"),
     ("run\tx\tv\n\tm\tm/s\n1\t2\t3\n", r"line 2 has 'm' .* theta \[rad\]"), ("id,run,x,v\n", "names|'id', 'run'"),
     ("a,x,v\n" + ROWS, "none of its columns .* --group"), ("id,run,v\n" + ROWS, "'id', 'run' of its columns"),
-    (HEAD + "1,,2\n1,3,\n", "each row has empty cells"), (HEAD + "0,1e300,1\n", "line 2 has a value beyond 1e100"),
+    (HEAD + "1,,2\n1,3,\n", "each row has empty cells"), (HEAD + "0,1e300,1\n", "line 2 has a value beyond 1e50"),
     (HEAD + lines_of(CIRCLES[:3]), "4 groups of two different .* it has 3"),
     ("run,x\n1,2\n1,3\n", "two columns that vary")])
 def test_tables_of_another_form_are_refused_with_the_line(tmp_path, content, words):
@@ -232,6 +232,13 @@ def test_gaps_repeated_rows_lonely_groups_and_constant_columns_are_left_out_and_
     assert noted(arrays(tmp_path, trajectories=orbits), "2 of 360 rows, with empty cells or NaN: trajectories[3], ...")
 
 
+def test_columns_that_look_like_errors_are_noted(tmp_path):
+    for name in ("x_std", "x_sigma", "x_err_deg"):
+        rows = "".join(f"{line},{i % 7}\n" for i, line in enumerate(ROWS.splitlines()))
+        assert noted(table(tmp_path, HEAD.strip() + f",{name}\n" + rows), f"{name} is taken for observed")
+    assert not noted(table(tmp_path, HEAD + ROWS), "taken for observed")
+
+
 @pytest.mark.parametrize("named, words", [
     ({}, "it holds none"), ({"x": CIRCLES[0], "x_prime": CIRCLES[1], "Y": [1]}, "no labels y"),
     ({"trajectories": CIRCLES, "x": CIRCLES[0], "group": [1]}, "it holds 'trajectories'"),
@@ -239,7 +246,7 @@ def test_gaps_repeated_rows_lonely_groups_and_constant_columns_are_left_out_and_
     ({"trajectories": np.array([{}])}, "no Python objects"), ({"trajectories": CIRCLES[:0]}, "must hold"),
     ({"trajectories": CIRCLES[0]}, r"trajectories \(6, 2\)"), ({"trajectories": 1.0}, r"trajectories \(\)"),
     ({"x": CIRCLES[0], "x_prime": CIRCLES[1, :5]}, r"x_prime \(5, 2\)"),
-    ({"trajectories": CIRCLES, "names": ["x"]}, "names"), ({"trajectories": CIRCLES * 1e101}, "1e100"),
+    ({"trajectories": CIRCLES, "names": ["x"]}, "names"), ({"trajectories": CIRCLES * 1e51}, "1e50"),
     ({"x": CIRCLES[0], "group": [1, 2, 3, 4, 5, np.nan]}, r"x\[5\] has no group"),
     ({"trajectories": CIRCLES, "errors": [0.0, 1.0]}, "an error"),
     ({"trajectories": CIRCLES, "errors": [[1.0]]}, "errors"),

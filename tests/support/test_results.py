@@ -1,6 +1,7 @@
 """result.json: written, checked when it is read, refused by name where damaged, mixed or twice."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -58,6 +59,13 @@ def test_a_result_with_any_field_of_another_kind_is_refused_or_reported(tmp_path
         assert "result.json" in said.err if status else said.out, where
         refused, reported = refused + (status == 2), reported + (status == 0)
     assert refused > 400 and reported > 50
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_result_that_is_no_file_is_refused_at_once(tmp_path, make):
+    make(tmp_path / "result.json")
+    with pytest.raises(ValueError, match="result.json is no regular file; remove it"):
+        load_result(tmp_path / "result.json")
 
 
 def test_systems_are_in_the_order_of_the_paper_and_seeds_rise(tmp_path):
