@@ -177,8 +177,10 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
                     if np.abs(moving[name]).max() < MAX_EXPONENT}
     roots = {f"sqrt({name})": range(2) for name in positive}
     away = [name for name, values in moving.items()
-            if name in positive or np.abs(values).min() > NEAR_ZERO * np.sqrt(np.mean(values**2))]
+            if name in positive or stays_away(values)]
     negative = {name: range(-2, 5) for name in away}
+    below = {text: range(-2, 1 + max(powers)) for text, powers in waves.items()
+             if stays_away(Expression(text, moving).value(np.stack([*moving.values()], axis=1)))}
     everything = straight | typed | waves | distance | logarithms
     many = len(everything) > len(columns) + 1
     return [each for needed, *each in (
@@ -186,13 +188,21 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
         (typed, "typed features", columns | typed, (1, 2, 3)),
         (angles, "sines and cosines", straight | waves, (1, 2, 3, 4)),
         (True, "polynomials", columns, (3,)),
+        (below, "quotients by sines and cosines", straight | waves | below, (2, 3)),
         (distance, "with r and 1/r", columns | distance, (2, 3)),
         (positive, "logarithms", columns | logarithms, (1, 2, 3)),
         (away, "roots and negative powers", columns | negative | roots, (2, 3)),
+        (positive, "logarithms and negative powers", columns | negative | logarithms, (1, 2)),
+        (away, "negative powers", columns | negative, (4,)),
         (True, "polynomials", columns, (4,)),
         (distance, "with r and 1/r", columns | distance, (4,)),
         (exponentials, "exponentials", straight | exponentials, (2, 3)),
         (many, "all of these", everything, (2, 3))) if needed]
+
+
+def stays_away(values):
+    """Whether values (n,) stay away from 0, so that they may stand below a line."""
+    return np.abs(values).min() > NEAR_ZERO * np.sqrt(np.mean(values**2))
 
 
 def select_columns(x, names):
