@@ -37,8 +37,8 @@ def run_in_folder(run, config, summarise, fresh=False):
         print(printable(f"{summarise(kept, config.system)}\n"
                         f"{folder} holds this run, finished; --fresh would start it over."))
         return
-    refuse_files_of_others(folder)
-    with lock_folder(prepare_folder(folder)):
+    refuse_files_of_others(prepare_folder(folder))
+    with lock_folder(folder):
         if fresh:
             remove_states(folder)
         run(config)
