@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -295,6 +296,29 @@ def test_a_copy_is_refused_in_one_sentence(words, monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit, match="usage|exists already"):
         handout.main(words)
+
+
+def fill(folder):
+    """Write the key's bodies into the empty functions of a copy, each with the imports of its block."""
+    for begin, target in PLACES.items():
+        module, name = target.split(".", 1)
+        block = next(block for block in KEY if f"def {begin}" in block)
+        body = re.search(rf"^def {re.escape(begin)}.*\n((?: .*\n|\n)+)", block, re.M)[1]
+        imports = "".join(re.findall(r"^(?:from|import) .*\n", block, re.M))
+        text = textwrap.indent(imports + textwrap.dedent(body), "    " * target.count("."))
+        stub = rf' *from support.checks import UserError\n *raise UserError\("{re.escape(name)} is not written.*\n'
+        path = folder / f"{module}.py"
+        filled, count = re.subn(stub, lambda _: text, path.read_text("utf-8"))
+        assert count == 1, target
+        path.write_text(filled, "utf-8")
+
+
+def test_a_copy_that_is_filled_from_the_key_trains(copy, tmp_path):
+    fill(shutil.copytree(copy, tmp_path / "filled"))
+    ended = subprocess.run([sys.executable, "train.py", "--system", "sr", "--epochs", "1", "--pairs", "200"],
+                           cwd=tmp_path / "filled", capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (tmp_path / "filled" / "runs" / "sr" / "seed-0" / "report.html").exists()
 
 
 def test_a_training_in_a_copy_says_which_exercise_it_needs(copy):
