@@ -4,28 +4,28 @@ A failure names the array that is off and how: by a factor, by its sign, in whic
 errors that are often made: what they give is computed here, and the words are said only if the student's numbers
 are these. What is right comes from plain formulas and from central differences, never from the code under test.
 
-    python tests/marking.py step            judges the modules of the current folder; the last line is "right"
+score.py starts this file in the folder of a copy: it judges one exercise by the modules that stand there.
 """
 
-import os
-import sys
-
-if __name__ == "__main__":
-    sys.path.insert(0, os.getcwd())                     # the copy that is judged may stand elsewhere
-
 import contextlib
+import importlib
 import math
+import os
+import pkgutil
 import signal
+import sys
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
 
-import physics
-import regression
-import siamese
-from support.checks import UserError
+sys.path.append(str(Path(__file__).resolve().parents[1] / "docs" / "course"))
+from exercises import JUDGED
 
+siamese = physics = regression = None                   # imported by `prepare`, if the exercise needs it
+TARGETS = {name: row[3].split() for name, row in JUDGED.items()} | {"activations": ["siamese.ACTIVATIONS"]}
 SECONDS = 2             # of the processor, after which a loop is taken for one without end
+MEMORY = 2 * 2**30      # bytes, of a judge that score.py starts
 __tracebackhide__ = True                                # an error of Python shows the student's lines, not these
 
 
@@ -34,20 +34,42 @@ class Wrong(AssertionError):
 
 
 def judge_exercise(name):
-    """Raise Wrong, in words, unless the exercise is solved. Plain functions stand in for the other exercises."""
+    """Raise Wrong, in words, unless the exercise is solved."""
+    from support.checks import UserError
     try:
-        with contextlib.ExitStack() as stack:
-            for other, place, attribute, plain in STAND_INS:
-                if other != name:
-                    stack.enter_context(mock.patch.object(place, attribute, plain))
-            pairs = {"relu": (siamese.relu, siamese.relu_derivative), "tanh": (siamese.tanh, siamese.tanh_derivative)}
-            stack.enter_context(mock.patch.dict(siamese.ACTIVATIONS, pairs))
-            stack.enter_context(ended_within(SECONDS, f"{name} does not end. Does a loop wait for what cannot happen?"))
+        with ended_within(SECONDS, name), contextlib.ExitStack() as stack:
+            prepare(name, stack)
             JUDGES[name]()
             return
     except UserError as error:                          # the body that the hand-out leaves
         words = str(error)
+    except SyntaxError as error:                        # in its words, Python names the file and the line
+        words = f"{type(error).__name__}: {error}"
     raise Wrong(words)
+
+
+def prepare(name, stack):
+    """Import the module of an exercise, and no other; plain functions stand in for the other exercises."""
+    module = TARGETS[name][0].split(".")[0]
+    globals()[module] = importlib.import_module(module)
+    for target in TARGETS[name]:
+        if not is_there(target):
+            fail(f"{target} is not there. Does its function have another name?")
+    if module == "siamese":
+        for other, target, plain in STAND_INS:
+            if other != name:                           # `create`, since a student may have renamed it
+                stack.enter_context(mock.patch(target, plain, create=True))
+        pairs = {"relu": (siamese.relu, siamese.relu_derivative), "tanh": (siamese.tanh, siamese.tanh_derivative)}
+        stack.enter_context(mock.patch.dict(siamese.ACTIVATIONS, pairs))
+
+
+def is_there(target):
+    """Whether a name such as "siamese.Adadelta.step" exists; what a class inherits does not count."""
+    place, _, name = target.rpartition(".")
+    try:
+        return name in vars(pkgutil.resolve_name(place))
+    except AttributeError:                              # nor does the class exist
+        return False
 
 
 # ------------------------------------------------------------------------------------------------ words
@@ -114,18 +136,20 @@ def warnings_as_failures(name, *advice):
 
 
 @contextlib.contextmanager
-def ended_within(seconds, words):
-    """Fail with these words if what is inside does not end; where there is no such alarm (Windows), wait."""
+def ended_within(seconds, name):
+    """Fail if what is inside does not end; where there is no such alarm (Windows), wait."""
     if not hasattr(signal, "setitimer"):
         yield
         return
-    before = signal.signal(signal.SIGVTALRM, lambda *_: fail(words))
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    words = f"{name} does not end. Does a loop wait for what cannot happen?"
+    before = signal.signal(signal.SIGPROF, lambda *_: fail(words))
+    left = signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+        signal.setitimer(signal.ITIMER_PROF, *left)     # of an alarm around this one
 
 
 def refused(name, call, *advice):
@@ -259,7 +283,8 @@ def pair_logits():
 
 def derangement():
     def draw(n, seed=0):
-        partner = np.asarray(physics.derangement(n, np.random.default_rng(seed)))
+        with ended_within(SECONDS, f"derangement({n}, rng)"):
+            partner = np.asarray(physics.derangement(n, np.random.default_rng(seed)))
         if partner.shape != (n,) or partner.dtype.kind not in "iu":
             fail(f"derangement({n}, rng) has the shape {partner.shape} and holds {partner.dtype}.",
                  f"It should have ({n},) and hold whole numbers, which can serve as indices.")
@@ -291,7 +316,8 @@ def derangement():
 
 STEP = {                                # what may go wrong in `step`, and the words for it
     "sum": "if the sum over the pairs takes the place of the mean (step 2)",
-    "y - F": "for y - F in place of F - y (step 2)",
+    "y - F": "for y - F in place of F - y (step 2)", "F": "for F in place of F - y (step 2)",
+    "rows": "with 2n in place of n: the mean is over the pairs, not over their rows (step 2)",
     "F(1-F)": "with F (1 - F) as a further factor: it cancels (steps 1 and 2)",
     "w": "without the factor w (step 4)", "2": "without the factor 2 (step 4)",
     "first only": "if the second member of each pair gets no -g (step 5)",
@@ -324,7 +350,8 @@ def plain_gradients(net, x, first, second, y, mistake=""):
     f = plain_layers(net, x)[1]
     _, s, difference = plain_logits(net, f, first, second)
     predicted = 1 / (1 + np.exp(-(net.w * s + (0 if mistake == "b" else net.b))))
-    dz = (predicted - y) / (1 if mistake == "sum" else len(y)) * (-1 if mistake == "y - F" else 1)
+    dz = (predicted - (0 if mistake == "F" else y)) * (-1 if mistake == "y - F" else 1)
+    dz /= {"sum": 1, "rows": 2 * len(y)}.get(mistake, len(y))
     dz *= predicted * (1 - predicted) if mistake == "F(1-F)" else 1
     g = (1 if mistake == "2" else 2) * (1 if mistake == "w" else net.w) * dz[:, None] * difference
     g *= np.sign(difference) if mistake == "abs" else 1
@@ -382,17 +409,32 @@ def gradients(name, net, found, expected, mistakes=(), advice=""):
 
 
 def derivatives():
-    for name, (activate, differentiate) in siamese.ACTIVATIONS.items():
-        z, memory = np.random.default_rng(3).uniform(-2, 2, (4, 3)), np.zeros((4, 3))
-        activate(a := z.copy(), memory)
-        differentiate(found := a.copy(), memory)
-        advice = ["It must work in place: `a = ...` and `return ...` make a new array, `a[:] = ...` fills this one."]
-        judge(f"the derivative of {name}", found, plain_derivative(activate, z), {
-            "if a stays as it was": a, "without the square, 1 - a": 1 - a, "for a² in place of 1 - a²": a**2,
-            "for 1 - tanh(a)²: a is tanh(z) already": 1 - np.tanh(a)**2, "for a >= 0: a is 0 where z < 0": a >= 0,
-            "for a <= 0": a <= 0, "for -1 where z < 0": np.where(a > 0, 1, -1),
-            "if a is taken for z: what the derivative needs of z, the first function writes to `memory`":
-            plain_derivative(activate, a)}, advice if np.array_equal(found, a) else (), close=1e-5)
+    for name in ("relu", "tanh"):
+        judge_activation(name)
+
+
+def activations():
+    """Exercise 2.7, which is marked by hand: the activations that a student added."""
+    added = [name for name in siamese.ACTIVATIONS if name not in ("relu", "tanh")]
+    if not added:
+        fail("siamese.ACTIVATIONS holds relu and tanh, and no other.")
+    for name in added:
+        judge_activation(name)
+
+
+def judge_activation(name):
+    activate, differentiate = siamese.ACTIVATIONS[name]
+    z, memory = np.random.default_rng(3).uniform(-2, 2, (4, 3)), np.zeros((4, 3))
+    activate(a := z.copy(), memory)
+    differentiate(found := a.copy(), memory)
+    advice = ["It must work in place: `a = ...` and `return ...` make a new array, `a[:] = ...` fills this one."]
+    judge(f"the derivative of {name}", found, plain_derivative(activate, z), {
+        "if a stays as it was": a, "without the square, 1 - a": 1 - a, "for a² in place of 1 - a²": a**2,
+        "for 1 + a² in place of 1 - a²": 1 + a**2,
+        "for 1 - tanh(a)²: a is tanh(z) already": 1 - np.tanh(a)**2, "for a >= 0: a is 0 where z < 0": a >= 0,
+        "for a <= 0": a <= 0, "for -1 where z < 0": np.where(a > 0, 1, -1),
+        "if a is taken for z: what the derivative needs of z, the first function writes to `memory`":
+        plain_derivative(activate, a)}, advice if np.array_equal(found, a) else (), close=1e-5)
 
 
 def plain_derivative(activate, z, h=1e-6):
@@ -500,14 +542,15 @@ def plain_pass(net, augmented, delta):
 def plain_adadelta(gradients, rate, rho, epsilon, mistake=""):
     """The parameters (steps, p) after each step, from 1, or with one mistake."""
     p, g2, d2, path = np.ones(gradients.shape[1]), 0, 0, []
-    epsilon *= {"epsilon": 1 - rho, "factor": 1 / (1 - rho)}.get(mistake, 1)
+    epsilon *= {"epsilon": 1 - rho, "factor": 1 / (1 - rho), "g² alone, factor": 1 / (1 - rho)}.get(mistake, 1)
     rho = 1 - rho if mistake == "rho" else rho
+    share = 1 if mistake.startswith("g² alone") else 1 - rho            # of the newest d² in E[d²]
     for g in gradients:
         before, g2 = g2, rho * g2 + (1 - rho) * g**2
         ratio = (d2 + epsilon) / ((before if mistake == "late" else g2) + epsilon)
         d = (ratio if mistake == "roots" else np.sqrt(ratio)) * g
         stored = rate * d if mistake == "inside" else d
-        d2 = 0 if mistake == "steps" else rho * d2 + (1 - rho) * stored**2
+        d2 = 0 if mistake == "steps" else rho * d2 + share * stored**2
         p = p + {"sign": rate, "rate": -1}.get(mistake, -rate) * d
         path.append(p)
     return np.array(path)
@@ -519,7 +562,8 @@ ADADELTA = {
     "inside": "if E[d²] takes in learning_rate * d: it takes d alone",
     "late": "if d is computed with the E[g²] of the step before",
     "epsilon": "with epsilon as it is, though the object keeps E[.] / (1 - rho): take epsilon / (1 - rho)",
-    "factor": "with epsilon / (1 - rho), though the squares were multiplied by 1 - rho: one or the other"}
+    "factor": "with epsilon / (1 - rho), though the squares were multiplied by 1 - rho: one or the other",
+    **dict.fromkeys(("g² alone", "g² alone, factor"), "if 1 - rho stands before g² and not before d²: both or none")}
 
 
 def adadelta():
@@ -542,6 +586,7 @@ SMALL = (1, 1 - 0.6e-4, 1 - 1.2e-4, 1 - 1.8e-4)
 WAITING = {
     "min_delta": "without min_delta", "equal": "if a loss equal to the best counts as better",
     "last": "if the loss is compared with the last one, not with the best", "late": "if it waits one epoch too long",
+    "early": "if it waits one epoch too short",
     "reset": "if the waiting does not start again at 0 after a better loss", "never": "if the best loss is not kept",
     "again": "if the waiting does not start again at 0 after the rate was lowered",
     "once": "if the rate is lowered only once while the loss does not improve", "times": "if the rate is multiplied"}
@@ -550,14 +595,15 @@ WAITING = {
 def plain_waiting(losses, patience, min_delta=0.0, mistake=""):
     """Whether to stop (1 or 0), and the rate of the next epoch, from 8 on, after each loss; or with one mistake."""
     best, last, waited, plateau, rate, stops, rates = np.inf, np.inf, 0, 0, 8.0, [], []
+    end = patience + {"late": 1, "early": -1}.get(mistake, 0)
     for loss in losses:
         mark = (last if mistake == "last" else best) - (0 if mistake == "min_delta" else min_delta)
         better = loss <= mark if mistake == "equal" else loss < mark
         best, last = loss if better and mistake != "never" else best, loss
         start = (waited, plateau) if mistake == "reset" else (0, 0)
         waited, plateau = start if better else (waited + 1, plateau + 1)
-        stops.append(int(waited >= patience + (mistake == "late")))
-        if plateau == patience + (mistake == "late") or (mistake == "again" and plateau > patience):
+        stops.append(int(waited >= end))
+        if plateau == end or (mistake == "again" and plateau > patience):
             rate, plateau = rate * (2 if mistake == "times" else 0.5), plateau if mistake in ("again", "once") else 0
         rates.append(rate)
     return stops, rates
@@ -784,20 +830,33 @@ def group_terms():
 
 
 JUDGES = {judge.__name__: judge for judge in (
-    sigmoid, pair_logits, derangement, cross_entropy, derivatives, backpropagate_delta, backward, step, forward,
-    early_stopping, reduce_rate, adadelta, boosts, transform_fields, interval, ridge, r2_score, group_terms)}
-NETWORK = siamese.SiameseNetwork
-STAND_INS = [                           # exercise on which the judges of others depend, place, name, plain function
-    ("sigmoid", siamese, "sigmoid", lambda z: 1 / (1 + np.exp(-z))),
-    ("derivatives", siamese, "relu_derivative", lambda a, _=None: np.copyto(a, a > 0)),
-    ("derivatives", siamese, "tanh_derivative", lambda a, _=None: np.copyto(a, 1 - a**2)),
-    ("pair_logits", NETWORK, "pair_logits", plain_logits), ("forward", NETWORK, "forward", plain_forward),
-    ("backpropagate_delta", NETWORK, "_backpropagate_delta", plain_below),
-    ("backward", NETWORK, "backward", plain_pass), ("early_stopping", siamese.EarlyStopping, "update", plain_update)]
+    sigmoid, pair_logits, derangement, cross_entropy, derivatives, activations, backpropagate_delta, backward, step,
+    forward, early_stopping, reduce_rate, adadelta, boosts, transform_fields, interval, ridge, r2_score, group_terms)}
+STAND_INS = [                           # exercise on which the judges of others depend, its function, a plain one
+    ("sigmoid", "siamese.sigmoid", lambda z: np.exp(-np.logaddexp(0, -z))),              # which does not overflow
+    ("derivatives", "siamese.relu_derivative", lambda a, _=None: np.copyto(a, a > 0)),
+    ("derivatives", "siamese.tanh_derivative", lambda a, _=None: np.copyto(a, 1 - a**2)),
+    ("pair_logits", "siamese.SiameseNetwork.pair_logits", plain_logits),
+    ("forward", "siamese.SiameseNetwork.forward", plain_forward),
+    ("backpropagate_delta", "siamese.SiameseNetwork._backpropagate_delta", plain_below),
+    ("backward", "siamese.SiameseNetwork.backward", plain_pass),
+    ("early_stopping", "siamese.EarlyStopping.update", plain_update)]
 
-if __name__ == "__main__":
+
+def main():
+    """Print what is wrong, or nothing, behind the secret word that stands on the standard input."""
+    secret = sys.stdin.readline().strip()               # gone before any line of the student runs
+    sys.path.insert(0, os.getcwd())
+    with contextlib.suppress(ImportError, OSError, ValueError):         # Windows has no such limit
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    words = ""
     try:
         judge_exercise(sys.argv[1])
     except Wrong as wrong:
-        sys.exit(str(wrong))
-    print("right")
+        words = str(wrong)
+    print(secret + words)
+
+
+if __name__ == "__main__":
+    main()

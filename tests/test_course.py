@@ -123,7 +123,7 @@ def test_points_and_minutes_of_the_pages_are_those_of_the_table():
         rows = [row for number, row in table.items() if number[0] == day]
         assert (int(points), int(minutes)) == tuple(map(sum, zip(*rows)))
     assert len(days) == 5
-    assert set(exercises.JUDGED) == set(marking.JUDGES)
+    assert {*exercises.JUDGED, "activations"} == set(marking.JUDGES)
 
 
 PLACES = {                              # function in the key: where it belongs
@@ -178,8 +178,11 @@ def test_the_key_passes(exercise, monkeypatch):
     ("derangement", "rng.perm", "np.random.perm", "Draw from the rng"),
     ("derangement", "cycle = rng.permutation(n)", "cycle = np.arange(n)", "for every rng. It must be random"),
     ("cross_entropy", "np.mean", "np.sum", "is 2.207 and should be 0.4415.\n.*the sum over the pairs"),
+    ("cross_entropy", "return ", "import siamese\n    F = np.clip(siamese.sigmoid(z), 1e-6, 1 - 1e-6)\n"
+     "    return -np.mean(y * np.log(F) + (1 - y) * np.log(1 - F)) or ", r"1.013e-06 and should be 0(.|\n)*softplus"),
     ("cross_entropy", "np.log1p(np.exp(-np.abs(z)))", "np.log1p(np.exp(z)) - np.maximum(z, 0)", "from z, as softplus"),
     ("derivatives", "a[:] = a > 0", "a = a > 0", "relu.*\n.*a stays as it was"),
+    ("derivatives", "1 - a**2", "1 + a**2", "tanh.*\n.*for 1 \\+ a²"),
     ("derivatives", "a**2", "a", "tanh.*\n.*without the square"),
     ("backpropagate_delta", " * derivative[:, :-1]", "", "without the derivative of the activation"),
     ("backpropagate_delta", "[:-1].T * derivative[:, :-1]", ".T * derivative", r"shape \(8, 7\) and should have .8, 6"),
@@ -189,6 +192,8 @@ def test_the_key_passes(exercise, monkeypatch):
     ("backward", "[l][:] = a.T", "[l][:-1] = a[:, :-1].T", r"dW1, last row \(biases\)   is zero"),
     ("step", "2 * self.w *", "self.w *", r"without the factor 2 .step 4.(.|\n)* dW1  *is 0.5 times (.|\n)* dw .*right"),
     ("step", "- y) / len(y)", "- y)", "dw of .1.  *is 30 times the numerical gradient"),
+    ("step", "siamese.sigmoid(z) - y", "siamese.sigmoid(z)", "for F in place of F - y"),
+    ("step", "/ len(y)", "/ len(augmented)", "with 2n in place of n"),
     ("step", "siamese.sigmoid(z) - y", "y - siamese.sigmoid(z)", "y - F .*(.|\n)* dW1  *has the wrong sign"),
     ("step", "np.add.at(delta, first, g) ", "delta[first] += g ", "several pairs.*np.add.at"),
     ("step", "np.subtract.at", "np.add.at", "with \\+g in place of -g"),
@@ -199,8 +204,10 @@ def test_the_key_passes(exercise, monkeypatch):
     ("forward", "a_next[:, :-1] = a @", "a_next = np.c_[a @ weights, a[:, -1]]; _ = a @", "W2 in the buffer a.0."),
     ("early_stopping", ">=", ">", "loss number 7.\n.*one epoch too long"),
     ("early_stopping", "0 if loss", "self.wait if loss", "start again at 0 after a better loss"),
+    ("reduce_rate", "self.wait == self.patience", "self.wait == self.patience - 1", "one epoch too short"),
     ("reduce_rate", " - self.min_delta", "", "without min_delta"),
     ("adadelta", "parameters -=", "parameters = parameters -", "leaves the parameters as they were"),
+    ("adadelta", "+ gradients**2", "+ (1 - self.rho) * gradients**2", "before g² and not before d²"),
     ("adadelta", "self.epsilon / (1 - self.rho)", "self.epsilon", "take epsilon / "),
     ("adadelta", "parameters -=", "parameters +=", "up the gradient"),
     ("boosts", "-gamma * beta", "gamma * beta", r"entry \[0, 0, 1\] is 0.75 and should be -0.75(.|\n)*by -β"),
@@ -228,7 +235,7 @@ def test_what_a_student_got_wrong_is_said_in_words(exercise, old, new, words, mo
 def test_a_loop_without_end_is_ended(monkeypatch):
     monkeypatch.setattr(marking, "SECONDS", 0.2)
     answer(monkeypatch, "derangement", "if n < 2:", "while n == 1:\n        pass\n    if n < 2:")
-    with pytest.raises(marking.Wrong, match="derangement does not end"):
+    with pytest.raises(marking.Wrong, match=r"derangement\(1, rng\) does not end"):
         marking.judge_exercise("derangement")
 
 
@@ -236,10 +243,11 @@ def test_an_activation_that_a_student_adds_is_judged_too(monkeypatch):
     gelu = {}
     exec(next(block for block in KEY if "def gelu" in block), gelu)
     monkeypatch.setitem(siamese.ACTIVATIONS, "gelu", (gelu["gelu"], gelu["gelu_derivative"]))
-    marking.judge_exercise("derivatives")
+    marking.judge_exercise("activations")
     monkeypatch.setitem(siamese.ACTIVATIONS, "sine", (lambda z, _: np.sin(z, out=z), lambda a, _: np.cos(a, out=a)))
     with pytest.raises(marking.Wrong, match="the derivative of sine(.|\n)*`memory`"):
-        marking.judge_exercise("derivatives")
+        marking.judge_exercise("activations")
+    marking.judge_exercise("derivatives")               # exercise 2.2, which it does not cost
 
 
 # -------------------------------------------------------------------------------- hand out and score
@@ -256,6 +264,10 @@ def test_a_copy_has_empty_bodies_judges_and_no_solutions(copy):
     assert not [name for name in files if ".git" in name or "solutions" in name or "handout" in name]
     assert {"tests/marking.py", "tests/test_exercises.py", "docs/course/score.py"} <= set(files)
     assert not any(b"solutions.md" in content for name, content in files.items() if "course" in name)
+    for page in copy.rglob("*.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text("utf-8")):
+            assert (page.parent / target).exists() or "solutions" in target, (page, target)
+    assert b"eq_05\n" not in files["README.md"] and b"## More" in files["README.md"]
     code = "".join(files[f"{name}.py"].decode() for name in ("siamese", "physics", "regression"))
     targets = [target for row in exercises.JUDGED.values() for target in row[3].split()]
     assert code.count("is not written yet") == len(targets)
@@ -281,21 +293,8 @@ def test_a_copy_is_scored_whatever_state_it_is_in(copy, capsys, monkeypatch):
                   "forward is not written yet: exercise 2.6", "NameError: .*undefined.* .siamese.py, line",
                   "6 of 14 points"):
         assert re.search(words, said), (words, said)
-    (copy / "siamese.py").write_text("def broken(:\n", "utf-8")
-    monkeypatch.setattr(score, "JUDGED", {"step": exercises.JUDGED["step"]})
-    score.main([str(copy), "--json"])
-    result, = json.loads(capsys.readouterr().out)
-    assert (result["points"], result["of"]) == (0, 6)
-    assert re.match(r"SyntaxError: .*\(siamese.py, line 1\)$", result["exercises"]["step"]["remark"])
     for name, content in original.items():
         (copy / name).write_text(content, "utf-8")
-
-
-@pytest.mark.parametrize("words", [[], ["x", "6"], ["--help"], ["."]])
-def test_a_copy_is_refused_in_one_sentence(words, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    with pytest.raises(SystemExit, match="usage|exists already"):
-        handout.main(words)
 
 
 def fill(folder):
@@ -313,12 +312,65 @@ def fill(folder):
         path.write_text(filled, "utf-8")
 
 
-def test_a_copy_that_is_filled_from_the_key_trains(copy, tmp_path):
+@pytest.fixture
+def filled(copy, tmp_path):
     fill(shutil.copytree(copy, tmp_path / "filled"))
+    return tmp_path / "filled"
+
+
+def scored(folder, capsys, monkeypatch, *names):
+    """Points of the exercises, and the remark about the first."""
+    monkeypatch.setattr(score, "JUDGED", {name: exercises.JUDGED[name] for name in names})
+    assert score.main([str(folder), "--json"]) == 0
+    result, = json.loads(capsys.readouterr().out)
+    return {name: row["points"] for name, row in result["exercises"].items()}, result["exercises"][names[0]]["remark"]
+
+
+def test_a_file_that_does_not_compile_costs_the_points_of_its_own_exercises(filled, capsys, monkeypatch):
+    (filled / "siamese.py").write_text("def broken(:\n", "utf-8")
+    points, remark = scored(filled, capsys, monkeypatch, "step", "ridge", "interval")
+    assert points == {"step": 0, "ridge": 5, "interval": 1}
+    assert re.match(r"SyntaxError: .*\(siamese.py, line 1\)$", remark)
+
+
+def test_a_function_of_another_name_costs_its_own_points(filled, capsys, monkeypatch):
+    text = (filled / "siamese.py").read_text("utf-8")
+    (filled / "siamese.py").write_text(text.replace("def pair_logits(", "def pair_logit("), "utf-8")
+    points, remark = scored(filled, capsys, monkeypatch, "pair_logits", "step", "sigmoid")
+    assert points == {"pair_logits": 0, "step": 6, "sigmoid": 2}
+    assert remark.startswith("siamese.SiameseNetwork.pair_logits is not there.")
+
+
+@pytest.mark.parametrize("line, words", [
+    ("print('right'); import os; os._exit(0)", "the judge was ended, with the status 0$"),
+    ("np.ones(10**12)", r".*MemoryError: Unable to allocate .* \(physics.py, line \d+\)$")])
+def test_what_a_module_does_at_its_import_is_no_verdict(line, words, filled, capsys, monkeypatch):
+    with open(filled / "physics.py", "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    points, remark = scored(filled, capsys, monkeypatch, "interval", "sigmoid")
+    assert points == {"interval": 0, "sigmoid": 2} and re.match(words, remark)
+
+
+def test_the_open_sessions_of_a_copy_are_scored(tmp_path, capsys):
+    handout.main([str(tmp_path / "ada"), "1"])
+    assert score.main([str(tmp_path / "nobody"), str(tmp_path / "ada")]) == 1
+    said, errors = capsys.readouterr()
+    assert said.endswith("\n0 of 12 points. By hand: 1.1, for up to 3 more.\n")
+    assert re.fullmatch("score.py: .*nobody is no copy of the course: it has no siamese.py\n", errors)
+
+
+@pytest.mark.parametrize("words", [[], ["x", "6"], ["--help"], ["."]])
+def test_a_copy_is_refused_in_one_sentence(words, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit, match="usage|exists already"):
+        handout.main(words)
+
+
+def test_a_copy_that_is_filled_from_the_key_trains(filled):
     ended = subprocess.run([sys.executable, "train.py", "--system", "sr", "--epochs", "1", "--pairs", "200"],
-                           cwd=tmp_path / "filled", capture_output=True, text=True)
+                           cwd=filled, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert (tmp_path / "filled" / "runs" / "sr" / "seed-0" / "report.html").exists()
+    assert (filled / "runs" / "sr" / "seed-0" / "report.html").exists()
 
 
 def test_a_training_in_a_copy_says_which_exercise_it_needs(copy):

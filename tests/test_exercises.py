@@ -39,6 +39,13 @@ def test_exercise_derivatives():
     judge("derivatives")
 
 
+def test_exercise_activations():
+    import siamese                      # here, since it may not compile
+    if not siamese.ACTIVATIONS.keys() - {"relu", "tanh"}:
+        pytest.skip("siamese.ACTIVATIONS holds relu and tanh, and no other")
+    judge("activations")
+
+
 def test_exercise_backpropagate_delta():
     judge("backpropagate_delta")
 

@@ -1,10 +1,11 @@
 """Write a student's copy of the course: python docs/course/handout.py FOLDER [SESSION ...]
 
 The functions of the exercises have no bodies, of all sessions or of those named. The judges are
-inside; the solutions, the other tests and the history of the repository are not.
+inside; the answer key, the other tests and the history of the repository are not.
 """
 
 import ast
+import re
 import shutil
 import sys
 import tempfile
@@ -19,9 +20,11 @@ Sessions [1](session-1.md), [2](session-2.md), [3](session-3.md), [4](session-4.
 experiment with its output. The functions that you write say "not written yet".
 
 - `python -m pytest -k exercise_step` judges one exercise, and says in words what is wrong.
-- `python docs/course/score.py` judges all of them, and counts points.
+- `python docs/course/score.py` judges all of them, and counts points. `sessions.txt` says which
+  sessions count.
 
 Exercises can be done in any order. A training runs when all bodies that it needs are written.
+The other pages in docs speak of tests and of lines of the program that are not in this copy.
 """
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ["README.md", "CITATION.cff", "requirements.txt", "*.py", "support/*.py", "discover/*.py",
@@ -32,21 +35,26 @@ PARTS = ["README.md", "CITATION.cff", "requirements.txt", "*.py", "support/*.py"
 
 
 def copy_parts(folder):
-    """Copy what a student gets; lines that lead to the solutions are left out."""
+    """Copy what a student gets."""
     for path in sorted({path for part in PARTS for path in ROOT.glob(part) if path.is_file()}):
         target = folder / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if path.match("course/session-*.md"):
-            lines = path.read_text("utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if "solutions.md" not in line]
-            target.write_text("".join(kept), "utf-8")
+        if path.suffix == ".md":
+            target.write_text(without_absent(path.read_text("utf-8")), "utf-8")
         else:
             shutil.copyfile(path, target)
     (folder / "docs" / "course" / "README.md").write_text(README, "utf-8")
 
 
+def without_absent(page):
+    """A page without what leads to the key, to other tests, or to lines that bodies have moved."""
+    page = re.sub(r"^.*solutions\.md.*\n|^## Tests\n(?:(?!## ).*\n)*", "", page, flags=re.M)
+    return re.sub(r"\[([^\]]*)\]\([^)\s]*(?:tests/|\.py#L)[^)\s]*\)", r"\1", page)
+
+
 def open_exercises(folder, sessions):
-    """Take the bodies of the exercises of these sessions out of the modules in a folder."""
+    """Take the bodies of the exercises of these sessions out, and say which sessions they are."""
+    (folder / "docs" / "course" / "sessions.txt").write_text(" ".join(sessions), "utf-8")
     for number, _, _, targets in JUDGED.values():
         for target in targets.split() if number[0] in sessions else []:
             module, name = target.split(".", 1)
