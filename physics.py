@@ -103,13 +103,13 @@ def sample_sets(system, stream, train_pairs):
 
 
 def derangement(n, rng):
-    """Random permutation (n,), a single cycle, that leaves no element in place; n must be over 1.
+    """Random permutation (n,), none in its place, all partners equally likely; n must be over 1.
 
     The paper permutes freely: on average one equivalent pair is then labelled as different.
     """
     if n < 2:
         raise ValueError(f"n must be at least 2 to exchange partners, got {n}")
-    cycle = rng.permutation(n)
+    cycle = rng.permutation(n)          # a single one: no attempt is thrown away
     partner = np.empty(n, dtype=np.intp)
     partner[cycle] = np.roll(cycle, 1)
     return partner

@@ -222,8 +222,7 @@ class Training:
             # alike", which cannot describe these labels; f then collapses to a constant for good.
             np.abs(network.w, out=network.w)
         z, y = to_numpy(xp.concatenate(logits)), to_numpy(xp.concatenate(labels))
-        # As a float: one of float32, as a student's answer may return, is not JSON.
-        loss, test = float(cross_entropy(z, y)), network.evaluate(*self.test)
+        loss, test = float(cross_entropy(z, y)), network.evaluate(*self.test)   # float: JSON
         self.record(loss, accuracy(z, y), *test, optimizer.learning_rate, started)
 
         if loss < self.stop.best:
