@@ -34,7 +34,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from support.checks import check_positive, finite_array, to_numpy
-from support.files import load_arrays, save_arrays
+from support.files import load_arrays, write
 
 BLOCK = 512                             # rows that are evaluated together; fits the cache
 
@@ -259,7 +259,7 @@ class SiameseNetwork:
 
     def save(self, path):
         """Write the network to one .npz file."""
-        save_arrays(path, self.state_dict())
+        write(path, self.state_dict())
 
     def state_dict(self):
         """Constructor arguments and parameters by name, as a file keeps them."""

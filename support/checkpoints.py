@@ -7,7 +7,7 @@ from contextlib import closing
 import numpy as np
 
 from support.checks import UserError, to_numpy
-from support.files import load_arrays, save_arrays
+from support.files import load_arrays, write
 from support.jobs import Progress
 from support.results import versions
 
@@ -49,8 +49,8 @@ def save(folder, identity, state):
     if state is None:
         return
     try:
-        save_arrays(folder / NAME, {"identity": json.dumps(identity),
-                                    "versions": json.dumps(versions()), **state})
+        write(folder / NAME, {"identity": json.dumps(identity),
+                              "versions": json.dumps(versions()), **state})
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
                         "make room there and start again") from error

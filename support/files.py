@@ -20,31 +20,33 @@ IN_USE = "in-use"                       # name of the file that locks a folder
 
 
 def write(path, content):
-    """Write one file of text or bytes; OSError, which names it, if it cannot be written."""
+    """Write one file, of what `write_all` takes; OSError, which names it, if that fails."""
     path = Path(path)
     write_all(path.parent, {path.name: content})
 
 
 def write_all(folder, contents, outdated=()):
-    """Write files {name: text or bytes}, and move all into place once the last one is complete.
+    """Write files {name: content}, and move all into place once the last one is complete.
 
-    The last of the contents says that the others are there: its old version goes first, and its new
-    one comes last. outdated: names of files that go as well. OSError, which names the file, if one
-    cannot be written; then all old files stand.
+    A content is text, bytes, or the arrays of an .npz by name (text included). The last one says
+    that the others are there: its old version goes first, and its new one comes last. outdated:
+    names of files that go as well. OSError, which names the file, if one cannot be written; then
+    all old files stand.
     """
     from concurrent.futures import ThreadPoolExecutor       # here, since --help does not need it
-    folder, *_, last = Path(folder), *contents
     parts = {folder / (name + PART): folder / name for name in contents}
     try:
         with ThreadPoolExecutor() as pool:      # a disk flushes many files in the time of one
-            list(pool.map(write_part, parts, contents.values()))
+            written = [pool.submit(write_part, *each) for each in zip(parts, contents.values())]
+        for path, each in zip(parts.values(), written):
+            each.result()
         if len(contents) > 1:
-            for name in (last, *outdated):
+            for name in (path.name, *outdated):
                 (folder / name).unlink(missing_ok=True)
         for part, path in parts.items():
             os.replace(part, path)
     except OSError as error:
-        error.filename = os.fspath(error.filename).removesuffix(PART)
+        error.filename = os.fspath(path)
         raise
     finally:
         for part in parts:
@@ -52,33 +54,20 @@ def write_all(folder, contents, outdated=()):
 
 
 def write_part(path, content):
-    """Write text or bytes down to the disk; OSError that names the file if that fails."""
-    if isinstance(content, str):
+    """Write text, bytes, or arrays by name, down to the disk."""
+    if isinstance(content, dict):
+        np.savez(packed := io.BytesIO(), **content)
+        content = packed.getvalue()
+    elif isinstance(content, str):
         content = content.encode("utf-8", "backslashreplace")
-    try:
-        with open(path, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())             # a power cut could leave the name, and no content
-    except OSError as error:
-        error.filename = path
-        raise
-
-
-def save_arrays(path, arrays):
-    """Write a dict of arrays (text included) as one .npz file."""
-    write(path, pack_arrays(arrays))
-
-
-def pack_arrays(arrays):
-    """The bytes of an .npz file of a dict of arrays (text included)."""
-    content = io.BytesIO()
-    np.savez(content, **arrays)
-    return content.getvalue()
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())                 # a power cut could leave the name, and no content
 
 
 def load_arrays(path, what, make=dict):
-    """Read a file of `save_arrays`, and return what `make` makes of its arrays by name.
+    """Read a file of arrays, and return what `make` makes of these by name.
 
     OSError if it cannot be read; ValueError, saying `what` it should have been, if it is damaged.
     """

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from support import checkpoints
 from support.checks import UserError
-from support.files import (IN_USE, PART, load_arrays, lock_folder, pack_arrays, prepare_folder,
-                           write_all)
+from support.files import IN_USE, PART, load_arrays, lock_folder, prepare_folder, write_all
 from support.page import as_html, markdown
 from support.process import printable
 from support.results import as_json, load_result
@@ -105,7 +104,7 @@ def keep(folder, result, parts, summary, networks, history, pictures, pdf=False)
     Raises UserError if the files cannot be written.
     """
     drawn = draw(pictures, pdf)
-    contents = {name: pack_arrays(network.state_dict()) for name, network in networks.items()}
+    contents = {name: network.state_dict() for name, network in networks.items()}
     if history:                                         # not of a run that asked no network
         rows = [history, *zip(*history.values())]
         contents["history.csv"] = "".join(f"{','.join(map(str, row))}\n" for row in rows)

@@ -359,8 +359,8 @@ def test_a_checkpoint_of_another_content_is_refused(tmp_path, folder, whole, tin
     interrupt(tmp_path)
     path = folder / "checkpoint.npz"
     saved = files.load_arrays(path, "")
-    files.save_arrays(path, {name: saved[name] if value is None else value
-                             for name, value in content.items()})
+    files.write(path, {name: saved[name] if value is None else value
+                       for name, value in content.items()})
     status, said = tiny()
     assert status == 2 and f"{path} is damaged; --fresh starts the run over" in said
     assert tiny("--fresh")[0] == 0 and outcome(tmp_path) == whole

@@ -37,7 +37,7 @@ def test_a_write_that_fails_leaves_the_files_of_before_and_nothing_half_written(
 
 def test_saved_arrays_come_back_the_same_text_and_numbers(tmp_path):
     arrays = {"x": np.arange(6.0).reshape(2, 3), "label": np.array("ümläut"), "empty": np.zeros((0, 2), np.float32)}
-    files.save_arrays(tmp_path / "a.npz", arrays)
+    files.write(tmp_path / "a.npz", arrays)
     loaded = files.load_arrays(tmp_path / "a.npz", "")
     assert loaded.keys() == arrays.keys()
     for name, array in arrays.items():
@@ -46,7 +46,7 @@ def test_saved_arrays_come_back_the_same_text_and_numbers(tmp_path):
 
 def test_arrays_that_are_cut_altered_or_pickled_are_refused_by_name_and_absent_ones_by_the_system(tmp_path):
     path = tmp_path / "a.npz"
-    files.save_arrays(path, {"x": np.arange(100.0)})
+    files.write(path, {"x": np.arange(100.0)})
     content = path.read_bytes()
     np.savez(tmp_path / "objects.npz", x=np.array([{}]))
     pickled = (tmp_path / "objects.npz").read_bytes()
