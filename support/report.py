@@ -1,5 +1,7 @@
 """Results beside the paper: the report of one run, and the page of many (train.py --report)."""
 
+from itertools import groupby
+from operator import attrgetter
 from statistics import mean, stdev
 
 from support.page import Details, Formula, Heading, Picture, Table, Text
@@ -19,20 +21,26 @@ def report(result, system, captions):
 
     captions: {file name of a picture: caption}; the first picture stands right below the formula.
     """
-    finding = [Text(no_formula(result), strong=True)]
+    published, finding = system.published, [Text(no_formula(result), strong=True)]
     if result.formula:
         finding = [Formula(result.formula, large=True),
                    Text(f"R² {result.score:.4f} on the test set, regression of order "
                         f"{result.optimal_order}.")]
-    pictures = [Picture(name, caption) for name, caption in captions.items()]
-    return [Heading(f"{title_of(result, system)}: seed {result.seed}, "
-                    f"schedule {result.schedule}"),
+    pictures = [*map(Picture, captions, captions.values())]
+    table = f" (Table {published.table})" if published.r2 else ""
+    return [Heading(f"{title_of(result, system)}: seed {result.seed}, schedule {result.schedule}"),
             *finding,
             *pictures[:1],
-            Table((("", "training", "test", "paper: training", "test"),
-                   *compare_run(result, system.published))),
-            *(Text(note) for note in result.notes),
-            Details("The equation of f", [*equations(result, system.published)]),
+            Table([("", "training", "test", "paper: training", "test"),
+                   ("accuracy", cell(result.train_accuracy, 3), cell(result.test_accuracy, 3),
+                    *(cell(accuracy, 2) for accuracy in published.accuracy or (None, None))),
+                   *((f"R² of order {order}{table}",
+                      *map(cell, (*scores, *published.r2.get(int(order), (None, None)))))
+                     for order, scores in result.r2.items()),
+                   ("optimal order", result.optimal_order or "none", "",
+                    "2" if published.formula else "-")]),
+            *map(Text, result.notes),
+            Details("The equation of f", [*equations(result, published)]),
             Details("Correlations with known invariants", [*correlations(result)]),
             Details("Training", [Text(result.training), *best_cycle(result)]),
             Details("More pictures", pictures[1:]),
@@ -74,17 +82,6 @@ def cell(number, digits=4):
     return "-" if number is None else f"{number:.{digits}f}"
 
 
-def compare_run(result, published):
-    """Rows of accuracies and of R² of every order: ours (training, test), then the paper's."""
-    yield ("accuracy", cell(result.train_accuracy, 3), cell(result.test_accuracy, 3),
-           *(cell(accuracy, 2) for accuracy in published.accuracy or (None, None)))
-    table = f" (Table {published.table})" if published.r2 else ""
-    for order, scores in result.r2.items():
-        theirs = published.r2.get(int(order), (None, None))
-        yield f"R² of order {order}{table}", *map(cell, (*scores, *theirs))
-    yield "optimal order", result.optimal_order or "none", "", "2" if published.formula else "-"
-
-
 def equations(result, published):
     """Both lines of the equation of f, ours and the paper's, and how far ours can be trusted."""
     number = f"Eq. ({published.equation})" if published.equation else (
@@ -116,11 +113,9 @@ def correlations(result):
                    for name, value in result.correlations.items())))
     if result.on_invariants:
         yield Text(ON_INVARIANTS)
-        yield Table((("invariant", "R² of order 1, test", "of order 3, test",
-                      "correlation with f²"),
-                     *((Formula(name), cell(score.r2), cell(score.r2_cubic),
-                        cell(score.correlation_of_square))
-                       for name, score in result.on_invariants.items())))
+        heads = "R² of order 1, test", "of order 3, test", "correlation with f²"
+        yield Table((("invariant", *heads), *((Formula(name), *map(cell, vars(score).values()))
+                                              for name, score in result.on_invariants.items())))
 
 
 def best_cycle(result):
@@ -137,15 +132,15 @@ def best_cycle(result):
 # --------------------------------------------------------------------------------------- many runs
 
 def summary(results, systems):
-    """The parts of one page on results, all of the paper's systems or all of discover.
+    """The parts of one page on results by system, all of the paper's systems or all of discover.
 
     systems: {name: physics.System}.
     """
     if results[0].laws is not None:
         return [*summary_of_laws(results)]
     rows, sections = [], []
-    for name, group in by_system(results).items():
-        system, published = systems[name], systems[name].published
+    for name, group in groupby(results, attrgetter("system")):
+        group, system, published = [*group], systems[name], systems[name].published
         counted = [each for each in group if each.above_chance] or group
         few = f"{len(counted)} of " if len(counted) < len(group) else ""
         rows.append((name, f"{few}{len(group)}", cell(mean(r.test_accuracy for r in counted), 3),
@@ -163,12 +158,6 @@ def summary(results, systems):
         Table((("experiment", "seeds counted", "test accuracy", "paper", "R² of order 2", "paper",
                 "f (first seed that learned)"), *rows)),
         *sections]
-
-
-def by_system(results):
-    """{name of a system: its results}."""
-    return {name: [each for each in results if each.system == name]
-            for name in dict.fromkeys(result.system for result in results)}
 
 
 def formula_of(result):
@@ -258,7 +247,8 @@ def span(values):
 def summary_of_laws(results):
     """The parts of the page on results of discover: the laws, and in how many seeds they came."""
     yield Heading("Laws that the data hold")
-    for name, group in by_system(results).items():
+    for name, group in groupby(results, attrgetter("system")):
+        group = [*group]
         laws, counts = {}, [result.count for result in group]
         for law in (law for result in group for law in result.laws):
             laws.setdefault((law.verdict, frozenset(law.terms)), []).append(law)
@@ -271,4 +261,4 @@ def summary_of_laws(results):
                      *((Formula(each[0].text), each[0].verdict, f"{len(each)} of {len(group)}",
                         f"{max(law.within for law in each):.0e}") for each in laws.values())))
         yield Table((("seed", "count", "named", "finding"),
-                     *((each.seed, each.count, each.named, each.verdict) for each in group)))
+                     *map(attrgetter("seed", "count", "named", "verdict"), group)))
