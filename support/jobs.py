@@ -45,13 +45,13 @@ def run_all(jobs, at_once):
     Each is a process, whose lines come with its label; it ends with the status that the function
     returns. However this ends, no process is left behind.
     """
-    waiting, running, failed = list(jobs.items()), {}, []
+    waiting = [multiprocessing.Process(target=run_labelled, args=(label, *job), name=label)
+               for label, job in jobs.items()]
+    running, failed = {}, []
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                label, job = waiting.pop(0)
-                process = multiprocessing.Process(
-                    target=run_labelled, args=(label, *job), name=label)
+                process = waiting.pop(0)
                 hold_signals(True)      # one that came before the entry would leave it behind
                 try:
                     process.start()
