@@ -29,7 +29,7 @@ import physics
 import regression
 from siamese import (ACTIVATIONS, SCHEDULES, Adadelta, EarlyStopping, ReduceLearningRateOnPlateau,
                      Schedule, SiameseNetwork, accuracy, cross_entropy)
-from support import command, jobs, options, report, runs
+from support import jobs, options, report, runs
 from support.checkpoints import train_with_checkpoints
 from support.checks import to_numpy
 from support.device import array_module
@@ -289,11 +289,11 @@ def main(arguments=None):
 def dispatch(chosen):
     """Do what the options ask for; return the exit status."""
     if chosen.report:
-        return command.print_page("train.py", chosen.report, physics.SYSTEMS)
+        return runs.print_page("train.py", chosen.report, physics.SYSTEMS)
     names = physics.SYSTEMS if chosen.system == "all" else [chosen.system]
     configs = [build_config(chosen, name, seed)
                for name in names for seed in chosen.seeds or [chosen.seed]]
-    return command.run_configs("train.py", run, configs, report.summarise, chosen, physics.SYSTEMS)
+    return runs.run_configs("train.py", run, configs, report.summarise, chosen, physics.SYSTEMS)
 
 
 def build_config(chosen, name, seed):

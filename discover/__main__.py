@@ -27,7 +27,7 @@ from discover import data, laws, network, report, tables
 from discover.expressions import Expression
 from discover.libraries import KINDS
 from siamese import ACTIVATIONS, SCHEDULES, SiameseNetwork
-from support import command, options, runs
+from support import options, runs
 from support.checkpoints import train_with_checkpoints
 from support.checks import UserError
 from support.device import array_module
@@ -138,7 +138,8 @@ def train_network(config, streams, history, seconds_before, number, train_set, t
                    xp=array_module(config.device), **scaling)
     training = train.Training(learner, train_set, test_set, config.schedule, orders[number],
                               batches)
-    folder = runs.step_folder(config.folder, number + 1)
+    folder = config.folder / f"step-{number + 1}"
+    folder.mkdir(exist_ok=True)
     seconds_before.append(train_with_checkpoints(training, folder, config.identity))
     for name, column in {"network": [number + 1] * len(training.history["epoch"]),
                          **training.history}.items():
@@ -189,7 +190,7 @@ def dispatch(arguments):
     """Do what the options ask for; return the exit status."""
     chosen = options.parse(PARSER, arguments)
     if chosen.report:
-        return command.print_page("-m discover", chosen.report, physics.SYSTEMS)
+        return runs.print_page("-m discover", chosen.report, physics.SYSTEMS)
     if (chosen.file is None) == (chosen.system is None):
         raise UserError("give a FILE of own data, or a --system of the paper")
     about_file = [name for name in (*OF_DATA, "check", "apply") if getattr(chosen, name)]
@@ -204,7 +205,7 @@ def dispatch(arguments):
         return 0
     if chosen.apply:
         return apply(configs[0], chosen.apply)
-    return command.run_configs("discover", run, configs, summarise, chosen, physics.SYSTEMS)
+    return runs.run_configs("discover", run, configs, summarise, chosen, physics.SYSTEMS)
 
 
 def build_config(chosen, seed):

@@ -1,34 +1,83 @@
-"""The folder of a run: locked by one process, filled at the end, shown if it is finished.
+"""The runs of a command: one in its folder, or many as processes and a page on them.
 
-A folder is complete when it holds result.json; until then it holds a checkpoint, from which the
-same command goes on. Only files that a run made are ever removed, by the names in result.json.
+A folder is locked by one process. It is complete when it holds result.json; until then it holds a
+checkpoint, from which the same command goes on. Only files that a run made are ever removed, by the
+names in result.json.
 """
 
 import io
-import json
 import os
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
-from support import checkpoints
+from support import checkpoints, jobs, report
 from support.checks import UserError
-from support.files import IN_USE, PART, load_arrays, lock_folder, prepare_folder, write_all
+from support.files import IN_USE, PART, lock_folder, prepare_folder, write_all
+from support.options import abbreviate, exit_status
 from support.page import as_html, markdown
 from support.process import printable
-from support.results import as_json, load_result
+from support.results import as_json, load_result, load_results
 
 RESULT = "result.json"
 PAGE = ("report.md", "report.html")
+SIGNS = (RESULT, IN_USE, checkpoints.NAME, "step-*")            # files that only a run makes
 
+
+def run_configs(command, run, configs, summarise, options, systems):
+    """Carry out the runs of configs; return 1 if one of several failed, else 0.
+
+    run(config): writes the files of a run into config.folder.
+    summarise(result, system): the lines that the screen shows of a finished run.
+    systems: {name: physics.System}, for the page on many.
+    """
+    start = partial(run_in_folder, run, summarise=summarise, fresh=options.fresh)
+    if len(configs) == 1:
+        start(configs[0])
+        return 0
+    names = {config.folder.parent.name for config in configs}
+    name = names.pop() if len(names) == 1 else "all"
+    seeds = abbreviate(sorted({config.seed for config in configs}))
+    folder = prepare_folder(configs[0].folder.parent.parent / f"{name}-seeds-{seeds}")
+    labels = {f"{config.system.name} seed {config.seed}": config for config in configs}
+    failed = jobs.run_all({label: (exit_status, command, partial(start, config))
+                           for label, config in labels.items()}, options.jobs)
+    finished = [config.folder for label, config in labels.items() if label not in failed]
+    if finished:
+        parts = page(finished, systems)
+        write_all(folder, page_files(parts, {}))
+        head = takewhile(lambda part: getattr(part, "level", 1) == 1, parts)
+        print(printable(f"\n{markdown(head)}\nThe page is {folder / 'report.html'}."))
+    if failed:
+        print(f"{len(failed)} of {len(configs)} runs failed: {', '.join(map(printable, failed))}")
+    return int(bool(failed))
+
+
+def page(folders, systems):
+    """The parts of the page on all finished runs in the folders."""
+    try:
+        return report.summary(load_results(folders, systems), systems)
+    except ValueError as error:
+        raise UserError(f"cannot report: {error}") from error
+
+
+def print_page(command, folders, systems):
+    """Print the page on all finished runs in the folders; return the exit status."""
+    made_by = printable(f"Made by `python {command} --report {' '.join(map(str, folders))}`.")
+    print(f"{made_by}\n\n{markdown(page(folders, systems))}", end="")
+    return 0
+
+
+# ------------------------------------------------------------------------------ the folder of a run
 
 def run_in_folder(run, config, summarise, fresh=False):
     """Let run(config) carry out a run in config.folder, and clean up.
 
     A finished run is only shown, by its lines summarise(result, config.system), but for `fresh`,
     which replaces it when the new result is complete. Raises UserError if the folder is in use,
-    cannot be written, or holds a run of other settings.
+    cannot be written, or holds a run of other settings or pages of no run.
     """
     folder = config.folder
     kept = None if fresh else load_finished(config)
@@ -36,28 +85,16 @@ def run_in_folder(run, config, summarise, fresh=False):
         print(printable(f"{summarise(kept, config.system)}\n"
                         f"{folder} holds this run, finished; --fresh would start it over."))
         return
-    refuse_files_of_others(prepare_folder(folder))
+    prepare_folder(folder)
+    pages = [folder / name for name in PAGE if (folder / name).exists()]
+    if pages and not any(path for name in SIGNS for path in folder.glob(name)):
+        raise UserError(f"{pages[0]} is of no run that is known here, and would be overwritten; "
+                        "move it, or give another --out")
     with lock_folder(folder):
         if fresh:
             remove_states(folder)
         run(config)
         remove_states(folder)
-
-
-def refuse_files_of_others(folder):
-    """Raise UserError if the folder holds files of a run's names, and no sign of a run."""
-    signs = (RESULT, IN_USE, checkpoints.NAME, "step-*")
-    theirs = [path for name in PAGE for path in folder.glob(name)]
-    if theirs and not any(path for name in signs for path in folder.glob(name)):
-        raise UserError(f"{theirs[0]} is of no run that is known here, and would be overwritten; "
-                        "move it, or give another --out")
-
-
-def step_folder(folder, number):
-    """The folder of the checkpoint of a training that is one of several."""
-    place = folder / f"step-{number}"
-    place.mkdir(exist_ok=True)
-    return place
 
 
 def remove_states(folder):
@@ -88,9 +125,7 @@ def load_finished(config):
 
 
 def read_identity(folder):
-    """The settings of the run in a folder, finished or not; {} if there is none."""
-    with suppress(OSError, ValueError, KeyError):
-        return json.loads(str(load_arrays(folder / checkpoints.NAME, "")["identity"]))
+    """The settings of the finished run in a folder; {} if there is none."""
     with suppress(ValueError):
         return load_result(folder / RESULT).settings
     return {}
@@ -120,13 +155,6 @@ def keep(folder, result, parts, summary, networks, history, pictures, pdf=False)
         raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
                         "make room there and start again") from error
     print(printable(f"\n{summary}\nThe report is {folder / 'report.html'}."))
-
-
-def keep_page(folder, parts):
-    """Write the page on many runs, and print its parts before the first section."""
-    write_all(folder, page_files(parts, {}))
-    head = takewhile(lambda part: getattr(part, "level", 1) == 1, parts)
-    print(printable(f"\n{markdown(head)}\nThe page is {folder / 'report.html'}."))
 
 
 def draw(pictures, pdf=False):
