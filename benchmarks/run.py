@@ -100,9 +100,9 @@ def earlier(path, machine):
 
 def described():
     """Processor, NumPy's kernels and versions, by name."""
-    from support.process import describe_blas
+    from support.results import versions
     machine = {"processor": platform.processor() or platform.machine(),
-               "NumPy's kernels": describe_blas()["kernels"], "python": platform.python_version()}
+               "NumPy's kernels": versions()["kernels"], "python": platform.python_version()}
     if Path("/proc/cpuinfo").exists():                  # "AMD EPYC" alone stands for several
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
         said = dict(line.replace("\t", "").split(": ") for line in lines if ": " in line)

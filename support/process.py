@@ -82,12 +82,6 @@ def find_openblas():
     return lambda: b"unknown", lambda: 0, lambda number: None
 
 
-def describe_blas():
-    """Kernels and threads of matrix products, on which the last bits of a result depend."""
-    kernels, threads, _ = find_openblas()
-    return {"kernels": kernels().decode("ascii", "replace"), "threads": threads()}
-
-
 @contextmanager
 def one_thread():
     """Let matrix products take one thread, as those of the command do."""
@@ -101,10 +95,9 @@ def one_thread():
 
 
 def warm_up_blas():
-    """One larger product, 10 ms, before the first step.
+    """One larger product, 10 ms, before the first step: OpenBLAS copies operands into a buffer.
 
-    OpenBLAS copies operands into a buffer, and its kernels prefetch beyond what was copied. Where
-    those pages were never written, later products can take three times as long (AMD EPYC).
+    Where its pages were never written, later products can take three times as long (AMD EPYC).
     """
     import numpy
     square = numpy.ones((512, 512), numpy.float32)

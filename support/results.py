@@ -9,7 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
-from support.process import describe_blas
+from support.process import find_openblas
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,9 @@ def versions():
     """Versions of Python and the packages, kernels of matrix products and their threads."""
     from importlib.metadata import version              # here, since --help does not need it
     packages = {name: version(name) for name in ("numpy", "scipy", "matplotlib")}
-    return {"python": platform.python_version(), **packages, **describe_blas()}
+    kernels, threads, _ = find_openblas()
+    return {"python": platform.python_version(), **packages,
+            "kernels": kernels().decode("ascii", "replace"), "threads": threads()}
 
 
 def load_result(path):
@@ -179,11 +181,7 @@ def convert(kind, value, place):
 
 
 def load_results(paths, order):
-    """Results of all finished runs under the folders, by system, as in `order`, and seed.
-
-    Raises ValueError, naming the file, if there are none, if one is damaged or there twice, or if
-    commands, schedules, or settings among the seeds of a system are mixed.
-    """
+    """Results of all finished runs under the folders, by system, as in `order`, and seed."""
     results = []
     for path in paths:
         files = sorted(Path(path).rglob("result.json"))
