@@ -111,7 +111,7 @@ def abbreviate(seeds):
 # -------------------------------------------------------------------------------------- exit status
 
 def exit_status(command, action):
-    """The exit status of a command: of action(), or 2 with a sentence on what it raises."""
+    """The exit status of a command: of action(), or 2 and a sentence on what was wrong."""
     try:
         try:
             status = action() or 0
@@ -121,22 +121,18 @@ def exit_status(command, action):
             sys.stdout.flush()          # here, where an error can still be said in words
         return status
     except ImportError as error:        # Matplotlib: asked for before the training, needed after
-        return refuse(command, f"{error}; pip install -r requirements.txt")
+        sentence = f"{error}; pip install -r requirements.txt"
     except MemoryError:
-        return refuse(command, "there is not enough memory; give fewer --pairs or smaller --hidden")
+        sentence = "there is not enough memory; give fewer --pairs or smaller --hidden"
     except UserError as error:
-        return refuse(command, error)
+        sentence = error
     except OSError as error:
         with suppress(OSError, ValueError):             # what is left in it is not to be flushed
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):          # whoever read it has left, as in "| head"
             return 1
         what = f"use {error.filename}" if error.filename else "write the output"
-        return refuse(command, f"cannot {what}: {error.strerror or error}")
-
-
-def refuse(command, sentence):
-    """Say what was wrong and what to give instead; return the exit status for it."""
+        sentence = f"cannot {what}: {error.strerror or error}"
     note(command, sentence)
     return 2
 
