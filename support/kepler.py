@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from support.checks import UserError, finite_array
+from support.checks import UserError
 
 MAX_TIME = 3.0
 L = 0.65                                # the fixed angular momentum
@@ -23,8 +23,6 @@ def after_time(x, t):
     however close to the centre an orbit comes, and however often, where `physics.evolve` would not
     end.
     """
-    x = finite_array("x", x, "n", 4)
-    t = finite_array("t", t, len(x))
     position, velocity = x[:, :2], x[:, 2:]
     r, outward = np.linalg.norm(position, axis=1), np.sum(position * velocity, axis=1)
     energy = 0.5 * (x[:, 2]**2 + x[:, 3]**2) - 1 / np.hypot(x[:, 0], x[:, 1])
