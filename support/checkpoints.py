@@ -19,8 +19,7 @@ def train_with_checkpoints(training, folder, identity):
     """Train to the end, from the folder's checkpoint if it has one; return the seconds before it.
 
     training: a train.Training; identity: the settings that two equal runs share, as JSON has them.
-    The state is saved every SECONDS_BETWEEN seconds, and however this ends. Raises UserError if it
-    is of another run, cannot be read or written, or the loss is not finite.
+    The state is saved every SECONDS_BETWEEN seconds, and however this ends.
     """
     if restore(training, folder, identity):
         print(f"Going on after epoch {len(training.history['epoch'])}.", flush=True)
@@ -40,14 +39,13 @@ def train_with_checkpoints(training, folder, identity):
             kept = f"; {folder} keeps the state after epoch {whole}" if whole else ""
             raise UserError(f"{error}{kept}") from error
         finally:
-            save(folder, identity, state)
+            if state:
+                save(folder, identity, state)
     return seconds_before
 
 
 def save(folder, identity, state):
-    """Write the state, unless there is none that is not saved."""
-    if state is None:
-        return
+    """Write the state; UserError if it cannot be written."""
     try:
         write(folder / NAME, {"identity": json.dumps(identity),
                               "versions": json.dumps(versions()), **state})
@@ -57,10 +55,7 @@ def save(folder, identity, state):
 
 
 def restore(training, folder, identity):
-    """Bring the training to the state in the folder; return whether there is one.
-
-    Raises UserError if it is of another run, or damaged.
-    """
+    """Bring the training to the state in the folder; return whether there is one of this run."""
     path = folder / NAME
     try:
         state = load_arrays(path, "a complete checkpoint")

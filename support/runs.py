@@ -76,8 +76,7 @@ def run_in_folder(run, config, summarise, fresh=False):
     """Let run(config) carry out a run in config.folder, and clean up.
 
     A finished run is only shown, by its lines summarise(result, config.system), but for `fresh`,
-    which replaces it when the new result is complete. Raises UserError if the folder is in use,
-    cannot be written, or holds a run of other settings or pages of no run.
+    which replaces it when the new result is complete.
     """
     folder = config.folder
     kept = None if fresh else load_finished(config)
@@ -108,10 +107,7 @@ def remove_states(folder):
 
 
 def load_finished(config):
-    """The Result of this run in its folder; None if there is none.
-
-    Raises UserError if it is damaged, or of another run, which this run would overwrite.
-    """
+    """The Result of this run in its folder, or None; UserError if damaged or of another run."""
     path = config.folder / RESULT
     if not os.path.exists(path):        # nor where it cannot be asked: the folder is then refused
         return None
@@ -136,7 +132,6 @@ def keep(folder, result, parts, summary, networks, history, pictures, pdf=False)
 
     parts: of the report; networks: by file name; history: {column: values};
     pictures: {name: (caption, function that returns the figures.Picture)}.
-    Raises UserError if the files cannot be written.
     """
     drawn = draw(pictures, pdf)
     contents = {name: network.state_dict() for name, network in networks.items()}
