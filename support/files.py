@@ -33,37 +33,29 @@ def write_all(folder, contents, outdated=()):
     names of files that go as well. OSError, which names the file, if one cannot be written; then
     all old files stand.
     """
-    from concurrent.futures import ThreadPoolExecutor       # here, since --help does not need it
-    parts = {folder / (name + PART): folder / name for name in contents}
+    parts = {folder / name: folder / (name + PART) for name in contents}
     try:
-        with ThreadPoolExecutor() as pool:      # a disk flushes many files in the time of one
-            written = [pool.submit(write_part, *each) for each in zip(parts, contents.values())]
-        for path, each in zip(parts.values(), written):
-            each.result()
+        for path, content in zip(parts, contents.values()):
+            if isinstance(content, dict):
+                np.savez(packed := io.BytesIO(), **content)
+                content = packed.getvalue()
+            elif isinstance(content, str):
+                content = content.encode("utf-8", "backslashreplace")
+            with open(parts[path], "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())         # a power cut could leave the name, and no content
         if len(contents) > 1:
             for name in (path.name, *outdated):
                 (folder / name).unlink(missing_ok=True)
-        for part, path in parts.items():
+        for path, part in parts.items():
             os.replace(part, path)
     except OSError as error:
         error.filename = os.fspath(path)
         raise
     finally:
-        for part in parts:
+        for part in parts.values():
             part.unlink(missing_ok=True)
-
-
-def write_part(path, content):
-    """Write text, bytes, or arrays by name, down to the disk."""
-    if isinstance(content, dict):
-        np.savez(packed := io.BytesIO(), **content)
-        content = packed.getvalue()
-    elif isinstance(content, str):
-        content = content.encode("utf-8", "backslashreplace")
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())                 # a power cut could leave the name, and no content
 
 
 def load_arrays(path, what, make=dict):
