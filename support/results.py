@@ -5,6 +5,7 @@ import os
 import platform
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
@@ -181,26 +182,21 @@ def convert(kind, value, place):
 
 
 def load_results(paths, order):
-    """Results of all finished runs under the folders, by system, as in `order`, and seed."""
-    results = []
+    """Results of all finished runs under the folders, by system, as in `order`, and seed.
+
+    ValueError names a file that is damaged, or cannot stand on one page with the others.
+    """
+    found = []
     for path in paths:
         files = sorted(Path(path).rglob("result.json"))
         if not files:
             raise ValueError(f"{path} is no folder that holds a result.json; "
                              "give folders of finished runs")
-        for file in files:
-            result = load_result(file)
-            if result.laws is None and result.system not in order:
-                raise ValueError(f"{file} is of no system of the paper: {result.system}")
-            check_together(file, result, results)
-            results.append(result)
-    return sorted(results, key=lambda result: ([*order, result.system].index(result.system),
-                                               result.system, result.seed))
-
-
-def check_together(file, result, others):
-    """ValueError that names the file if a result cannot stand on one page with the others."""
-    for other in others:
+        found += [(file, load_result(file)) for file in files]
+    for file, result in found:
+        if result.laws is None and result.system not in order:
+            raise ValueError(f"{file} is of no system of the paper: {result.system}")
+    for (_, other), (file, result) in combinations(found, 2):
         is_alike = other.system == result.system
         for wrong, sentence in (
                 ((result.laws is None) != (other.laws is None), "is a run of another command"),
@@ -212,3 +208,6 @@ def check_together(file, result, others):
                  f"has other settings than another seed of {result.system}")):
             if wrong:
                 raise ValueError(f"{file} {sentence}; report it apart from the others")
+    return sorted((result for _, result in found),
+                  key=lambda result: ([*order, result.system].index(result.system),
+                                      result.system, result.seed))
