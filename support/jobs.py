@@ -79,8 +79,7 @@ def run_labelled(label, function, *arguments):
     """The body of a process: function(*arguments), each of its lines with the label in front."""
     listen()
     hold_signals(False)
-    sys.stdin, sys.stdout = None, Labelled(label, sys.stdout)
-    sys.stderr = Labelled(label, sys.stderr)
+    sys.stdout, sys.stderr = Labelled(label, sys.stdout), Labelled(label, sys.stderr)
     sys.exit(function(*arguments))
 
 
