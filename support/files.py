@@ -28,10 +28,9 @@ def write(path, content):
 def write_all(folder, contents, outdated=()):
     """Write files {name: content}, and move all into place once the last one is complete.
 
-    A content is text, bytes, or the arrays of an .npz by name (text included). The last one says
-    that the others are there: its old version goes first, and its new one comes last. outdated:
-    names of files that go as well. OSError, which names the file, if one cannot be written; then
-    all old files stand.
+    A content is text, bytes, or the arrays of an .npz by name. The last one says that the others
+    are there: its old version goes first, then the outdated names, and its new one comes last.
+    OSError, which names the file, if one cannot be written; then all old files stand.
     """
     parts = {folder / name: folder / (name + PART) for name in contents}
     try:
@@ -59,10 +58,7 @@ def write_all(folder, contents, outdated=()):
 
 
 def load_arrays(path, what, make=dict):
-    """Read a file of arrays, and return what `make` makes of these by name.
-
-    OSError if it cannot be read; ValueError, saying `what` it should have been, if it is damaged.
-    """
+    """What `make` makes of a file's arrays by name; ValueError if it is not `what` it should be."""
     content = Path(path).read_bytes()                   # so that OSErrors of the disk end here
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as saved:

@@ -156,10 +156,7 @@ def load_result(path):
 
 
 def convert(kind, value, place):
-    """The value of a JSON file as this kind: a class, a record, or a type such as dict[str, int].
-
-    Raises ValueError that names the place of a value of another kind, TypeError for a lacking one.
-    """
+    """A value of a JSON file as this kind: a class, a record, or a type such as dict[str, int]."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any or value is None and NoneType in arguments:
         return value
