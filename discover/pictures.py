@@ -1,4 +1,7 @@
-"""Pictures of what lies beyond the paper: what is flat along classes, what laws do not say."""
+"""Pictures of what lies beyond the paper: what is flat along classes, what laws do not say.
+
+Each shows the first of some quantities, {label: function of observations (n, d), giving (n,)}.
+"""
 
 from functools import partial
 from textwrap import shorten
@@ -40,10 +43,7 @@ def pictures_of_run(system, networks, test, laws):
 
 
 def figure_pairs(quantities, pairs):
-    """Quantities of x' over those of x, for equivalent physics.Pairs.
-
-    quantities: {label: function of observations (n, d), giving (n,)}, the first of which are shown.
-    """
+    """Quantities of x' over those of x, for equivalent physics.Pairs."""
     def draw(axes, label, function):
         values = function(pairs.x)
         limits = np.quantile(values, (0.01, 0.99))
@@ -53,47 +53,33 @@ def figure_pairs(quantities, pairs):
 
 
 def figure_along(quantities, x, classes):
-    """Quantities along a few classes: flat lines are conserved.
-
-    quantities: {label: function of observations (n, d), giving (n,)}, the first of which are shown;
-    x: (N, d); classes: (N,).
-    """
+    """Quantities at x (N, d) along a few classes (N,): flat lines are conserved."""
     def draw(axes, label, function):
-        values = function(x)
         for number, each in enumerate(np.unique(classes)[:MAX_CLASSES]):
-            axes.plot(values[classes == each][:MAX_ROWS], ".-", markersize=5, linewidth=1,
+            axes.plot(function(x[classes == each][:MAX_ROWS]), ".-", markersize=5, linewidth=1,
                       color=(BLUE, ORANGE)[number % 2])
         axes.set(title=label, xlabel="observation of a class")
     return draw_panels(quantities, 3.5, draw)
 
 
 def figure_over_laws(f, laws, x):
-    """f of a network over laws: a cloud, where it found what no law says.
-
-    f, laws: {label: function of observations (n, d), giving (n,)}, of which f has one and the first
-    laws are shown; x: (n, d).
-    """
+    """The f of a network, {label: function}, over laws at x (n, d): a cloud, if no law says it."""
     (name, output), = f.items()
-    values = output(x)
 
     def draw(axes, label, law):
-        axes.plot(law(x), values, **DOTS)
+        axes.plot(law(x), output(x), **DOTS)
         axes.set(xlabel=label, ylabel=name)
     return draw_panels(laws, 4.5, draw)
 
 
 @rc_context(STYLE)
 def draw_panels(functions, height, draw):
-    """A Picture of panels, two beside each other and so many inches high, for the first functions.
-
-    draw(axes, label, function) fills a panel.
-    """
+    """A Picture of panels so many inches high, filled by draw(axes, label, function)."""
     count = min(len(functions), MAX_PANELS)
-    rows, columns = -(-count // 2), min(count, 2)
+    columns = min(count, 2)
+    rows = -(-count // columns)
     figure = Picture(figsize=(6.5 * columns, height * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, (label, function) in zip(panels, functions.items()):
+    for place, (label, function) in zip(range(1, count + 1), functions.items()):
+        axes = figure.add_subplot(rows, columns, place)
         draw(axes, shorten(label, MAX_LETTERS, placeholder=" ..."), function)
-    for axes in panels[count:]:
-        axes.axis("off")
     return figure
