@@ -105,17 +105,14 @@ def find_laws(config, train_set, test_set):
     """The laws.Laws of the pairs; of a user's data, of all observations."""
     system, sets, options = config.system, [], {}
     if isinstance(system, data.OwnData):
-        sets = [each for draw in (system.draw, system.draw_test)
-                for each in (draw.observations, draw.classes)]
+        sets = [*system.draw[:2], *system.draw_test[:2]]
         options = {"errors": system.draw.errors, "errors_test": system.draw_test.errors,
                    "given": [Expression(name, system.inputs) for name in system.invariants],
-                   "degrees": [name for name, unit in zip(system.inputs, system.units)
-                               if unit == "deg"]}
+                   "degrees": np.array(system.inputs)[np.array(system.units) == "deg"].tolist()}
     else:
         for number, pairs in enumerate((train_set, test_set)):
-            x, x_prime = (each[:MAX_LAW_PAIRS] for each in (pairs.x, pairs.x_prime))
-            classes = np.arange(len(x)) + number * MAX_LAW_PAIRS        # each pair is one
-            sets += np.concatenate([x, x_prime]), np.tile(classes, 2)
+            x = np.stack([pairs.x, pairs.x_prime], axis=1)[:MAX_LAW_PAIRS]
+            sets += np.concatenate(x), number * MAX_LAW_PAIRS + np.arange(2 * len(x)) // 2
     try:
         return laws.find(
             *sets, system.inputs, features=[text for text in config.features if text not in KINDS],
@@ -238,18 +235,18 @@ def apply(config, path):
         raise UserError(f"{folder} holds no finished run; start it without --apply first")
     try:
         x, lines = tables.read_columns(path, system.inputs, system.units)
-        columns = {"line": lines} | {
-            f"law {number}: {law.text}": Expression(law.expression, system.inputs)(x)[0]
-            for number, law in enumerate(result.laws, 1)}
-        for name in (name for name in result.files if name.startswith("f_")):
+        columns = {"line": lines}
+        for number, law in enumerate(result.laws, 1):
+            value = Expression(law.expression, system.inputs).value
+            columns[f"law {number}: {law.text}"] = value(x)
+        for name in [name for name in result.files if name.startswith("f_")]:
             columns[f"network {name[2:-4]}: f"] = data.ScaledNetwork.load(folder / name).f(x)
+        for name, values in columns.items():
+            tables.require(np.isfinite(values).all(), f"{name} is not finite on all rows of {path}")
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
     except ValueError as error:
         raise UserError(f"cannot use --apply: {error}") from error
-    bad = [name for name, values in columns.items() if not np.isfinite(values).all()]
-    if bad:
-        raise UserError(f"cannot use --apply: {bad[0]} is not finite on all rows of {path}")
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerows([columns, *zip(*columns.values())])
     return 0

@@ -5,6 +5,7 @@ called here, take no part in the training; the seed says which.
 """
 
 import hashlib
+from collections import namedtuple
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
@@ -23,13 +24,14 @@ TEST_SHARE, TEST_CLASSES = 0.1, 20      # of the classes; so many where they are
 MAX_PAIRS = 50_000                      # to train on
 MAX_NAME_LENGTH = 40                    # characters of a run's folder
 MAX_FIXED_SPREAD = 0.01                 # of a fixed quantity, over that from its columns
+Observed = namedtuple("Observed", "observations classes errors")     # (N, d), sorted (N,), (N, d)
 
 
 @dataclass(frozen=True)
 class OwnData(System):
     """A system whose pairs come from a user's file; some of its classes are for the test set."""
-    draw: object = None                 # PairsOf the classes to train on
-    draw_test: object = None            # and of those to test on
+    draw: Observed | None = None        # what pairs to train on are drawn from
+    draw_test: Observed | None = None   # and pairs to test on
     centre: np.ndarray | None = None    # (d,), mean of each column
     scale: np.ndarray | None = None     # (d,), its standard deviation
     units: tuple = ()                   # (d,), "deg" for all degrees
@@ -37,10 +39,16 @@ class OwnData(System):
     identity: dict | None = None        # all of the file and options that results depend on
 
     def pairs(self, n, rng, test=False):
-        """n equivalent pairs, and for each the number of another of a different class."""
-        partner = derangement(n, rng)
-        x, x_prime, classes = (self.draw_test if test else self.draw)(n, rng)
-        return Pairs(x, x_prime, replace_partners(partner, classes, rng), classes)
+        """n equivalent pairs, of all classes in turn, and for each the number of one of another."""
+        partner, (x, classes, _) = derangement(n, rng), self.draw_test if test else self.draw
+        _, starts, sizes = np.unique(classes, return_index=True, return_counts=True)
+        turns = range(-(-n // len(starts)))
+        number = np.concatenate([rng.permutation(len(starts)) for _ in turns])[:n]
+        first, size = starts[number], sizes[number]
+        one = rng.integers(0, size)
+        other = (one + rng.integers(1, size)) % size
+        return Pairs(x[first + one], x[first + other], replace_partners(partner, number, rng),
+                     number)
 
 
 class ScaledNetwork(SiameseNetwork):
@@ -65,24 +73,6 @@ class ScaledNetwork(SiameseNetwork):
     @classmethod
     def from_state(cls, state, **options):
         return super().from_state(state, centre=state["centre"], scale=state["scale"], **options)
-
-
-class PairsOf:
-    """Draws pairs of observations (N, d), with errors (N, d), sorted by their classes (N,)."""
-
-    def __init__(self, observations, classes, errors):
-        self.observations, self.classes, self.errors = observations, classes, errors
-        _, self.first, self.size = np.unique(classes, return_index=True, return_counts=True)
-        self.count = int(np.sum(self.size * (self.size - 1) // 2))      # of different pairs
-
-    def __call__(self, n, rng):
-        """n pairs x, x_prime (n, d), each of one class, and the classes (n,), all in turn."""
-        turns = -(-n // len(self.first))
-        number = np.concatenate([rng.permutation(len(self.first)) for _ in range(turns)])[:n]
-        first, size = self.first[number], self.size[number]
-        one = rng.integers(0, size)
-        other = (one + rng.integers(1, size)) % size
-        return self.observations[first + one], self.observations[first + other], number
 
 
 def replace_partners(partner, classes, rng):
@@ -118,15 +108,16 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
     name = "".join(sign if sign.isprintable() else "_" for sign in path.name)
     if len(name) > MAX_NAME_LENGTH or name != path.name:
         name = f"{name[:MAX_NAME_LENGTH - 9]}-{data[:8]}"
+    others = np.bincount(found.classes)[found.classes] - 1      # that make a pair with a row
     count = found.classes.max() + 1
     size = max(round(TEST_SHARE * count), min(TEST_CLASSES, count // 4), 2)
     tested = np.isin(found.classes, np.random.default_rng([seed, 1]).permutation(count)[:size])
-    draw, draw_test = (PairsOf(x[rows], found.classes[rows], found.errors[rows])
+    draw, draw_test = (Observed(x[rows], found.classes[rows], found.errors[rows])
                        for rows in (~tested, tested))
     return OwnData(
         name, name, inputs, None, {name: each.value for name, each in known.items()}, fixed=fixed,
-        train_pairs=min(MAX_PAIRS, draw.count), draw=draw, draw_test=draw_test,
-        test_pairs=max(2, min(MAX_PAIRS // 10, draw_test.count)),
+        draw=draw, draw_test=draw_test, train_pairs=min(MAX_PAIRS, int(others[~tested].sum()) // 2),
+        test_pairs=max(2, min(MAX_PAIRS // 10, int(others[tested].sum()) // 2)),
         centre=x.mean(axis=0), scale=x.std(axis=0), units=tuple(found.units.tolist()),
         notes=tuple(found.notes),
         identity={"data": data, "group": [*group], "drop": [*drop], "errors": [*errors],
@@ -137,7 +128,7 @@ def set_errors(found, texts):
     """Set errors of Observations by texts: theta=0.005, or omega=2% of each reading."""
     said = set()
     for text in texts:
-        name, _, number = (part.strip() for part in text.partition("="))
+        name, _, number = map(str.strip, text.partition("="))
         number, percent = number.removesuffix("%").strip(), number.endswith("%")
         column = found.names == normalize("NFKC", name)
         tables.require(
@@ -145,9 +136,8 @@ def set_errors(found, texts):
             and 0 < float(number) < tables.MAX_MAGNITUDE, "--errors takes theta=0.005, or theta=2% "
             f"of each reading, once for each of {', '.join(found.names)}; got {text[:40]!r}")
         said.add(name)
-        readings = np.abs(found.values[:, column])
-        share = np.where(readings > 0, readings / 100, np.nan) if percent else 1
-        found.errors[:, column] = float(number) * share
+        sizes = np.abs(found.values[:, column]) / 100 if percent else 1
+        found.errors[:, column] = np.where(sizes > 0, float(number) * sizes, np.nan)
 
 
 def is_fixed(values, gradients, scale):

@@ -5,22 +5,18 @@
     verdict         is its f conserved on held-out classes, and independent of what is known?
     second seed     only what a second network finds too is one more invariant; then the next one
 
-It is the paper's "we now fix the invariant" (section III), with nothing known beforehand.
-
-The verdict. An accuracy above chance says that something tells classes apart, not that it is
-conserved: a column that varies by a fifth within a class does that too. So f itself is judged. Let
-W be the variance within a class, V the variance over all observations, and
+It is the paper's "we now fix the invariant" (section III), with nothing known beforehand. An
+accuracy above chance says that something tells classes apart, not that it is conserved. So f itself
+is judged. Let W be the variance within a class, V the variance over all observations, and
 
     lambda(f) = W(f) / V(f),                            0: conserved, 1: white noise
     lambda(columns) = sum_i s_i W(x_i) / sum_i s_i V(x_i),      s_i = mean of (df/dx_i)^2
     ratio = lambda(f) / lambda(columns).
 
-A time stamp, an offset of a sensor or a short stretch of an orbit hardly vary within a class, and
-neither does any function of them: lambda(f) is small, but lambda(columns) is as small. The ratio is
-small only where the motions of the columns cancel in f. So one equivalence test decides (Schuirmann
-1987): f is conserved if the 95 % interval of the ratio, over held-out classes drawn again (Efron
-1979), ends below CONSERVED. That is asked of a network that was trained, and f has errors: they
-are why the limit is not zero, and why a network does not see friction that takes some per cent.
+A time stamp or a short stretch of an orbit has a small lambda(f), but lambda(columns) is as small.
+The ratio is small only where the motions of the columns cancel in f: f is conserved if the 95 %
+interval of the ratio, over held-out classes drawn again (Efron 1979), ends below CONSERVED
+(Schuirmann 1987). This limit is not zero, since the f of a network has errors.
 """
 
 from collections.abc import Callable
@@ -72,15 +68,12 @@ class SearchStep:
 def search(train, test, train_network, known, most, fixed=()):
     """Yield the SearchSteps of the search for what is conserved beside the known Invariants.
 
-    train, test: physics.Pairs to train on and to judge by.
-    known: laws, those that hold approximately among them, since a network would take these for
-        conserved: friction that takes a tenth of the energy has a ratio of .004.
-    train_network: (number of the training, train, test Pairs, batches) -> a network, and its losses
-        over the epochs. batches: what train.Training takes, or None while nothing is known. Even
-        numbers ask a question, odd ones ask it again.
-    most: of invariants that there can be, one less than columns.
-    fixed: gradients, functions as of Invariant, of what has one value in all observations.
-    Each step but the last has found one more invariant.
+    train, test: physics.Pairs to train on and to judge by. known: laws, approximate ones too, which
+    a network would take for conserved: friction that takes a tenth of the energy has a ratio of
+    .004. train_network: (number of the training, train, test Pairs, batches) -> a network, and its
+    losses; batches: what train.Training takes, or None while nothing is known. most: of invariants
+    that there can be. fixed: gradients of what has one value. Each step but the last has found one
+    more invariant; of the numbers, even ones ask a question, odd ones ask it again.
     """
     known = list(known)
     for question in range(most - len(known) - len(fixed)):
@@ -258,11 +251,9 @@ def owed_to(known, f, x, x_test):
 def independence(quantities, x, normals=()):
     """How independent the last of some Invariants is of the others, at x (n, d): 0 to 1.
 
-    It is the part of its unit gradient at right angles to the gradients of all others: the median
-    of its length over the observations. Each column is measured by its standard deviation, so that
-    units have no part in it. Zero means that the last is a function of the others.
-    normals: gradients (n, d) of what has one value in all observations. Only changes along the
-    surface on which the observations lie count.
+    It is the median length of that part of its unit gradient which is at right angles to the
+    gradients of all others, with columns in units of their deviations. normals: gradients (n, d) of
+    what has one value, so that only changes along the surface of the observations count.
     """
     scale = x.std(axis=0)
     *others, last = [each.gradient(x) * scale for each in quantities]

@@ -8,13 +8,12 @@ group (N,). Nothing is guessed or unpickled, and every size has a bound: see doc
 
 import csv
 import io
-import os
 import re
 from codecs import BOM_UTF8
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from keyword import kwlist
+from pathlib import Path
 from unicodedata import normalize
 
 import numpy as np
@@ -22,7 +21,8 @@ import numpy as np
 from discover.expressions import FUNCTIONS, MAX_MAGNITUDE
 
 TABLES = (".csv", ".tsv", ".txt", ".dat")
-LAYOUTS = ({"trajectories"}, {"x", "x_prime"}, {"x", "group"})          # of an .npz file
+LAYOUTS = {("trajectories",): "trajectories[{}]", ("x", "x_prime"): "pair {}",
+           ("group", "x"): "x[{}]"}     # of an .npz file, and the place of a row
 KINDS = {**dict.fromkeys(("trajectories", "x", "x_prime", "errors"), "biuf"), "names": "U",
          "group": "biufU"}              # of its arrays, as NumPy calls them
 GROUP_COLUMNS = ("event", "orbit", "experiment", "group", "trajectory", "trial", "id", "run")
@@ -49,44 +49,8 @@ def require(is_fine, sentence):
         raise ValueError(sentence)
 
 
-@dataclass
-class Observations:
-    """N observations in d columns, in the order of the file until `check` sorts them by class."""
-    names: np.ndarray                   # (d,)
-    units: np.ndarray                   # (d,), "" where the file gives none, "deg" for all degrees
-    values: np.ndarray                  # (N, d), float64
-    errors: np.ndarray                  # (N, d), standard deviations, NaN where not given
-    classes: np.ndarray                 # (N,): 0, 1, ...
-    places: np.ndarray                  # (N,), such as "line 2"
-    notes: list                         # sentences on what was read and left out
-
-    def where(self, rows):
-        """The places of a mask (N,), as text: the first one."""
-        return self.places[np.argmax(rows)] + (", ..." if rows.sum() > 1 else "")
-
-    def refuse(self, cells, what):
-        """ValueError with the place of the first cell of a mask (N, d), if it has any."""
-        require(not cells.any(), f"{self.where(cells.any(axis=1))} has {what}")
-
-    def keep(self, rows):
-        """Keep the rows of a mask (N,), or of these numbers in this order."""
-        for name in ("values", "errors", "classes", "places"):
-            setattr(self, name, getattr(self, name)[rows])
-
-    def leave_out(self, rows, why):
-        """Leave out the rows of a mask (N,), and note how many."""
-        if rows.any():
-            self.notes.append(f"left out {rows.sum()} of {len(rows)} rows, {why}: "
-                              f"{self.where(rows)}")
-            self.keep(~rows)
-
-    def leave_out_columns(self, columns, why):
-        """Leave out the columns of a mask (d,), and note it; two at least must be left."""
-        self.notes += [f"left out the column {name}, {why}" for name in self.names[columns]]
-        for name in ("names", "units", "values", "errors"):
-            setattr(self, name, getattr(self, name)[..., ~columns])
-        require(len(self.names) > 1, "an invariant needs two columns that vary; "
-                f"{'; '.join([*self.notes, 'it has ' + (', '.join(self.names) or 'none')])}")
+def listed(names):
+    return str([*map(str, names)])[1:-1][:400] or "none"
 
 
 def read(path, group=(), drop=()):
@@ -114,40 +78,28 @@ def read_columns(path, names, units):
                     f"{listed(f'{name} [{unit}]' for name, unit in given.items())}; convert what "
                     "is in another unit, and write units behind the names")
         numbers = to_numbers({name: columns[name] for name in names}, lines, comma, [])
-        values = np.column_stack([*numbers.values()])
-        gaps = np.isnan(values).any(axis=1)
-        require(not gaps.any(), f"line {lines[gaps.argmax()]} lacks a number in one of the columns "
-                f"{listed(names)}; give it, or remove the line")
-        return values, lines
+        found = Observations(dict(zip(names, units)), numbers, [()] * len(lines), "line {}", lines,
+                             [])
+        found.refuse(np.isnan(found.values), "lacks a number in one of the columns "
+                     f"{listed(names)}; give it, or remove the line")
+        return found.values, lines
 
 
 @contextmanager
 def opened(path):
     """The content of a file, and whether it is a table; ValueErrors name the file."""
-    path = os.path.expanduser(os.fspath(path))
-    ending = os.path.splitext(path)[1].lower()
+    path = Path(path)
     try:
-        require(os.path.isfile(path) or not os.path.exists(path), "it is no regular file; copy it")
-        require(ending in (".npz", *TABLES), f"its name must end in .npz, {', '.join(TABLES)}; "
-                "unpack what is packed")
+        require(path.is_file() or not path.exists(), "it is no regular file; copy it")
+        require(path.suffix.lower() in (".npz", *TABLES), "its name must end in .npz, "
+                f"{', '.join(TABLES)}; unpack what is packed")
         with open(path, "rb") as file:
             content = file.read(MAX_BYTES + 1)
         require(len(content) <= MAX_BYTES, f"it has over {MAX_BYTES:,} bytes; give fewer rows")
-        yield content, ending != ".npz"
+        yield content, path.suffix.lower() in TABLES
     except ValueError as error:
-        raise ValueError(f"{path if path.isprintable() else ascii(path)}: {error}") from error
-
-
-def listed(names):
-    return str([*map(str, names)])[1:-1][:400] or "none"
-
-
-def leave_out(units, out):
-    """The columns {name: unit} but those named out, which must be there, and their errors."""
-    for name in out:
-        require(name in units, f"it has no columns {name[:40]!r}; name one of {listed(units)}")
-    return {name: unit for name, unit in units.items()
-            if {name, name.removesuffix("_err")}.isdisjoint(out)}
+        name = str(path)
+        raise ValueError(f"{name if name.isprintable() else ascii(name)}: {error}") from error
 
 
 # ----------------------------------------------------------------------------------------- tables
@@ -161,33 +113,31 @@ def read_table(content, group, drop):
     by, notes = [*group] or usual, []
     units = leave_out(units, [*by, *drop])
     numbers = to_numbers({name: columns[name] for name in units}, lines, comma, notes)
-    return observe(units, numbers, [*zip(*map(columns.get, by))],
-                   [f"line {line}" for line in lines], notes)
+    return Observations(units, numbers, [*zip(*map(columns.get, by))], "line {}", lines, notes)
 
 
 def split_table(content):
     """Columns {name: unit} and {name: cells}, lines (N,), and whether commas may be decimal."""
     require(content.count(b"\n") < MAX_LINES, f"it has over {MAX_LINES:,} lines; give fewer rows")
-    cells, lines, comments, separator, width = [], [], 0, "", 0
+    rows, lines, comments, separator = [], [], 0, ""
     for number, line in enumerate(content.removeprefix(BOM_UTF8).split(b"\n"), 1):
         line, place = line.strip(b" \r"), f"line {number}"
         require(len(line) <= MAX_LINE_BYTES and comments <= MAX_COMMENTS, f"{place} has over "
                 f"{MAX_LINE_BYTES:,} bytes, or over {MAX_COMMENTS} comments above it; shorten them")
         if line.startswith(b"#"):
-            require(not lines, f"{place} starts with #, and comments stand above the line of names "
+            require(not rows, f"{place} starts with #, and comments stand above the line of names "
                     "only; remove it, or quote the cell that starts with #")
             comments += 1
         elif line.strip():
             row, separator = split_line(line, separator, place)
-            width = width or len(row)
-            require(len(row) == width, f"{place} has {len(row)} cells, and the line of names "
-                    f"{width}; give as many")
-            cells += row
+            rows.append(row)
             lines.append(number)
-    units, columns = split_heads(cells[:width]), [cells[width + i::width] for i in range(width)]
-    require(len(lines) > 1 and not any(map(NUMBER.fullmatch, units)), "it needs a line of names, "
+            require(len(row) == len(rows[0]), f"{place} has {len(row)} cells, and the line of "
+                    f"names {len(rows[0])}; give as many")
+    require(len(rows) > 1 and not any(map(NUMBER.fullmatch, rows[0])), "it needs a line of names, "
             "without #, and rows of numbers below it")
-    return units, dict(zip(units, columns)), np.array(lines[1:]), separator != ","
+    units = split_heads(rows[0])
+    return units, dict(zip(units, zip(*rows[1:]))), np.array(lines[1:]), separator != ","
 
 
 def split_line(line, separator, place):
@@ -242,34 +192,34 @@ def read_npz(content, group, drop):
     except Exception as error:                          # damaged archives raise almost anything
         raise ValueError(f"it is no archive of arrays that can be read ({str(error)[:80]}); write "
                          "it with np.savez, of numbers and no Python objects") from error
+    place = LAYOUTS.get(tuple(sorted(arrays.keys() - {"names", "errors"})))
     x = arrays.get("trajectories", arrays.get("x", np.empty(0)))
-    axes, d = 3 if "trajectories" in arrays else 2, x.shape[-1:]
+    d, errors = x.shape[-1:], arrays.get("errors")
     shapes = {"group": [x.shape[:-1]], "names": [d], "errors": [d, x.shape]}
     fits = [each.dtype.kind in KINDS[name] and each.shape in shapes.get(name, [x.shape])
             for name, each in arrays.items()]
-    require(arrays.keys() - {"names", "errors"} in LAYOUTS and x.ndim == axes and x.size
-            and all(fits) and not {"y", "label", "labels"} & {*map(str.lower, held)},
+    require(place and x.ndim == 2 + ("trajectories" in arrays) and x.size and all(fits)
+            and not {"y", "label", "labels"} & {*map(str.lower, held)},
             "it must hold numbers x and x_prime (n, d), or trajectories (K, M, d), or x (N, d) and "
             "group (N,), with names (d,) and errors (d,) or like x, and no labels y, since all "
             f"pairs are equivalent; it holds {listed(held)}: "
             f"{', '.join(f'{each.dtype} {name} {each.shape}' for name, each in arrays.items())}")
-    if axes == 2:                                       # as trajectories of two times, or of one
-        x = np.stack([x, arrays["x_prime"]], 1) if "x_prime" in arrays else x[:, None]
+    alike = len(x), -1, *d                              # as trajectories, of one or two times
+    x = np.stack([x, arrays["x_prime"]], 1) if "x_prime" in arrays else x.reshape(alike)
     require(x.shape[1] < 3 or x[:, -2:].any(axis=(1, 2)).all(), "some trajectories end in zeros; "
             "end shorter ones in NaN, which is left out")
     if x.dtype in (np.float16, np.float32):
         x = x.astype(str).astype(float)                 # 0.1 stays 0.1
-    names = [*arrays.get("names", [f"x{i + 1}" for i in range(*d)])]
-    if "errors" in arrays:
-        names += [f"{name}_err" for name in split_heads(names)]
-        errors = arrays["errors"][:, None] if arrays["errors"].ndim == 2 else arrays["errors"]
+    heads = [*arrays.get("names", [f"x{i + 1}" for i in range(*d)])]
+    if errors is not None:
+        heads += [f"{name}_err" for name in split_heads(heads)]
+        errors = errors if errors.ndim == 1 else errors.reshape(alike)
         x = np.concatenate([x, np.broadcast_to(errors, x.shape)], axis=2)
-    units, places = split_heads(names), np.repeat(np.arange(len(x)), x.shape[1])
-    keys = [(str(key).strip(),) for key in arrays.get("group", places).tolist()]
-    place = "trajectories[{}]" if axes == 3 else "pair {}" if "x_prime" in arrays else "x[{}]"
-    notes = [f"did not read {name[:40]!r}" for name in held if name not in arrays]
-    return observe(leave_out(units, drop), dict(zip(units, x.reshape(len(places), -1).T)), keys,
-                   [*map(place.format, places)], notes)
+    units, rows = split_heads(heads), np.repeat(np.arange(len(x)), x.shape[1])
+    keys = [(str(key).strip(),) for key in arrays.get("group", rows).tolist()]
+    return Observations(
+        leave_out(units, drop), dict(zip(units, x.reshape(len(rows), -1).T)), keys, place, rows,
+        [f"did not read {name[:40]!r}" for name in held if name not in arrays])
 
 
 # ---------------------------------------------------------------------- names, units and groups
@@ -288,35 +238,12 @@ def split_heads(heads):
     return units
 
 
-def observe(units, numbers, keys, places, notes):
-    """Observations, unchecked, in columns {name: unit} and {name: values (N,)}.
-
-    theta_err has the errors of theta; keys: the name of each row's group, a tuple of texts; the
-    others are as in Observations.
-    """
-    own = {name: unit for name, unit in units.items() if not name.endswith("_err")}
-    require(0 < len(own) <= MAX_COLUMNS, f"it has {len(own)} columns besides groups and errors; "
-            f"an invariant needs two columns that vary, and {MAX_COLUMNS} at most")
-    for name, unit in units.items():
-        stem = name.removesuffix("_err")
-        require(name.isidentifier() and len(name) <= MAX_NAME_LENGTH and name not in NO_NAMES
-                and not {*name} <= {*units} - {name}, f"the column name {name[:40]!r} cannot stand "
-                "in a formula; give letters, digits and _, as in theta_1 [rad], no function, and "
-                "no product of other columns")
-        require(UNIT.fullmatch(unit)
-                and (unit in ("", "deg") or not stem.lower().endswith(IN_DEGREES)),
-                f"{name} has the unit {unit[:40]!r}; write units as m/s^2, angles in rad or deg")
-        require(name in own or stem in own and unit in ("", own[stem]), f"{name} would be the "
-                f"errors of a column {stem} with the same unit; rename or --drop it")
-        like = LIKE_ERRORS.fullmatch(name)
-        if like and not {like[1], f"{like[1]}_deg"}.isdisjoint(own):
-            notes.append(f"{name} is taken for observed; if it holds errors, let its name end in "
-                         "_err, as theta_err")
-    unknown = np.full(len(places), np.nan)
-    values, errors = (np.column_stack([numbers.get(name + ending, unknown) for name in own])
-                      .astype(float) for ending in ("", "_err"))
-    return Observations(np.array([*own]), np.array([*own.values()]), values, errors,
-                        number_groups(keys), np.array(places), notes)
+def leave_out(units, out):
+    """The columns {name: unit} but those named out, which must be there, and their errors."""
+    for name in out:
+        require(name in units, f"it has no columns {name[:40]!r}; name one of {listed(units)}")
+    return {name: unit for name, unit in units.items()
+            if {name, name.removesuffix("_err")}.isdisjoint(out)}
 
 
 def number_groups(keys):
@@ -332,19 +259,85 @@ def number_groups(keys):
     return np.array([numbers[key] if MISSING.isdisjoint(key) else -1 for key in keys])
 
 
+# ----------------------------------------------------------------------------------- observations
+
+class Observations:
+    """N observations in d columns, sorted by their classes, those of one class as in the file.
+
+    names, units (d,): "" where the file gives no unit, "deg" for all degrees; values, errors
+    (N, d): float64, and standard deviations, NaN where not given; classes (N,): 0, 1, ...; rows
+    (N,): such as 2 of the place "line {}"; notes: sentences on what was read and left out.
+    """
+
+    def __init__(self, units, numbers, keys, place, rows, notes):
+        """Of columns {name: unit} and {name: values (N,)}; keys (N,): texts that name the group."""
+        own, classes = list_observed(units, notes), number_groups(keys)
+        order, unknown = np.argsort(classes, kind="stable"), np.full(len(rows), np.nan)
+        self.names, self.units = np.array([*own]), np.array([*own.values()])
+        self.values, self.errors = (
+            np.column_stack([numbers.get(name + ending, unknown)[order] for name in own])
+            .astype(float) for ending in ("", "_err"))
+        self.classes, self.rows, self.place, self.notes = classes[order], rows[order], place, notes
+        self.refuse(np.abs(self.values) > MAX_MAGNITUDE, "has a value beyond 1e50, of which not "
+                    "all laws are finite; use other units")
+
+    def where(self, rows):
+        """The places of a mask (N,), as text: the first one."""
+        return self.place.format(self.rows[np.argmax(rows)]) + (", ..." if rows.sum() > 1 else "")
+
+    def refuse(self, cells, what):
+        """ValueError with the place of the first cell of a mask (N, d), if it has any."""
+        require(not cells.any(), f"{self.where(cells.any(axis=1))} {what}")
+
+    def leave_out(self, rows, why):
+        """Leave out the rows of a mask (N,), and note how many."""
+        if rows.any():
+            self.notes.append(f"left out {rows.sum()} of {len(rows)} rows, {why}: "
+                              f"{self.where(rows)}")
+        for name in ("values", "errors", "classes", "rows"):
+            setattr(self, name, getattr(self, name)[~rows])
+
+    def leave_out_columns(self, columns, why):
+        """Leave out the columns of a mask (d,), and note it; two at least must be left."""
+        self.notes += [f"left out the column {name}, {why}" for name in self.names[columns]]
+        for name in ("names", "units", "values", "errors"):
+            setattr(self, name, getattr(self, name)[..., ~columns])
+        require(len(self.names) > 1, "an invariant needs two columns that vary; "
+                f"{'; '.join([*self.notes, 'it has ' + (', '.join(self.names) or 'none')])}")
+
+
+def list_observed(units, notes):
+    """The columns {name: unit} that hold no errors; ValueError if a name or unit is not allowed."""
+    own = {name: unit for name, unit in units.items() if not name.endswith("_err")}
+    require(0 < len(own) <= MAX_COLUMNS, f"it has {len(own)} columns besides groups and errors; "
+            f"an invariant needs two columns that vary, and {MAX_COLUMNS} at most")
+    for name, unit in units.items():
+        stem, like = name.removesuffix("_err"), LIKE_ERRORS.fullmatch(name)
+        require(name.isidentifier() and len(name) <= MAX_NAME_LENGTH and name not in NO_NAMES
+                and not {*name} <= {*units} - {name}, f"the column name {name[:40]!r} cannot stand "
+                "in a formula; give letters, digits and _, as in theta_1 [rad], no function, and "
+                "no product of other columns")
+        require(UNIT.fullmatch(unit)
+                and (unit in ("", "deg") or not stem.lower().endswith(IN_DEGREES)),
+                f"{name} has the unit {unit[:40]!r}; write units as m/s^2, angles in rad or deg")
+        require(name in own or stem in own and unit in ("", own[stem]), f"{name} would be the "
+                f"errors of a column {stem} with the same unit; rename or --drop it")
+        if like and not {like[1], f"{like[1]}_deg"}.isdisjoint(own):
+            notes.append(f"{name} is taken for observed; if it holds errors, let its name end in "
+                         "_err, as theta_err")
+    return own
+
+
 # ----------------------------------------------------------------------------------------- checks
 
 def check(found):
-    """Leave out what cannot be used, and sort by class; ValueError if too little is left."""
-    found.refuse(found.classes[:, None] < 0, "no group; say what it belongs to, or remove it")
-    found.refuse(np.abs(found.values) > MAX_MAGNITUDE, "a value beyond 1e50; use other units")
-    found.refuse((found.errors <= 0) | (found.errors > MAX_MAGNITUDE),
-                 "an error that is not above 0; leave it empty if it is not known")
+    """Leave out what cannot be used, and count the classes; ValueError if too little is left."""
+    found.refuse(found.classes[:, None] < 0, "has no group; say what it belongs to, or remove it")
+    found.refuse((found.errors <= 0) | (found.errors > MAX_MAGNITUDE), "has an error that is not "
+                 "above 0; leave it empty if it is not known")
     found.leave_out(np.isnan(found.values).any(axis=1), "with empty cells or NaN")
     require(len(found.values), "each row has empty cells or NaN; --drop empty columns")
-    order = np.argsort(found.classes, kind="stable")
-    found.keep(order)
-    leave_out_times(found, order)
+    leave_out_times(found)
     leave_out_repeated(found)
     found.leave_out(np.bincount(found.classes)[found.classes] == 1, "alone in their groups")
     groups, found.classes = np.unique(found.classes, return_inverse=True)
@@ -352,44 +345,35 @@ def check(found):
             f"are needed; {'; '.join([*found.notes, f'it has {len(groups)}'])}")
     spread, largest = np.ptp(found.values, axis=0), np.abs(found.values).max(axis=0)
     found.leave_out_columns(spread <= 1e-12 * largest + 1 / MAX_MAGNITUDE, "which has one value")
-    columns = ", ".join(f"{name} [{unit}]" if unit else name
-                        for name, unit in zip(found.names, found.units))
+    heads = [f"{name} [{unit}]" if unit else name for name, unit in zip(found.names, found.units)]
     found.notes.insert(0, f"read {len(groups)} groups, {len(found.values)} observations, columns "
-                       f"{columns}")
+                       f"{', '.join(heads)}")
     if len(groups) < FEW_GROUPS:
         found.notes.append(f"{len(groups)} groups are few: the number of laws is reliable from "
                            f"about {FEW_GROUPS} on")
-    note_outliers(found)
+    low, middle, high = np.quantile(found.values, [0.25, 0.5, 0.75], axis=0)
+    far = (np.abs(found.values - middle) > OUTLIER_IQR * (high - low)) & (high > low)
+    for name, rows, values in zip(found.names, far.T, found.values.T):
+        if 0 < rows.mean() < MAX_OUTLIERS:              # such as -999
+            found.notes.append(f"{rows.sum()} of {len(rows)} values of {name} are far from all "
+                               f"others: {values[rows][0]:g} in {found.where(rows)}")
     return found
 
 
-def note_outliers(found):
-    """Note columns in which a few values, such as -999, are far from all others."""
-    low, middle, high = np.quantile(found.values, [0.25, 0.5, 0.75], axis=0)
-    far = (np.abs(found.values - middle) > OUTLIER_IQR * (high - low)) & (high > low)
-    for i in np.flatnonzero(far.any(axis=0) & (far.mean(axis=0) < MAX_OUTLIERS)):
-        rows = far[:, i]
-        found.notes.append(f"{rows.sum()} of {len(rows)} values of {found.names[i]} are far from "
-                           f"all others: {found.values[rows, i][0]:g} in {found.where(rows)}")
-
-
-def leave_out_times(found, order):
-    """Leave out running times; ValueError where one falls in a group that stands in blocks.
-
-    order: the row (N,) that each observation, sorted by class, had before.
-    """
-    goes_on = np.diff(found.classes, prepend=-1) == 0
-    in_blocks = goes_on & (np.diff(order, prepend=0) > 1)
-    steps = np.diff(found.values, axis=0, prepend=found.values[:1])[goes_on]
-    is_time = np.array([bool(TIME.fullmatch(name)) for name in found.names], bool)
-    falls = in_blocks.copy()
-    falls[goes_on] &= (steps[:, is_time] < 0).any(axis=1)
-    require(not falls.any(), f"{', '.join(found.names[is_time])} falls within groups, as in "
-            f"{found.where(falls)}, and groups stand in several blocks: a name may be used twice; "
-            "name a second column with --group, or sort the rows by group and time")
+def leave_out_times(found):
+    """Leave out running times; ValueError where one falls in a group that stands in blocks."""
+    names, order = found.names, np.searchsorted(np.sort(found.rows), found.rows)
+    goes_on, steps = np.diff(found.classes) == 0, np.diff(found.values, axis=0)
+    in_blocks = goes_on & (np.diff(order) > 1)
+    is_time = np.array([bool(TIME.fullmatch(name)) for name in names])
+    falls, rises = ((goes_on[:, None] & is_time & each).T for each in (steps < 0, steps > 0))
+    used_twice = np.append(False, in_blocks & falls.any(axis=0))
+    require(not used_twice.any(), f"{', '.join(names[is_time])} falls within groups, as in "
+            f"{found.where(used_twice)}, and groups stand in several blocks: a name may be used "
+            "twice; name a second column with --group, or sort the rows by group and time")
     found.notes += [f"{name} falls within groups, and is taken for observed, not for a running time"
-                    for name in found.names[is_time & (steps < 0).any(axis=0)]]
-    is_time &= (steps >= 0).all(axis=0) & steps.any(axis=0)
+                    for name in names[falls.any(axis=1)]]
+    is_time = rises.any(axis=1) & ~falls.any(axis=1)
     if in_blocks.any() and not is_time.any():
         found.notes.append("groups stand in several blocks of the file; if a name is used twice, "
                            "name a second column with --group")
@@ -404,7 +388,7 @@ def leave_out_repeated(found):
     state = np.unique(found.values, axis=0, return_inverse=True)[1].ravel()
     shared = np.bincount(state)[state] > 1
     text = f"share {shared.sum()} observations, as in {found.where(shared)}"
-    require(not found.places[0].startswith("pair") or shared.mean() <= MAX_SHARED,
+    require(not found.place.startswith("pair") or shared.mean() <= MAX_SHARED,
             f"x and x_prime {text}; give x and group, with one group for all of one motion, or "
             "trajectories")
     if shared.any():
