@@ -24,6 +24,7 @@ import numpy as np
 import physics
 import train
 from discover import data, laws, network, report, tables
+from discover.eigenproblem import Sample
 from discover.expressions import Expression
 from discover.libraries import KINDS
 from siamese import ACTIVATIONS, SCHEDULES, SiameseNetwork
@@ -103,21 +104,23 @@ def run(config):
 
 def find_laws(config, train_set, test_set):
     """The laws.Laws of the pairs; of a user's data, of all observations."""
-    system, sets, options = config.system, [], {}
+    system, samples, options = config.system, [], {}
     if isinstance(system, data.OwnData):
-        sets = [*system.draw[:2], *system.draw_test[:2]]
-        options = {"errors": system.draw.errors, "errors_test": system.draw_test.errors,
-                   "given": [Expression(name, system.inputs) for name in system.invariants],
+        samples = system.draw, system.draw_test
+        options = {"given": [Expression(name, system.inputs) for name in system.invariants],
                    "degrees": np.array(system.inputs)[np.array(system.units) == "deg"].tolist()}
     else:
-        for number, pairs in enumerate((train_set, test_set)):
+        for number, pairs in enumerate((train_set, test_set)):          # each pair is a class
             x = np.stack([pairs.x, pairs.x_prime], axis=1)[:MAX_LAW_PAIRS]
-            sets += np.concatenate(x), number * MAX_LAW_PAIRS + np.arange(2 * len(x)) // 2
+            classes = number * MAX_LAW_PAIRS + np.repeat(np.arange(len(x)), 2)
+            samples.append(Sample(np.concatenate(x), classes))
+    first, second = samples
     try:
         return laws.find(
-            *sets, system.inputs, features=[text for text in config.features if text not in KINDS],
-            kinds=[text for text in config.features if text in KINDS],
-            angles=config.angles, positive=config.positive, **options)
+            first.x, first.labels, second.x, second.labels, system.inputs, errors=first.errors,
+            errors_test=second.errors, angles=config.angles, positive=config.positive,
+            features=[text for text in config.features if text not in KINDS],
+            kinds=[text for text in config.features if text in KINDS], **options)
     except ValueError as error:         # such as --positive for a column that is not
         raise UserError(f"cannot look for laws: {error}") from error
 

@@ -5,7 +5,6 @@ called here, take no part in the training; the seed says which.
 """
 
 import hashlib
-from collections import namedtuple
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
@@ -24,14 +23,13 @@ TEST_SHARE, TEST_CLASSES = 0.1, 20      # of the classes; so many where they are
 MAX_PAIRS = 50_000                      # to train on
 MAX_NAME_LENGTH = 40                    # characters of a run's folder
 MAX_FIXED_SPREAD = 0.01                 # of a fixed quantity, over that from its columns
-Observed = namedtuple("Observed", "observations classes errors")     # (N, d), sorted (N,), (N, d)
 
 
 @dataclass(frozen=True)
 class OwnData(System):
     """A system whose pairs come from a user's file; some of its classes are for the test set."""
-    draw: Observed | None = None        # what pairs to train on are drawn from
-    draw_test: Observed | None = None   # and pairs to test on
+    draw: Sample | None = None          # what pairs to train on are drawn from
+    draw_test: Sample | None = None     # and pairs to test on
     centre: np.ndarray | None = None    # (d,), mean of each column
     scale: np.ndarray | None = None     # (d,), its standard deviation
     units: tuple = ()                   # (d,), "deg" for all degrees
@@ -40,15 +38,14 @@ class OwnData(System):
 
     def pairs(self, n, rng, test=False):
         """n equivalent pairs, of all classes in turn, and for each the number of one of another."""
-        partner, (x, classes, _) = derangement(n, rng), self.draw_test if test else self.draw
-        _, starts, sizes = np.unique(classes, return_index=True, return_counts=True)
-        turns = range(-(-n // len(starts)))
-        number = np.concatenate([rng.permutation(len(starts)) for _ in turns])[:n]
-        first, size = starts[number], sizes[number]
+        partner, draw = derangement(n, rng), self.draw_test if test else self.draw
+        count = len(draw.sizes)
+        classes = np.concatenate([rng.permutation(count) for _ in range(-(-n // count))])[:n]
+        first, size = draw.starts[classes], draw.sizes[classes]
         one = rng.integers(0, size)
         other = (one + rng.integers(1, size)) % size
-        return Pairs(x[first + one], x[first + other], replace_partners(partner, number, rng),
-                     number)
+        return Pairs(draw.x[first + one], draw.x[first + other],
+                     replace_partners(partner, classes, rng), classes)
 
 
 class ScaledNetwork(SiameseNetwork):
@@ -95,10 +92,11 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
         data = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         set_errors(found, errors)
         x, inputs = found.values, tuple(found.names.tolist())
+        sample = Sample(x, found.classes, found.errors)
         known = {each.name: each for each in (Expression(text, inputs) for text in known)}
         fixed = tuple(name for name, each in known.items() if is_fixed(*each(x), x.std(axis=0)))
         for each in [name for name in known if name not in fixed]:
-            share = Sample(x, found.classes).share(known[each].value(x))
+            share = sample.share(known[each].value(x))
             tables.require(share < MAX_LAMBDA, f"{each} is given as known, and {share:.0%} of its "
                            "variance lies within groups; give what is conserved")
     except OSError as error:
@@ -108,18 +106,16 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
     name = "".join(sign if sign.isprintable() else "_" for sign in path.name)
     if len(name) > MAX_NAME_LENGTH or name != path.name:
         name = f"{name[:MAX_NAME_LENGTH - 9]}-{data[:8]}"
-    others = np.bincount(found.classes)[found.classes] - 1      # that make a pair with a row
-    count = found.classes.max() + 1
+    count = len(sample.sizes)
     size = max(round(TEST_SHARE * count), min(TEST_CLASSES, count // 4), 2)
     tested = np.isin(found.classes, np.random.default_rng([seed, 1]).permutation(count)[:size])
-    draw, draw_test = (Observed(x[rows], found.classes[rows], found.errors[rows])
-                       for rows in (~tested, tested))
+    draws = sample.part(~tested), sample.part(tested)
+    pairs, test_pairs = (int(each.sizes @ (each.sizes - 1)) // 2 for each in draws)
     return OwnData(
         name, name, inputs, None, {name: each.value for name, each in known.items()}, fixed=fixed,
-        draw=draw, draw_test=draw_test, train_pairs=min(MAX_PAIRS, int(others[~tested].sum()) // 2),
-        test_pairs=max(2, min(MAX_PAIRS // 10, int(others[tested].sum()) // 2)),
-        centre=x.mean(axis=0), scale=x.std(axis=0), units=tuple(found.units.tolist()),
-        notes=tuple(found.notes),
+        train_pairs=min(MAX_PAIRS, pairs), test_pairs=max(2, min(MAX_PAIRS // 10, test_pairs)),
+        draw=draws[0], draw_test=draws[1], centre=x.mean(axis=0), scale=x.std(axis=0),
+        units=tuple(found.units.tolist()), notes=tuple(found.notes),
         identity={"data": data, "group": [*group], "drop": [*drop], "errors": [*errors],
                   "known": [*known], "inputs": [*inputs]})
 

@@ -29,7 +29,7 @@ def pictures_of_run(system, networks, test, laws):
     if hasattr(system, "draw_test"):                    # a user's data, with classes of many rows
         drawn["along"] = (
             "Along a few classes that took no part in the fit: what is conserved is flat",
-            partial(figure_along, quantities, *system.draw_test[:2]))
+            partial(figure_along, quantities, system.draw_test.x, system.draw_test.labels))
     else:
         drawn["pairs"] = (
             "Both observations of pairs that took no part in the fit: what is conserved is on the "

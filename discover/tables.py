@@ -19,6 +19,7 @@ from unicodedata import normalize
 import numpy as np
 
 from discover.expressions import FUNCTIONS, MAX_MAGNITUDE
+from support.process import printable
 
 TABLES = (".csv", ".tsv", ".txt", ".dat")
 LAYOUTS = {("trajectories",): "trajectories[{}]", ("x", "x_prime"): "pair {}",
@@ -73,13 +74,13 @@ def read_columns(path, names, units):
     with opened(path) as (content, is_table):
         require(is_table, f"laws are applied to tables; give one of {', '.join(TABLES)}")
         given, columns, lines, comma = split_table(content)
-        for name, unit in zip(names, units):
+        wanted = dict(zip(names, units))
+        for name, unit in wanted.items():
             require(given.get(name) == unit, f"it needs one column {name} [{unit}], and has "
                     f"{listed(f'{name} [{unit}]' for name, unit in given.items())}; convert what "
                     "is in another unit, and write units behind the names")
         numbers = to_numbers({name: columns[name] for name in names}, lines, comma, [])
-        found = Observations(dict(zip(names, units)), numbers, [()] * len(lines), "line {}", lines,
-                             [])
+        found = Observations(wanted, numbers, [()] * len(lines), "line {}", lines, [])
         found.refuse(np.isnan(found.values), "lacks a number in one of the columns "
                      f"{listed(names)}; give it, or remove the line")
         return found.values, lines
@@ -98,8 +99,7 @@ def opened(path):
         require(len(content) <= MAX_BYTES, f"it has over {MAX_BYTES:,} bytes; give fewer rows")
         yield content, path.suffix.lower() in TABLES
     except ValueError as error:
-        name = str(path)
-        raise ValueError(f"{name if name.isprintable() else ascii(name)}: {error}") from error
+        raise ValueError(f"{printable(path)}: {error}") from error
 
 
 # ----------------------------------------------------------------------------------------- tables
@@ -169,11 +169,12 @@ def to_numbers(columns, lines, comma, notes):
                                  "write all numbers as 1234.5, without signs for thousands, and "
                                  "units in the line of names, as theta [rad], or --drop the column")
             if "." in number:
-                marked.setdefault(cell, f"line {lines[i]} has {cell} in column {name}")
+                marked.setdefault(cell, (lines[i], name))
     if marked and all(map(THOUSANDS.fullmatch, marked)):
-        cell, place = next(iter(marked.items()))
-        raise ValueError(f"{place}, which is {re.sub('[.,]', '', cell)} if its sign is for "
-                         f"thousands, and {cell}0 if not; no number tells: write either")
+        cell, (line, name) = next(iter(marked.items()))
+        raise ValueError(f"line {line} has {cell} in column {name}, which is "
+                         f"{re.sub('[.,]', '', cell)} if its sign is for thousands, and {cell}0 if "
+                         "not; no number tells: write either")
     if marked and comma:
         notes.append("commas are decimal points")
     return numbers

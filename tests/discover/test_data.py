@@ -46,8 +46,8 @@ def test_pairs_are_two_different_observations_of_one_class_and_negatives_of_two(
         seen.append(set(first) | set(second))
     assert len(seen[1]) > 3 and not seen[0] & seen[1]               # tested on classes that it did not learn from
     for draw, orbits_seen in zip((system.draw, system.draw_test), seen):
-        assert draw.errors.shape == draw.observations.shape and len(draw.classes) == len(draw.observations)
-        assert {of_orbit[tuple(state)] for state in draw.observations} >= orbits_seen
+        assert draw.errors.shape == draw.x.shape and len(draw.labels) == len(draw.x)
+        assert {of_orbit[tuple(state)] for state in draw.x} >= orbits_seen
 
 
 def test_partners_of_the_same_class_are_replaced_and_the_others_kept():
@@ -62,7 +62,7 @@ def test_known_invariants_are_evaluated_and_those_of_one_value_are_fixed(tmp_pat
     np.savez(tmp_path / "mine.npz", trajectories=np.concatenate([oscillators(), r], axis=2), names=[*NAMES, "r"])
     system = load_system(tmp_path / "mine.npz", known=["x^2 + y^2 - r^2", "x*v_y - y*v_x"])
     assert system.fixed == ("x^2 + y^2 - r^2",)
-    x = system.draw.observations
+    x = system.draw.x
     assert system.invariants["x*v_y - y*v_x"](x) == pytest.approx(physics.angular_momentum(x[:, :4]))
 
 
@@ -86,7 +86,7 @@ def test_errors_are_absolute_or_relative_and_win_over_the_columns_of_the_file(tm
     (tmp_path / "mine.csv").write_text("\n".join([head, *rows]))
     draws = load_system(tmp_path / "mine.csv", errors=["x=5.E-3", " y = 0.2e+1% "])
     for draw in (draws.draw, draws.draw_test):
-        y = np.abs(draw.observations[:, 1])
+        y = np.abs(draw.x[:, 1])
         assert np.all(draw.errors[:, [0, 2]] == [0.005, 0.2]) and np.isnan(draw.errors[:, 3]).all()
         assert draw.errors[:, 1] == pytest.approx(np.where(y == 0, np.nan, 0.02 * y), nan_ok=True)
     assert np.isnan(draws.draw.errors[:, 1]).any() or np.isnan(draws.draw_test.errors[:, 1]).any()
@@ -116,7 +116,7 @@ def test_an_identity_holds_all_that_a_result_depends_on(file):
     identities.append(load_system(file).identity)
     assert len({repr(each) for each in identities}) == 6 and identities[2]["inputs"] == ["x", "v_x", "v_y"]
     other = load_system(file, seed=1)
-    assert other.identity == identities[-1] and not np.array_equal(other.draw.classes, load_system(file).draw.classes)
+    assert other.identity == identities[-1] and not np.array_equal(other.draw.labels, load_system(file).draw.labels)
 
 
 @pytest.mark.parametrize("names", [("a" * 36 + "1.csv", "a" * 36 + "2.csv"), ("a\n.csv", "a\t.csv")])
