@@ -50,20 +50,16 @@ class Config(train.Config):
 
     @property
     def identity(self):
-        own = self.system.identity if isinstance(self.system, data.OwnData) else {}
         return {**super().identity, "features": list(self.features), "angles": self.angles,
-                "positive": self.positive, **own}
+                "positive": self.positive, **getattr(self.system, "identity", {})}
 
     @property
     def folder(self):
-        """runs/cp-discover/seed-0, runs/pendulum.tsv-discover/seed-0.
-
-        Where another file of this name was there first, the fingerprint of the file is added.
-        """
-        folder = self.out / f"{self.system.name}-discover" / f"seed-{self.seed}"
-        own, kept = self.identity.get("data"), runs.read_identity(folder).get("data")
-        if own and kept and own != kept:
-            folder = self.out / f"{self.system.name}-{own[:8]}-discover" / f"seed-{self.seed}"
+        """runs/cp-discover/seed-0; with a file's fingerprint, if another of its name was first."""
+        name, own = self.system.name, self.identity.get("data")
+        folder = self.out / f"{name}-discover" / f"seed-{self.seed}"
+        if own and runs.read_identity(folder).get("data", own) != own:
+            folder = self.out / f"{name}-{own[:8]}-discover" / f"seed-{self.seed}"
         return folder
 
 
@@ -126,10 +122,7 @@ def find_laws(config, train_set, test_set):
 
 
 def train_network(config, streams, history, seconds_before, number, train_set, test_set, batches):
-    """Train the network of this number; return it with its losses.
-
-    The history takes the epochs of all trainings, one below the other.
-    """
+    """The network of this number, trained, and its losses; the history takes all epochs."""
     system, (_, initial, orders) = config.system, streams
     kind, scaling = SiameseNetwork, {}
     if isinstance(system, data.OwnData):
@@ -229,10 +222,7 @@ def summarise(result, _):
 
 
 def apply(config, path):
-    """Print the laws and f of a finished run for each row of a table, as CSV.
-
-    Raises UserError if the run or the table cannot be used.
-    """
+    """Print the laws and f of a finished run for each row of a table, as CSV; else UserError."""
     result, system, folder = runs.load_finished(config), config.system, config.folder
     if result is None:
         raise UserError(f"{folder} holds no finished run; start it without --apply first")

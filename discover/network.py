@@ -109,8 +109,8 @@ def matched_negatives(pairs, values):
     """The function batches(pairs, batch_size, rng) of an epoch whose negatives agree in `values`.
 
     pairs: physics.Pairs; values: functions of observations (n, d), giving (n,), one or more.
-    batches yields (members, first, second, y) as train.in_batch_negatives does. Each epoch draws a
-    new negative for each pair. Raises ValueError if there are not two classes.
+    batches yields (members, first, second, y) as train.in_batch_negatives does, each time with a
+    new negative for each pair.
     """
     near = find_neighbours(pairs, values)
 
@@ -133,7 +133,7 @@ def draw_neighbour(near, rng):
 def find_neighbours(pairs, values):
     """For each x' the numbers of those of other classes that are nearest in all values, (n, c).
 
-    c is NEIGHBOURS, or as many as all have. Raises ValueError if there are not two classes.
+    c is NEIGHBOURS, or as many as all have. ValueError if there are not two classes.
     """
     from scipy.spatial import cKDTree                   # slow to import
     known = np.stack([each(pairs.x_prime) for each in values], axis=1)
@@ -218,10 +218,7 @@ def classify(train_accuracy, accuracies, shares, ratios, classes, losses):
 
 
 def draw_classes(classes):
-    """Weights (1 + DRAWS, n) of pairs of these classes (n,): of all, then of classes drawn again.
-
-    A row sums to 1: weights @ values (n,) are means.
-    """
+    """Weights (1 + DRAWS, n) for means over pairs of classes (n,): of all, then drawn again."""
     number = np.unique(classes, return_inverse=True)[1]
     count = number.max() + 1
     drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), DRAWS)
@@ -273,9 +270,6 @@ def orthogonal_part(vectors, directions):
 
 
 def gradient(function, x, steps):
-    """Derivatives (n, d) of a function of x (n, d), giving (n,), by central differences.
-
-    steps: (d,), by how much each column changes.
-    """
+    """Derivatives (n, d) of a function of x (n, d), by central differences of steps (d,)."""
     return np.stack([(function(x + h) - function(x - h)) / (2 * h.sum()) for h in np.diag(steps)],
                     axis=1)

@@ -119,39 +119,33 @@ def read_table(content, group, drop):
 def split_table(content):
     """Columns {name: unit} and {name: cells}, lines (N,), and whether commas may be decimal."""
     require(content.count(b"\n") < MAX_LINES, f"it has over {MAX_LINES:,} lines; give fewer rows")
-    rows, lines, comments, separator = [], [], 0, ""
-    for number, line in enumerate(content.removeprefix(BOM_UTF8).split(b"\n"), 1):
-        line, place = line.strip(b" \r"), f"line {number}"
-        require(len(line) <= MAX_LINE_BYTES and comments <= MAX_COMMENTS, f"{place} has over "
-                f"{MAX_LINE_BYTES:,} bytes, or over {MAX_COMMENTS} comments above it; shorten them")
-        if line.startswith(b"#"):
-            require(not rows, f"{place} starts with #, and comments stand above the line of names "
-                    "only; remove it, or quote the cell that starts with #")
-            comments += 1
-        elif line.strip():
-            row, separator = split_line(line, separator, place)
-            rows.append(row)
-            lines.append(number)
-            require(len(row) == len(rows[0]), f"{place} has {len(row)} cells, and the line of "
-                    f"names {len(rows[0])}; give as many")
+    rows, lines, comments, separator = [], [], 0, None
+    try:
+        for number, line in enumerate(content.removeprefix(BOM_UTF8).split(b"\n"), 1):
+            line, place = line.strip(b" \r"), f"line {number}"
+            require(len(line) <= MAX_LINE_BYTES and comments <= MAX_COMMENTS, f"{place} has over "
+                    f"{MAX_LINE_BYTES:,} bytes, or over {MAX_COMMENTS} comments above it")
+            if line.startswith(b"#"):
+                require(not rows, f"{place} starts with #, and comments stand above the line of "
+                        "names only; remove it, or quote the cell that starts with #")
+                comments += 1
+            elif line.strip():
+                text = line.decode()
+                separator = separator or next((sign for sign in "\t;," if sign in text), " ")
+                if separator == " ":                    # theta [rad] is one cell
+                    text = re.sub(r"\s*\[[^][]*\]", lambda unit: "".join(unit[0].split()), text)
+                row, = csv.reader([text], delimiter=separator, skipinitialspace=True, strict=True)
+                rows.append([*map(str.strip, row)])
+                lines.append(number)
+                require(len(row) == len(rows[0]), f"{place} has {len(row)} cells, and the line of "
+                        f"names {len(rows[0])}; give as many")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{place} cannot be read ({error}); save the table as text in UTF-8, "
+                         "with quotes that end") from None
     require(len(rows) > 1 and not any(map(NUMBER.fullmatch, rows[0])), "it needs a line of names, "
             "without #, and rows of numbers below it")
     units = split_heads(rows[0])
     return units, dict(zip(units, zip(*rows[1:]))), np.array(lines[1:]), separator != ","
-
-
-def split_line(line, separator, place):
-    """The cells of a line, and the separator, which the line of names, the first, has."""
-    try:
-        text = line.decode()
-        separator = separator or next((sign for sign in "\t;," if sign in text), " ")
-        if separator == " ":                            # theta [rad] is one cell
-            text = re.sub(r"\s*\[[^][]*\]", lambda unit: "".join(unit[0].split()), text)
-        row, = csv.reader([text], delimiter=separator, skipinitialspace=True, strict=True)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{place} cannot be read ({error}); save the table as text in UTF-8, "
-                         "with quotes that end") from None
-    return [*map(str.strip, row)], separator
 
 
 def to_numbers(columns, lines, comma, notes):
@@ -350,8 +344,7 @@ def check(found):
     found.notes.insert(0, f"read {len(groups)} groups, {len(found.values)} observations, columns "
                        f"{', '.join(heads)}")
     if len(groups) < FEW_GROUPS:
-        found.notes.append(f"{len(groups)} groups are few: the number of laws is reliable from "
-                           f"about {FEW_GROUPS} on")
+        found.notes.append(f"{len(groups)} groups are few: give {FEW_GROUPS}, to rely on a count")
     low, middle, high = np.quantile(found.values, [0.25, 0.5, 0.75], axis=0)
     far = (np.abs(found.values - middle) > OUTLIER_IQR * (high - low)) & (high > low)
     for name, rows, values in zip(found.names, far.T, found.values.T):
