@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import regression
+from discover.laws import Search, across
 from support.results import StepRecord
 
 # Each limit with the data that need it, and how far it can move until a word turns.
@@ -252,21 +253,15 @@ def independence(quantities, x, normals=()):
     gradients of all others, with columns in units of their deviations. normals: gradients (n, d) of
     what has one value, so that only changes along the surface of the observations count.
     """
-    scale = x.std(axis=0)
-    *others, last = [each.gradient(x) * scale for each in quantities]
-    normals = [normal * scale for normal in normals]
-    length = np.linalg.norm(orthogonal_part(last, normals), axis=1)
-    rest = np.linalg.norm(orthogonal_part(last, [*normals, *others]), axis=1)
+    *others, last = [each.gradient(x) * x.std(axis=0) for each in quantities]
+    known, lengths = [], []
+    for slopes in ([normal * x.std(axis=0) for normal in normals], others):
+        for slope in slopes:
+            Search.remember(slope, known)
+        lengths.append(np.linalg.norm(across(last, known), axis=1))
+    length, rest = lengths
     moving = length > 1e-6 * max(length.max(), TINY)
     return float(np.median(rest[moving] / length[moving])) if moving.any() else 0.0
-
-
-def orthogonal_part(vectors, directions):
-    """The part of each vector (n, d) that is at right angles to all directions, each (n, d)."""
-    if not directions:
-        return vectors
-    along = np.linalg.qr(np.stack(directions, axis=2))[0]
-    return vectors - np.einsum("nde,ne->nd", along, np.einsum("nde,nd->ne", along, vectors))
 
 
 def gradient(function, x, steps):

@@ -217,7 +217,7 @@ def read_npz(content, group, drop):
         [f"did not read {name[:40]!r}" for name in held if name not in arrays])
 
 
-# ---------------------------------------------------------------------- names, units and groups
+# ---------------------------------------------------------- names, units, groups and observations
 
 def split_heads(heads):
     """{name: unit} of heads such as theta [rad]; names as Python reads them, degrees as deg."""
@@ -253,8 +253,6 @@ def number_groups(keys):
                     "are equal as numbers; write them alike")
     return np.array([numbers[key] if MISSING.isdisjoint(key) else -1 for key in keys])
 
-
-# ----------------------------------------------------------------------------------- observations
 
 class Observations:
     """N observations in d columns, sorted by their classes, those of one class as in the file.
