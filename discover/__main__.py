@@ -124,11 +124,9 @@ def find_laws(config, train_set, test_set):
 def train_network(config, streams, history, seconds_before, number, train_set, test_set, batches):
     """The network of this number, trained, and its losses; the history takes all epochs."""
     system, (_, initial, orders) = config.system, streams
-    kind, scaling = SiameseNetwork, {}
-    if isinstance(system, data.OwnData):
-        kind, scaling = data.ScaledNetwork, {"centre": system.centre, "scale": system.scale}
+    kind = getattr(system, "network", SiameseNetwork)
     learner = kind(config.layer_sizes, initial[number], config.activation, label=system.name,
-                   xp=array_module(config.device), **scaling)
+                   xp=array_module(config.device))
     training = train.Training(learner, train_set, test_set, config.schedule, orders[number],
                               batches)
     folder = config.folder / f"step-{number + 1}"

@@ -6,6 +6,7 @@ called here, take no part in the training; the seed says which.
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from unicodedata import normalize
 
@@ -30,8 +31,7 @@ class OwnData(System):
     """A system whose pairs come from a user's file; some of its classes are for the test set."""
     draw: Sample | None = None          # what pairs to train on are drawn from
     draw_test: Sample | None = None     # and pairs to test on
-    centre: np.ndarray | None = None    # (d,), mean of each column
-    scale: np.ndarray | None = None     # (d,), its standard deviation
+    network: object = None              # what makes a ScaledNetwork for its columns
     units: tuple = ()                   # (d,), "deg" for all degrees
     notes: tuple = ()                   # sentences on what was read
     identity: dict | None = None        # all of the file and options that results depend on
@@ -114,8 +114,9 @@ def load_system(path, group=(), drop=(), known=(), errors=(), seed=0):
     return OwnData(
         name, name, inputs, None, {name: each.value for name, each in known.items()}, fixed=fixed,
         train_pairs=min(MAX_PAIRS, pairs), test_pairs=max(2, min(MAX_PAIRS // 10, test_pairs)),
-        draw=draws[0], draw_test=draws[1], centre=x.mean(axis=0), scale=x.std(axis=0),
-        units=tuple(found.units.tolist()), notes=tuple(found.notes),
+        network=partial(ScaledNetwork, centre=x.mean(axis=0), scale=x.std(axis=0)),
+        draw=draws[0], draw_test=draws[1], units=tuple(found.units.tolist()),
+        notes=tuple(found.notes),
         identity={"data": data, "group": [*group], "drop": [*drop], "errors": [*errors],
                   "known": [*known], "inputs": [*inputs]})
 

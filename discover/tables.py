@@ -342,7 +342,7 @@ def check(found):
     found.notes.insert(0, f"read {len(groups)} groups, {len(found.values)} observations, columns "
                        f"{', '.join(heads)}")
     if len(groups) < FEW_GROUPS:
-        found.notes.append(f"{len(groups)} groups are few: give {FEW_GROUPS}, to rely on a count")
+        found.notes.append(f"{len(groups)} groups are few: a count of laws needs {FEW_GROUPS}")
     low, middle, high = np.quantile(found.values, [0.25, 0.5, 0.75], axis=0)
     far = (np.abs(found.values - middle) > OUTLIER_IQR * (high - low)) & (high > low)
     for name, rows, values in zip(found.names, far.T, found.values.T):
