@@ -201,17 +201,14 @@ def dispatch(arguments):
 
 def build_config(chosen, seed):
     """The run that the options ask for, of one seed."""
-    if chosen.system:
-        system = physics.SYSTEMS[chosen.system]
-    else:
-        system = data.load_system(chosen.file, seed=seed,
-                                  **{name: getattr(chosen, name) for name in OF_DATA})
-    pairs = min(system.train_pairs, MAX_NETWORK_PAIRS) if chosen.system else system.train_pairs
+    how = {name: getattr(chosen, name) for name in OF_DATA}
+    system = physics.SYSTEMS.get(chosen.system) or data.load_system(chosen.file, seed=seed, **how)
+    most = MAX_NETWORK_PAIRS if chosen.system else data.MAX_PAIRS
     return Config(
         system, seed, "quick", options.adapt(SCHEDULES["quick"], chosen),
-        tuple(chosen.hidden or train.HIDDEN["quick"]), chosen.activation, chosen.pairs or pairs,
-        "", chosen.device, chosen.out, chosen.pdf, tuple(chosen.features),
-        tuple(chosen.angles) or None, tuple(chosen.positive) or None)
+        tuple(chosen.hidden or train.HIDDEN["quick"]), chosen.activation,
+        chosen.pairs or min(system.train_pairs, most), "", chosen.device, chosen.out, chosen.pdf,
+        tuple(chosen.features), tuple(chosen.angles) or None, tuple(chosen.positive) or None)
 
 
 def summarise(result, _):

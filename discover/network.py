@@ -19,7 +19,7 @@ interval of the ratio, over held-out classes drawn again (Efron 1979), ends belo
 (Schuirmann 1987). This limit is not zero, since the f of a network has errors.
 """
 
-from collections.abc import Callable
+from collections import namedtuple
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,12 +44,8 @@ LARGE_CLASS = 100   # pairs of a class from which each class has its own tree
 MAX_CUBIC = 12      # known quantities in one cubic; of more it has too many terms
 TINY = 1e-300       # in place of a variance or a length of zero below a fraction
 
-
-@dataclass(frozen=True)
-class Invariant:
-    """A conserved quantity: a law, or the f of a network."""
-    value: Callable                     # x (n, d) -> (n,)
-    gradient: Callable                  # x (n, d) -> (n, d)
+# A law, or the f of a network: functions of x (n, d), giving (n,) and (n, d).
+Invariant = namedtuple("Invariant", "value gradient")
 
 
 @dataclass(frozen=True)
