@@ -61,8 +61,8 @@ def read(path, group=(), drop=()):
     that is there); drop: names of columns to ignore. Raises ValueError with one sentence if the
     file cannot be used, OSError if it cannot be read.
     """
-    with opened(path) as (content, is_table):
-        observe = read_table if is_table else read_npz
+    with opened(path, (".npz", *TABLES)) as (content, ending):
+        observe = read_npz if ending == ".npz" else read_table
         return check(observe(content, split_heads(group), split_heads(drop)))
 
 
@@ -71,8 +71,7 @@ def read_columns(path, names, units):
 
     Raises ValueError and OSError as `read` does, also where a unit differs or a number is missing.
     """
-    with opened(path) as (content, is_table):
-        require(is_table, f"laws are applied to tables; give one of {', '.join(TABLES)}")
+    with opened(path, TABLES) as (content, _):
         given, columns, lines, comma = split_table(content)
         wanted = dict(zip(names, units))
         for name, unit in wanted.items():
@@ -87,17 +86,17 @@ def read_columns(path, names, units):
 
 
 @contextmanager
-def opened(path):
-    """The content of a file, and whether it is a table; ValueErrors name the file."""
-    path = Path(path)
+def opened(path, endings):
+    """The content of a file, and which of the endings its name has; ValueErrors name the file."""
+    path, ending = Path(path), Path(path).suffix.lower()
     try:
         require(path.is_file() or not path.exists(), "it is no regular file; copy it")
-        require(path.suffix.lower() in (".npz", *TABLES), "its name must end in .npz, "
-                f"{', '.join(TABLES)}; unpack what is packed")
+        require(ending in endings, f"its name must end in {', '.join(endings)}; unpack what is "
+                "packed, and convert others")
         with open(path, "rb") as file:
             content = file.read(MAX_BYTES + 1)
         require(len(content) <= MAX_BYTES, f"it has over {MAX_BYTES:,} bytes; give fewer rows")
-        yield content, path.suffix.lower() in TABLES
+        yield content, ending
     except ValueError as error:
         raise ValueError(f"{printable(path)}: {error}") from error
 
