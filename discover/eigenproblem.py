@@ -162,6 +162,23 @@ class Features:
         slopes = (self.slopes @ c) * self.errors
         return np.sum(slopes**2, axis=1) + ROUNDING_OF_W * (c @ c)
 
+    def at_feet(self, c, largest):
+        """The Features linear in x about readings without the errors that a law c (p,) sees.
+
+        Each error is at most `largest` standard deviations, and no sign of x changes. What is left
+        to second order in the errors, such as the mean of 1/x beside 1 over the mean, is then gone.
+        """
+        slopes, v = (self.slopes @ c) * self.errors, self.variances(c)                  # (n, d)
+        rest = self.sample.within(self.values @ c, weights_of(v)) / v
+        shift = self.scale * self.errors * np.clip(slopes * rest[:, None], -largest, largest)
+        x = self.sample.x
+        feet = np.where((x - shift) * x > 0, x - shift, x)
+        moved = Features(self.library, Sample(feet, self.sample.labels, self.sample.errors), self)
+        back = np.divide(x - feet, self.scale, where=self.scale > 0, out=np.zeros_like(x))
+        moved.values += np.einsum("ndp,nd->np", moved.slopes, back)
+        moved.errors = self.errors
+        return moved
+
     def first_weights(self):
         """Weights (n,) before there is a law: by the geometric mean of all features' variances."""
         logs = np.zeros(len(self.values))
@@ -171,9 +188,10 @@ class Features:
         return weights_of(np.exp(logs - logs.mean()))
 
     def mean_variances(self):
-        """The mean variance (p,) that errors make of each feature."""
-        return sum(np.sum((self.slopes[:, i]**2 * self.errors[:, i, None]**2), axis=0)
-                   for i in range(self.errors.shape[1])) / len(self.values)
+        """The variance (p,) that errors make of each feature, where rows count by 1 / variance."""
+        v = sum(self.slopes[:, i]**2 * self.errors[:, i, None]**2
+                for i in range(self.errors.shape[1]))
+        return 1 / np.mean(1 / np.maximum(v, 1e-30), axis=0)
 
     def chi2_on_all(self, c):
         """The variance of a combination c (p,) on all data, beside that of its errors."""

@@ -34,6 +34,9 @@ MAX_LAMBDA = 0.3                    # of a law: white noise has 1
 MAX_LEVEL, MAX_SAID = 0.03, 0.2     # of fitted errors: of what is counted, and of what is said
 ALIKE, MAX_GUESSES = 1.3, 2         # mu of libraries that agree in a level; levels that are tried
 SLOW = 0.15                         # lambda of a column that hardly varies within classes
+AT_ZERO = 7                         # errors from 0, up to which logarithms and quotients are odd
+NOTICEABLE = 1e-3                   # error of a reading, of its column's deviation
+MAX_AT_ZERO = 0.6                   # of the rows: readings near 0 that are left out
 IDENTITY = 1e-10                    # variance of a sum that is a number, as sin^2 + cos^2
 MIN_TRAINING, MIN_TEST = 8, 4       # classes of several members
 MAX_CANDIDATES, MAX_FITS = 1000, 200    # sets of features that are looked at, and that are fitted
@@ -138,14 +141,20 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
     known, source = reading_errors(both, errors, errors_test)
     samples = (Sample(x, np.asarray(classes), known[:n]),
                Sample(x_test, np.asarray(classes_test), known[n:]))
-    *libraries, notes = make_libraries(both, names, features, angles, positive, kinds, degrees)
     given = [Expression(each.name, names) for each in given]
-    notes = warn_of_slow_columns(samples[0], names) + notes
-    searches = [Search(samples, names, each, given, source) for each in (
-        [each for each in some if samples[0].freedom >= 3 * len(each.names)
-         and each.bounded(both).any()] for some in libraries) if each]
-    laws = []
-    for fit_level in (False, True) if searches else ():
+    slow, laws, searches = warn_of_slow_columns(samples[0], names), [], None
+    for fit_level in (False, True):
+        samples, near = without_readings_at_zero(samples, names, fit_level)
+        if searches is None or near:
+            both = np.vstack([each.x for each in samples])
+            *libraries, notes = make_libraries(both, names, features, angles, positive, kinds,
+                                               degrees)
+            notes = slow + notes + near
+            searches = [Search(samples, names, each, given, source) for each in (
+                [each for each in some if samples[0].freedom >= 3 * len(each.names)
+                 and each.bounded(both).any()] for some in libraries) if each]
+        if not searches:
+            break
         laws = search_for_laws(searches, fit_level, laws)
         if searches[0].has_motion(laws):
             break
@@ -223,6 +232,30 @@ def warn_of_slow_columns(train, names):
     slow = [f"{name} ({share:.1%})" for name, share in shares if 1e-20 < share < SLOW]
     return [f"little of the variance lies within classes for {', '.join(slow)}: what varies slowly "
             "looks conserved, and a longer stretch of each class would tell"] if slow else []
+
+
+def without_readings_at_zero(samples, names, fit_level):
+    """Samples without rows that keep a column from logarithms and quotients; a note on them.
+
+    The column is positive but for its errors, and a row of it is nearer to 0 than these.
+    fit_level: whether errors up to MAX_LEVEL are possible in all columns.
+    """
+    x, errors = (np.vstack([getattr(each, name) for each in samples]) for name in ("x", "errors"))
+    deviation, low = x.std(axis=0), x.min(axis=0)
+    felt = np.median(errors, axis=0) > NOTICEABLE * deviation
+    known = np.where(felt, errors, 0)
+    errors = MAX_LEVEL * deviation if fit_level else errors.max(axis=0)
+    crossing = (low <= 0) & (felt | (fit_level & (low < 0))) & (low > -Z * errors)
+    crossing &= samples[0].share(samples[0].x) > SLOW
+    out = (x <= np.maximum(-AT_ZERO / 2 * low, AT_ZERO * known)) & crossing
+    columns = out.any(axis=0) & (np.mean(x <= 0, axis=0) < MAX_OUTLIERS)
+    rows = out[:, columns].any(axis=1)
+    if not rows.any() or np.mean(rows) > MAX_AT_ZERO:
+        return samples, []
+    first, second = np.split(~rows, [len(samples[0].x)])
+    return (samples[0].part(first), samples[1].part(second)), [
+        f"left out {rows.sum()} of {len(rows)} observations, in which "
+        f"{', '.join(np.array(names)[columns])} is 0 within errors"]
 
 
 # ------------------------------------------------------------------------- the errors of readings
@@ -433,6 +466,12 @@ class Search:
         terms = np.array(terms)
         train, test = self.train.part(terms), self.test.part(terms)
         c, mu, errors = train.fit(self.first)
+        level = self.level or 1.0
+        if np.median(self.train.errors[:, self.moving]) * level > NOTICEABLE:
+            for _ in range(2):
+                moved = train.at_feet(c, Z * level)
+                c, mu, errors = moved.fit(weights_of(moved.variances(c)))
+            train, test = moved, test.at_feet(c, Z * level)
         held, share = test.judge(c)
         share = max(share, train.judge(c)[1])
         if np.var(train.values @ c) < IDENTITY * (c @ c):

@@ -242,6 +242,7 @@ def test_every_kept_run_at_fixed_L_that_learned_follows_A_and_not_E():
                 assert by_E < 0.01 and abs(run.correlations["E"]) < 0.1
             else:                                       # E alone leaves more than ten times as much
                 assert 1 - by_E > 10 * (1 - by_A) and abs(run.correlations["E"]) > 0.9
+                assert run.on_invariants["A_x, A_y"].r2 > by_E          # one component, by a line
 
 
 @pytest.mark.slow
