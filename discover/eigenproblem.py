@@ -188,10 +188,9 @@ class Features:
         return weights_of(np.exp(logs - logs.mean()))
 
     def mean_variances(self):
-        """The variance (p,) that errors make of each feature, where rows count by 1 / variance."""
-        v = sum(self.slopes[:, i]**2 * self.errors[:, i, None]**2
-                for i in range(self.errors.shape[1]))
-        return 1 / np.mean(1 / np.maximum(v, 1e-30), axis=0)
+        """The mean variance (p,) that errors make of each feature."""
+        return sum(np.sum((self.slopes[:, i]**2 * self.errors[:, i, None]**2), axis=0)
+                   for i in range(self.errors.shape[1])) / len(self.values)
 
     def chi2_on_all(self, c):
         """The variance of a combination c (p,) on all data, beside that of its errors."""

@@ -34,6 +34,7 @@ MAX_LAMBDA = 0.3                    # of a law: white noise has 1
 MAX_LEVEL, MAX_SAID = 0.03, 0.2     # of fitted errors: of what is counted, and of what is said
 ALIKE, MAX_GUESSES = 1.3, 2         # mu of libraries that agree in a level; levels that are tried
 SLOW = 0.15                         # lambda of a column that hardly varies within classes
+FAR_OFF = 3                         # mu of what is no law, whatever errors do to second order
 AT_ZERO = 7                         # errors from 0, up to which logarithms and quotients are odd
 NOTICEABLE = 1e-3                   # error of a reading, of its column's deviation
 MAX_AT_ZERO = 0.6                   # of the rows: readings near 0 that are left out
@@ -466,12 +467,13 @@ class Search:
         terms = np.array(terms)
         train, test = self.train.part(terms), self.test.part(terms)
         c, mu, errors = train.fit(self.first)
-        level = self.level or 1.0
-        if np.median(self.train.errors[:, self.moving]) * level > NOTICEABLE:
-            for _ in range(2):
-                moved = train.at_feet(c, Z * level)
-                c, mu, errors = moved.fit(weights_of(moved.variances(c)))
-            train, test = moved, test.at_feet(c, Z * level)
+        level = self.level or (0.0 if self.source == "fitted" else 1.0)
+        if (np.median(self.train.errors[:, self.moving]) * level > NOTICEABLE
+                and mu < FAR_OFF * level**2 and train.judge(c)[1] < MAX_LAMBDA):
+            train = train.at_feet(c, Z * level)
+            c, mu, errors = train.fit(weights_of(train.variances(c)))
+            if mu < level**2 * self.limits[0]:          # else the test cannot save it
+                test = test.at_feet(c, Z * level)
         held, share = test.judge(c)
         share = max(share, train.judge(c)[1])
         if np.var(train.values @ c) < IDENTITY * (c @ c):
@@ -582,7 +584,8 @@ class Search:
         room = np.count_nonzero(self.moving) - (np.count_nonzero(~self.still) > 1) - len(before)
         trials = 0
         for i, each in enumerate(heap):
-            if len(laws) + len(constants) == room or trials == MAX_FITS:
+            if (len(laws) + len(constants) == room or trials == MAX_FITS
+                    or approximate and self.level > MAX_LEVEL):         # no law will be exact
                 break
             if not self.is_new(each.slope, known):
                 continue

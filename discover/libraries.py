@@ -61,7 +61,10 @@ class Library:
 
     def part(self, features):
         """The Library of these features (an index)."""
-        return Library(self.title, self.labels, self.variables, self.exponents[features])
+        exponents = self.exponents[features]
+        used = np.flatnonzero(exponents.any(axis=0))
+        labels, variables = ([each[i] for i in used] for each in (self.labels, self.variables))
+        return Library(self.title, tuple(labels), tuple(variables), exponents[:, used])
 
     def bounded(self, x):
         """Which features (p,) of samples (n, d) are below LARGEST with certainty."""
@@ -192,8 +195,8 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
         (distance, "with r and 1/r", columns | distance, (2, 3)),
         (positive, "logarithms", columns | logarithms, (1, 2, 3)),
         (away, "roots and negative powers", columns | negative | roots, (2, 3)),
-        (positive, "logarithms and negative powers", columns | negative | logarithms, (1, 2)),
-        (away, "negative powers", columns | negative, (4,)),
+        (positive, "logarithms and negative powers", columns | negative | logarithms, (1,)),
+        (away, "even powers", {name: range(-2 * (name in away), 5, 2) for name in columns}, (4,)),
         (True, "polynomials", columns, (4,)),
         (distance, "with r and 1/r", columns | distance, (4,)),
         (exponentials, "exponentials", straight | exponentials, (2, 3)),
