@@ -25,7 +25,7 @@ MAX_FEATURES = 300                      # of one library
 NEAR_ZERO = 0.005                       # of a column's root mean square: no quotients by less
 MAX_EXPONENT = 30                       # of exp: e^30 is 1e13
 DISTANCES = ("sqrt(x^2 + y^2)", "sqrt(x^2 + y^2 + z^2)")
-ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle)(_?\w{1,2}|_deg)?", re.IGNORECASE)
+ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle|azimuth|tilt|inclination)(_?\w{1,2}|_deg)?", re.IGNORECASE)
 COSTS = {"exp": 3.0, "log": 1.5, "sqrt": 1.5, "sin": 1.3, "cos": 1.3}   # beside a column's 1
 
 
@@ -182,8 +182,9 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
     away = [name for name, values in moving.items()
             if name in positive or stays_away(values)]
     negative = {name: range(-2, 5) for name in away}
-    below = {text: range(-2, 1 + max(powers)) for text, powers in waves.items()
-             if stays_away(Expression(text, moving).value(np.stack([*moving.values()], axis=1)))}
+    below = {name: powers for name, powers in negative.items() if name in straight}
+    below |= {text: range(-2, 1 + max(powers)) for text, powers in waves.items()
+              if stays_away(Expression(text, moving).value(np.stack([*moving.values()], axis=1)))}
     everything = straight | typed | waves | distance | logarithms
     many = len(everything) > len(columns) + 1
     return [each for needed, *each in (
@@ -191,7 +192,7 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
         (typed, "typed features", columns | typed, (1, 2, 3)),
         (angles, "sines and cosines", straight | waves, (1, 2, 3, 4)),
         (True, "polynomials", columns, (3,)),
-        (below, "quotients by sines and cosines", straight | waves | below, (2, 3)),
+        (angles, "quotients with sines and cosines", straight | waves | below, (2, 3)),
         (distance, "with r and 1/r", columns | distance, (2, 3)),
         (positive, "logarithms", columns | logarithms, (1, 2, 3)),
         (away, "roots and negative powers", columns | negative | roots, (2, 3)),

@@ -200,6 +200,49 @@ def test_a_common_level_of_errors_is_fitted_and_said():
     assert found.laws[0].evidence.startswith("if readings have errors of ")
 
 
+def vapours(seed=0, classes=100):
+    """Boiling points T of a substance each, and its pressure: log p + 5300 / T is the substance's."""
+    rng = np.random.default_rng(seed)
+    T, own = rng.uniform(280, 370, (classes, 20)), rng.uniform(24, 26, (classes, 1))
+    return np.stack([np.exp(own - 5300 / T), T], axis=2)
+
+
+def test_readings_that_errors_bring_near_0_are_left_out_so_that_a_logarithm_is_named():
+    x = vapours()
+    errors = 0.01 * x.std(axis=(0, 1))
+    noisy = x + errors * np.random.default_rng(1).standard_normal(x.shape)
+    for given in (errors, None):
+        found = of_orbits(noisy, ("p", "T"), given)
+        law, = found.laws
+        assert law.verdict == "exact" and set(law.terms) == {"log(p)", "1/T"}
+        assert abs(law.terms["1/T"] - 5300) < 4 * law.errors["1/T"] < 100
+        assert any("observations, in which p is 0 within errors" in note for note in found.notes)
+
+
+def test_what_errors_do_to_second_order_is_taken_off():
+    rng = np.random.default_rng(0)                      # 1/y of y with errors of a tenth is 1 % too large
+    x = np.stack([rng.uniform(1, 3, 4000), np.full(4000, 1.0)], axis=1)
+    noisy = x + rng.normal(0, 0.1, x.shape)
+    sample = Sample(noisy, np.arange(4000) // 40, np.full(x.shape, 0.1))
+    library = unite(make_libraries(noisy, ("x", "y"))[0])[0]
+    features = Features(library, sample).part([library.names.index("1/y")])
+    means = [np.mean(each.values[:, 0]) * features.deviation[0] + features.mean[0]
+             for each in (features, features.at_feet(np.ones(1), 5.0))]
+    assert means[0] - 1 > 0.008 and abs(means[1] - 1) < 0.004
+
+
+@pytest.mark.parametrize("names, draw, terms", [
+    (("f", "V", "I"), lambda u, own: (u[0], np.sqrt(own + u[0]**2) * u[1], u[1]), {"f^2", "V^2/I^2"}),
+    (("theta", "I"), lambda u, own: (u[0] - 0.9, own * np.cos(u[0] - 0.9)**2), {"I/cos(theta)^2"}),
+    (("theta", "phi", "d"), lambda u, own: (u[0] / 4, np.arcsin(np.sin(u[0] / 4) + own * u[1] / 9), u[1]),
+     {"sin(theta)/d", "sin(phi)/d"})])
+def test_coils_polarisers_and_gratings_are_named(names, draw, terms):
+    rng = np.random.default_rng(0)
+    u, own = rng.uniform(0.5, 1.5, (2, 80, 20)), rng.uniform(1.5, 3, (80, 1))
+    found = of_orbits(np.stack(draw(u, own), axis=2), names)
+    assert [(set(law.terms), law.verdict) for law in found.laws] == [(terms, "exact")]
+
+
 def damped(friction, noise):
     """Oscillations in the order of time, of which friction takes a share in all."""
     rng = np.random.default_rng(8)
