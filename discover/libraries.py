@@ -25,7 +25,8 @@ MAX_FEATURES = 300                      # of one library
 NEAR_ZERO = 0.005                       # of a column's root mean square: no quotients by less
 MAX_EXPONENT = 30                       # of exp: e^30 is 1e13
 DISTANCES = ("sqrt(x^2 + y^2)", "sqrt(x^2 + y^2 + z^2)")
-ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle|azimuth|tilt|inclination)(_?\w{1,2}|_deg)?", re.IGNORECASE)
+ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle|azimuth|tilt|inclination)"
+                         r"(_?\w{1,2}|_deg)?", re.IGNORECASE)
 COSTS = {"exp": 3.0, "log": 1.5, "sqrt": 1.5, "sin": 1.3, "cos": 1.3}   # beside a column's 1
 
 

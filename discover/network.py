@@ -181,10 +181,10 @@ def judge(network, train, test, losses, known=(), independence=1.0):
     train_accuracy, count = float(np.mean(is_correct(network, train))), len(np.unique(classes))
     accuracies, shares, ratios = map(interval, (accuracy, lambda_f, ratio))
     word, reason = classify(train_accuracy, accuracies, shares, ratios, count, losses)
-    sentence = (f"{reason}; within held-out classes f varies by {lambda_f[0]:.2%} of its variance, "
-                f"{ratio[0]:.2%} ({ratios[0]:.2%} to {ratios[1]:.2%}) of what its columns do; test "
-                f"accuracy {accuracy[0]:.3f} ({accuracies[0]:.3f} to {accuracies[1]:.3f}), "
-                f"{count} classes")
+    sentence = (f"{reason}; in {count} held-out classes {lambda_f[0]:.2%} of the variance of f "
+                f"lies within a class (conserved: 0 %), which is {ratio[0]:.2%} "
+                f"({ratios[0]:.2%} to {ratios[1]:.2%}) of what its columns do; test accuracy "
+                f"{accuracy[0]:.3f} ({accuracies[0]:.3f} to {accuracies[1]:.3f})")
     return StepRecord(word, sentence, train_accuracy, float(accuracy[0]), accuracies, count,
                       float(lambda_f[0]), float(lambda_columns[0]), ratios, independence,
                       found=word == "conserved")
@@ -209,7 +209,7 @@ def classify(train_accuracy, accuracies, shares, ratios, classes, losses):
     if ratios[1] < CONSERVED:
         return "conserved", "f is constant within classes, up to the errors of a network"
     if shares[0] > VARIES:
-        return "nothing", "what tells classes apart is not conserved"
+        return "nothing", "f tells classes apart, and is not conserved"
     return "undecided", ("f may be conserved: more classes, longer stretches of them, or less "
                          "noise would tell")
 
