@@ -21,7 +21,7 @@ def pictures_of_run(system, networks, test, laws):
 
     networks: {file name: network}; test: physics.Pairs of held-out classes; laws: of laws.Law.
     """
-    values = {f"{law.text}  (λ {law.within:.0e})": law.function.value for law in laws}
+    values = {law.text: law.function.value for law in laws}
     outputs = {f"{name.removesuffix('.npz')} of a network": network.f
                for name, network in networks.items()}
     columns = {name: lambda x, i=i: x[:, i] for i, name in enumerate(system.inputs[:2])}
