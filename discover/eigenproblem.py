@@ -23,6 +23,10 @@ which needs c: W and N are made again with the weights of the c before. Each of 
 is compared with their weighted mean, which leaves 1 - w / sum(w) of its error: hence the factor in
 N, and mu = 1 for a law at any weights.
 
+First order is not enough for log(x) or 1/x where x is small. So W and N are made once more, of
+features that are linear about the feet: the readings moved back to where the law holds, each by the
+error that is most likely (Boggs, Byrd & Schnabel, SIAM J. Sci. Stat. Comput. 8, 1052 (1987)).
+
 A set of features T holds a law whose mu is below L if, and only if, some c on T has
 c W c < L c N c: if the matrix W - L N, restricted to T, is not positive definite. `minimal_sets`
 finds all such sets of few features, by the signs of Schur complements, without solving a single
@@ -168,11 +172,10 @@ class Features:
         Each error is at most `largest` standard deviations, and no sign of x changes. What is left
         to second order in the errors, such as the mean of 1/x beside 1 over the mean, is then gone.
         """
-        slopes, v = (self.slopes @ c) * self.errors, self.variances(c)                  # (n, d)
+        slopes, v, x = (self.slopes @ c) * self.errors, self.variances(c), self.sample.x
         rest = self.sample.within(self.values @ c, weights_of(v)) / v
-        shift = self.scale * self.errors * np.clip(slopes * rest[:, None], -largest, largest)
-        x = self.sample.x
-        feet = np.where((x - shift) * x > 0, x - shift, x)
+        unit = self.scale * self.errors                                                 # (n, d)
+        feet = take_back(x, unit * slopes * rest[:, None], unit * largest)
         moved = Features(self.library, Sample(feet, self.sample.labels, self.sample.errors), self)
         back = np.divide(x - feet, self.scale, where=self.scale > 0, out=np.zeros_like(x))
         moved.values += np.einsum("ndp,nd->np", moved.slopes, back)
@@ -228,6 +231,12 @@ class Features:
             weights = weights_of(self.variances(c))
         mu, directions = eigenpairs(*self.covariances(weights))
         return directions[:, 0], mu[0], coefficient_errors(mu, directions, self.sample.freedom)
+
+
+def take_back(x, errors, largest):
+    """Readings x (n, d) without errors, each at most the largest, that change no sign."""
+    moved = x - np.clip(errors, -largest, largest)
+    return np.where(moved * x > 0, moved, x)
 
 
 def _deviations(values):

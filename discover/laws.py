@@ -23,7 +23,7 @@ import numpy as np
 
 from discover import notation
 from discover.eigenproblem import (MAX_VALUES, Features, Sample, depends, eigenpairs, minimal_sets,
-                                   sharpest, shorten, sparse_directions, weights_of)
+                                   sharpest, shorten, sparse_directions, take_back, weights_of)
 from discover.expressions import Expression
 from discover.libraries import factors, make_libraries, unite
 from support.checks import finite_array
@@ -723,12 +723,6 @@ class Search:
                    float(within), dict(zip(names, map(float, errors[order]))),
                    tuple(numbers), tuple(factors(self.library.labels, powers[i]) for i in order),
                    fit.held / unit, self.source, self.level)
-
-
-def take_back(x, errors, largest):
-    """Readings x (n, d) without errors, each at most the largest, that change no sign."""
-    moved = x - np.clip(errors, -largest, largest)
-    return np.where(moved * x > 0, moved, x)
 
 
 def across(slope, known):
