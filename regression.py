@@ -150,6 +150,8 @@ def fit_orders(x, f, x_test, f_test, inputs, orders=ORDERS, alpha=ALPHA):
     inputs: names of the d columns. x_test, f_test: as x and f, for the test score. Raises
     ValueError if shapes disagree, values are not finite, samples are missing or alpha is negative.
     """
+    if len({*inputs}) < len(inputs):
+        raise ValueError(f"inputs must name each column differently, got {', '.join(inputs)}")
     x, f = finite_array("x", x, "n", len(inputs)), finite_array("f", f, len(x))
     x_test = finite_array("x_test", x_test, "n", len(inputs))
     f_test = finite_array("f_test", f_test, len(x_test))

@@ -216,8 +216,12 @@ class Features:
         return inside.T @ inside / size, noise / size
 
     def judge(self, c):
-        """chi^2 per degree of freedom and lambda of a combination c (p,), with its weights."""
-        variances = self.variances(c)
+        """chi^2 per degree of freedom and lambda of a combination c (p,), with its weights.
+
+        Of the features' own rounding, which is less than that of W: it shows what c leaves of it.
+        """
+        size = np.finfo(float).eps * (1 + np.abs(self.mean) / self.deviation)
+        variances = self.variances(c) - ROUNDING_OF_W * (c @ c) + (c * size) @ (c * size)
         weights, values = weights_of(variances), self.values @ c
         return self.sample.chi2(values, variances), self.sample.share(values, weights)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import combinations_with_replacement, product
 from math import comb
+from unicodedata import normalize
 
 import numpy as np
 
@@ -210,7 +211,7 @@ def find_in_arrays(x, group, names=None, errors=None):
 
 def check(x, classes, x_test, classes_test, names):
     """x and x_test as floats; ValueError where `find` cannot use them."""
-    if len(set(names)) < len(names):
+    if len({normalize("NFKC", name) for name in names}) < len(names):
         raise ValueError("two columns have the same name")
     checked = []
     for what, name, fewest, values, labels in (
@@ -467,6 +468,11 @@ class Search:
         terms = np.array(terms)
         train, test = self.train.part(terms), self.test.part(terms)
         c, mu, errors = train.fit(self.first)
+        if self.source == "rounding" and len(terms) > 1:        # where W has lost too many digits
+            sharp = sharpest(train.values, train.sample)
+            sharp *= np.linalg.norm(c) / np.linalg.norm(sharp)
+            c = min((c, sharp), key=lambda each: train.judge(each)[0])
+            mu = train.judge(c)[0]
         level = self.level or (0.0 if self.source == "fitted" else 1.0)
         if (np.median(self.train.errors[:, self.moving]) * level > NOTICEABLE
                 and mu < FAR_OFF * level**2 and train.judge(c)[1] < MAX_LAMBDA):
@@ -636,6 +642,8 @@ class Search:
         of fitted ones if others were given, the level is too large, or all columns are slow.
         """
         if self.source in ("digits", "rounding"):
+            return False
+        if self.source.startswith("given") and fit.mu < NOTICEABLE**2:      # rounding is left
             return False
         if self.source == "fitted" and (self.known_source == "given" or self.level > MAX_LEVEL):
             return True

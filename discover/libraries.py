@@ -133,8 +133,8 @@ def make_libraries(x, names, features=(), angles=None, positive=None, kinds=(), 
     """
     moving, notes = select_columns(x, names)
     turns = {name: np.pi / 180 if name in degrees else 1.0 for name in moving}
-    angles = choose_columns(names, angles, "angles", lambda name: is_angle(
-        name, moving[name] * turns[name]), moving)
+    angles = choose_columns(names, angles, "angles", lambda name: (
+        name in degrees or is_angle(name, moving[name])), moving)
     chosen = choose_columns(names, positive, "positive",
                             lambda name: moving[name].min() > 0, moving)
     for name in chosen:
@@ -175,7 +175,9 @@ def sines(names, degrees):
 def full_plan(moving, columns, typed, angles, positive, distance, degrees):
     """(title, {variable: its powers}, orders) of each kind of library, from simple to rich."""
     waves = sines(angles, degrees)
-    straight = {name: powers for name, powers in columns.items() if name not in angles}
+    # What fills a turn by chance, as a velocity may, stays a column as well.
+    straight = {name: powers for name, powers in columns.items() if not (
+        name in angles and (name in degrees or ANGLE_NAMES.fullmatch(name)))}
     logarithms = {f"log({name})": range(3) for name in positive}
     exponentials = {f"exp({name})": range(-2, 3) for name in straight
                     if np.abs(moving[name]).max() < MAX_EXPONENT}

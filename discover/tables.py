@@ -30,8 +30,8 @@ GROUP_COLUMNS = ("event", "orbit", "experiment", "group", "trajectory", "trial",
 MISSING = {"", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"}   # Na is sodium
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
-UNIT = re.compile(r"(?!(grad|gon|arc(min|sec)|turns?|rev|cycles?|mas|hourangle|[mµμun]rad|[′″])$)"
-                  r"[\w °º˚%′″·⋅×./*^+−⁻()-]{0,40}", re.I)
+UNIT = re.compile(r"(?!(grad|gon|arc(min|sec)|turns?|rev|cycles?|[muµμ]as|hourangle|"
+                  r"[mµμun]rad|[′″])$)[\w °º˚%′″·⋅×./*^+−⁻()-]{0,40}", re.I)
 DEGREES = re.compile(r"deg(ree)?s?\.?|[°º˚]", re.IGNORECASE)
 IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
 LIKE_ERRORS = re.compile(r"(.+?)_(?:errors?|sigma|std|sd|unc|uncertainty|err_deg\w*)", re.I)

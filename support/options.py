@@ -87,8 +87,9 @@ def parse(parser, arguments):
         raise UserError("own data have a command of their own: python -m discover FILE")
     idle = sorted(name.replace("_", "-") for name, value in vars(options).items()
                   if name != "report" and value != parser.get_default(name))
+    idle = ["FILE" if name == "file" else f"--{name}" for name in idle]
     if options.report and idle:
-        parser.error(f"--report trains nothing; leave out --{', --'.join(idle)}")
+        parser.error(f"--report trains nothing; leave out {', '.join(idle)}")
     if options.jobs > 1 and not options.seeds and options.system != "all":
         parser.error("--jobs goes with several runs: give --seeds")
     return options

@@ -25,6 +25,7 @@ def prepare():
     os.environ.pop("MPLBACKEND", None)
     listen()
     sys.unraisablehook = listen_again
+    sys.stdout = sys.stdout or open(os.devnull, "w")        # closed, as by >&-
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")                # a terminal that has no ² shows ?
 

@@ -282,6 +282,7 @@ def test_a_formula_of_more_terms_than_a_person_reads_is_none(d, readable):
     (lambda: regression.correlation(np.ones(3), np.ones(2)), "b must have shape"),
     (lambda: regression.fit_orders(np.ones((3, 2)), np.ones(3), np.ones((3, 2)), np.ones(3), ["x"]), "x must have"),
     (lambda: regression.fit_orders(np.ones((0, 1)), np.ones(0), np.ones((3, 1)), np.ones(3), ["x"]), "hold a sample"),
+    (lambda: regression.interpret(np.ones((3, 2)), np.ones(3), np.ones((3, 2)), np.ones(3), ["x", "x"]), "differently"),
     (lambda: regression.fit_orders(np.ones((3, 1)), np.ones(3), np.ones((0, 1)), np.ones(0), ["x"]), "hold at least"),
 ])
 def test_bad_arguments_are_refused_by_name(call, name):

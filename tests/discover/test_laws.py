@@ -169,6 +169,16 @@ def test_degrees_are_angles():
     assert set(law.terms) == {"omega^2", "cos(pi*theta/180)"} and law.verdict == "exact"
 
 
+def test_a_velocity_that_fills_a_turn_by_chance_stays_a_column_beside_an_angle():
+    rng = np.random.default_rng(0)
+    energy = rng.uniform(-8, -4, (60, 1))
+    swing = rng.uniform(-1, 1, (60, 12)) * np.arccos(-energy / 9)
+    speed = np.sqrt(2 * (energy + 9 * np.cos(swing))) * rng.choice([-1, 1], (60, 12))
+    assert 2.8 < np.abs(speed).max() < 3.6
+    found = of_orbits(np.stack([np.degrees(swing), speed], axis=2), ("theta", "omega"), degrees=["theta"])
+    assert said(found) == [("omega²/2 - 9 cos(pi theta/180)", "exact")]
+
+
 def test_a_sine_of_any_column_is_tried_where_nothing_else_fits():
     rng = np.random.default_rng(6)
     q, c = rng.uniform(-3, 5, (80, 20)), rng.uniform(1, 4, (80, 1))
@@ -217,6 +227,19 @@ def test_readings_that_errors_bring_near_0_are_left_out_so_that_a_logarithm_is_n
         assert law.verdict == "exact" and set(law.terms) == {"log(p)", "1/T"}
         assert abs(law.terms["1/T"] - 5300) < 4 * law.errors["1/T"] < 100
         assert any("observations, in which p is 0 within errors" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("offset", mostly_slow([1000, 0, 100, 1e4], 1))
+def test_a_column_far_from_0_hides_no_law_and_makes_no_false_one(offset):
+    circle = circles()
+    found = of_orbits(circle * [1, 3] + [offset, 0], ("x", "v"))
+    law, = found.laws
+    assert set(law.terms) == {"x^2", "v^2"} | ({"x"} if offset else set()) and law.verdict == "exact"
+
+
+@pytest.mark.parametrize("error", [1e-4, 1e-3, 1e-2])
+def test_data_that_are_better_than_the_errors_given_keep_their_law(error):
+    assert said(of_orbits(circles(), ("x", "y"), error)) == [("x² + y²", "exact")]
 
 
 def test_what_errors_do_to_second_order_is_taken_off():

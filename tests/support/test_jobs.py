@@ -81,7 +81,7 @@ from support import process; process.prepare()
 from support import jobs
 def wait(place):
     try: place.touch(); time.sleep(60)
-    finally: place.unlink()
+    finally: place.unlink(missing_ok=True)
 if __name__ == "__main__":
     jobs.run_all({{name: (wait, pathlib.Path(name)) for name in "ab"}}, 2)
 """

@@ -1,13 +1,15 @@
 """The command lines: what they accept, what they refuse and in which words."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 import physics
 import siamese
 import train
-from helpers import command, parsed
+from helpers import ROOT, command, parsed
 from support import options
 from support.checks import UserError
 
@@ -73,11 +75,14 @@ def test_help_is_one_screen_and_lists_every_system_and_option():
     assert len(lines) <= 50 and max(map(len, lines)) <= 100
 
 
+def test_an_output_that_is_closed_takes_nothing_from_the_run(tmp_path):
+    ended = subprocess.run(f"{sys.executable} train.py --pairs 100 --epochs 1 --out {tmp_path} >&-", shell=True,
+                           cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 0 and ended.stderr == "" and (tmp_path / "sr" / "seed-0" / "result.json").exists()
+
+
 def test_an_output_that_cannot_be_written_ends_with_status_2():
     with open("/dev/full", "w") as full:
-        import subprocess
-        import sys
-        from helpers import ROOT
         ended = subprocess.run([sys.executable, "train.py", "--help"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE,
                                text=True)
     assert ended.returncode == 2 and ended.stderr == "train.py: cannot write the output: No space left on device\n"
