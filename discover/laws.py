@@ -42,6 +42,7 @@ MAX_AT_ZERO = 0.6                   # of the rows: readings near 0 that are left
 IDENTITY = 1e-10                    # variance of a sum that is a number, as sin^2 + cos^2
 MIN_TRAINING, MIN_TEST = 8, 4       # classes of several members
 MAX_CANDIDATES, MAX_FITS = 1000, 200    # sets of features that are looked at, and that are fitted
+MAX_TERMS = 5                       # of a law with errors that is no polynomial
 MAX_OUTLIERS = 0.1                  # of the rows, which may break a law of all others
 TRIMMED = 0.62                      # variance of Gaussian errors without the largest tenth
 FAR = 30                            # interquartile ranges off the median: left out of a first fit
@@ -490,7 +491,14 @@ class Search:
         """Whether the errors explain all of a law that varies within classes."""
         level = 1.0 if self.level is None else self.level**2
         return (fit.share < MAX_LAMBDA and fit.mu < level * self.limits[0]
-                and fit.held < level * self.limits[1])
+                and fit.held < level * self.limits[1] and not self.follows_any(fit.terms))
+
+    def follows_any(self, terms):
+        """Whether a sum follows any surface within errors: it is long, and no polynomial."""
+        if self.source in ("digits", "rounding") or len(terms) <= MAX_TERMS:
+            return False
+        library = self.library.part(terms)
+        return np.any(library.exponents < 0) or not {*library.labels} <= {*self.names}
 
     def improve(self, fit, heap):
         """The Fit, or one that says the same better: chi^2 falls by Z^2 for each further term.
@@ -593,7 +601,7 @@ class Search:
             if (len(laws) + len(constants) == room or trials == MAX_FITS
                     or approximate and self.level > MAX_LEVEL):         # no law will be exact
                 break
-            if not self.is_new(each.slope, known):
+            if self.follows_any(each.terms) or not self.is_new(each.slope, known):
                 continue
             fit, trials = self.fit(each.terms), trials + 1
             if not self.allows(fit) or not self.is_new(fit.slope, known):
