@@ -161,21 +161,28 @@ class Features:
         few = min(FEW_CLASSES, len(share) // 10)
         return share[:len(share) - few].sum(axis=0) > BEYOND_FEW * len(self.values)
 
-    def variances(self, c):
-        """Variances (n,) of the errors of a combination c (p,)."""
+    def variances(self, c, rounding=ROUNDING_OF_W):
+        """Variances (n,) of the errors of a combination c (p,); rounding: those of features (p,)."""
         slopes = (self.slopes @ c) * self.errors
-        return np.sum(slopes**2, axis=1) + ROUNDING_OF_W * (c @ c)
+        return np.sum(slopes**2, axis=1) + np.sum(rounding * c**2)
+
+    def feet(self, c, largest):
+        """Readings (n, d) without the errors that a law c (p,) sees: its gradient says which.
+
+        Each error is at most `largest` standard deviations, and no sign changes.
+        """
+        slopes, v = (self.slopes @ c) * self.errors, self.variances(c)                  # (n, d)
+        rest = self.sample.within(self.values @ c, weights_of(v)) / v
+        unit = self.scale * self.errors
+        return take_back(self.sample.x, unit * slopes * rest[:, None], unit * largest)
 
     def at_feet(self, c, largest):
-        """The Features linear in x about readings without the errors that a law c (p,) sees.
+        """The Features made linear in x about the feet of a law c (p,).
 
-        Each error is at most `largest` standard deviations, and no sign of x changes. What is left
-        to second order in the errors, such as the mean of 1/x beside 1 over the mean, is then gone.
+        What is left to second order in the errors, such as the mean of 1/x beside 1 over the mean,
+        is then gone.
         """
-        slopes, v, x = (self.slopes @ c) * self.errors, self.variances(c), self.sample.x
-        rest = self.sample.within(self.values @ c, weights_of(v)) / v
-        unit = self.scale * self.errors                                                 # (n, d)
-        feet = take_back(x, unit * slopes * rest[:, None], unit * largest)
+        x, feet = self.sample.x, self.feet(c, largest)
         moved = Features(self.library, Sample(feet, self.sample.labels, self.sample.errors), self)
         back = np.divide(x - feet, self.scale, where=self.scale > 0, out=np.zeros_like(x))
         moved.values += np.einsum("ndp,nd->np", moved.slopes, back)
@@ -220,8 +227,8 @@ class Features:
 
         Of the features' own rounding, which is less than that of W: it shows what c leaves of it.
         """
-        size = np.finfo(float).eps * (1 + np.abs(self.mean) / self.deviation)
-        variances = self.variances(c) - ROUNDING_OF_W * (c @ c) + (c * size) @ (c * size)
+        rounding = np.finfo(float).eps * (1 + np.abs(self.mean) / self.deviation)
+        variances = self.variances(c, rounding**2)
         weights, values = weights_of(variances), self.values @ c
         return self.sample.chi2(values, variances), self.sample.share(values, weights)
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from discover import notation
 from discover.eigenproblem import (MAX_VALUES, Features, Sample, depends, eigenpairs, minimal_sets,
-                                   sharpest, shorten, sparse_directions, take_back, weights_of)
+                                   sharpest, shorten, sparse_directions, weights_of)
 from discover.expressions import Expression
 from discover.libraries import factors, make_libraries, unite
 from support.checks import finite_array
@@ -656,8 +656,7 @@ class Search:
         if self.source == "fitted" and (self.known_source == "given" or self.level > MAX_LEVEL):
             return True
         train, sample = self.train.part(fit.terms), self.train.sample
-        v = train.variances(fit.c)
-        w = weights_of(v)
+        w = weights_of(train.variances(fit.c))
         rest = sample.within(train.values @ fit.c, w)
         place = (np.arange(len(rest)) - np.repeat(sample.starts, sample.sizes)).astype(float)
         trend, residual = w * rest * sample.within(place, w), rest * np.sqrt(w)
@@ -665,14 +664,10 @@ class Search:
         if (abs(trend.sum()) > Z * np.linalg.norm(trend) or pairs.sum() > Z * np.linalg.norm(pairs)
                 or depends(sample, rest, w, place[:, None], Z)):
             return True
-        slopes = train.slopes @ fit.c                                           # (n, d)
-        moves = np.mean(slopes**2, axis=0) * ~self.still
+        moves = np.mean((train.slopes @ fit.c)**2, axis=0) * ~self.still
         if not moves.any():
             return False
-        # Where errors have moved a row along the law's gradient they are taken back.
-        errors = train.scale * train.errors                                     # of x
-        feet = take_back(sample.x, errors * slopes * train.errors * (rest / v)[:, None],
-                         errors * Z * (self.level or 1.0))
+        feet = train.feet(fit.c, Z * (self.level or 1.0))
         own = (train.library.values(feet) - train.mean) / train.deviation
         own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
         if self.source == "fitted" and moves @ self.shares < SLOW * moves.sum():

@@ -3,6 +3,8 @@
 The judges are in marking.py; docs/course says which functions a student writes.
 """
 
+from pathlib import Path
+
 import pytest
 
 import marking
@@ -39,11 +41,9 @@ def test_exercise_derivatives():
     judge("derivatives")
 
 
-def test_exercise_activations():
-    import siamese                      # here, since it may not compile
-    if not siamese.ACTIVATIONS.keys() - {"relu", "tanh"}:
-        pytest.skip("siamese.ACTIVATIONS holds relu and tanh, and no other")
-    judge("activations")
+if (Path(__file__).parent.parent / "docs" / "course" / "sessions.txt").exists():         # in a student's copy
+    def test_exercise_activations():
+        judge("activations")
 
 
 def test_exercise_backpropagate_delta():
