@@ -162,7 +162,7 @@ class Features:
         return share[:len(share) - few].sum(axis=0) > BEYOND_FEW * len(self.values)
 
     def variances(self, c, rounding=ROUNDING_OF_W):
-        """Variances (n,) of the errors of a combination c (p,), features' rounding (p,) included."""
+        """Variances (n,) of errors of a combination c (p,), rounding of features included."""
         slopes = (self.slopes @ c) * self.errors
         return np.sum(slopes**2, axis=1) + np.sum(rounding * c**2)
 

@@ -42,7 +42,7 @@ def test_exercise_derivatives():
 
 
 def test_exercise_activations():
-    if (Path(__file__).parent.parent / "docs" / "course" / "sessions.txt").exists():         # a student's copy
+    if (Path(__file__).parent.parent / "docs" / "course" / "sessions.txt").exists():   # a copy
         judge("activations")
     else:                               # here none is added, and the judge says so
         with pytest.raises(marking.Wrong, match="holds relu and tanh, and no other"):
