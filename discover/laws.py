@@ -159,19 +159,21 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
         if not searches:
             break
         laws = search_for_laws(searches, fit_level, laws)
-        if searches[0].has_motion(laws):
-            break
-        odd = searches[0].outliers()
+        has_motion, odd = searches[0].has_motion(laws), searches[0].outliers()
         if odd is not None:
             clean = [each.part(~out) for each, out in zip(samples, odd)]
             search = Search(clean, names, searches[0].libraries, given, source)
-            others = search_for_laws([search], fit_level, laws)
-            if search.has_motion(others):
+            others = search_for_laws([search], fit_level, laws * (not has_motion))
+            # One wrong row makes E - cE^2 of an energy E, with c so that it holds for that row too.
+            if search.has_motion(others) and (
+                    not has_motion or len(others[0].terms) < len(laws[0].terms)):
                 first = np.vstack([each.x[out] for each, out in zip(samples, odd)])[0]
                 where = ", ".join(f"{name} = {value:.4g}" for name, value in zip(names, first))
                 return Laws(others, [
                     *notes, f"left out {sum(map(np.sum, odd))} of the observations, which break a "
                     "law of all others; look whether they are measurements, the first: " + where])
+        if has_motion:
+            break
     return Laws(laws, notes)
 
 
@@ -690,13 +692,13 @@ class Search:
                 kept = near & (off <= max(np.quantile(off[near], 1 - MAX_OUTLIERS), limit**0.5))
             chi2, share = few.judge(c)
             unit = np.sqrt(chi2 / TRIMMED) if self.source == "fitted" else 1.0
-            if chi2 < limit and share < MAX_LAMBDA and 0 < np.mean(off > Z * unit) <= MAX_OUTLIERS:
+            if chi2 < limit and share < MAX_LAMBDA and np.mean(off > Z * unit) <= MAX_OUTLIERS:
                 both = [Features(part.library, each, part) for each in self.whole]
                 for features in both:
                     if self.source == "fitted":
                         features.errors = np.ones_like(features.errors) * ~self.still
                 odd = [features.distances(c) > Z * unit for features in both]
-                return odd if max(map(np.mean, odd)) <= MAX_OUTLIERS else None
+                return odd if 0 < max(map(np.mean, odd)) <= MAX_OUTLIERS else None
         return None
 
     # ---------------------------------------------------------------------- from terms to a Law
