@@ -173,7 +173,7 @@ def section(group, counted, published):
     yield Text(f"Seeds {', '.join(str(result.seed) for result in group)}.")
     yield Table((("", "paper", "ours", "std", "lowest", ""),
                  *compare_seeds(group, counted, published)))
-    yield Text(f"Optimal order: {count_values(r.optimal_order or 'none' for r in counted)}.")
+    yield Text(f"Optimal order: {count_values(r.optimal_order or 'none' for r in group)}.")
     spreads = [each.formula_spread for each in counted if each.formula_spread is not None]
     if spreads:
         yield Text(f"Coefficients under a common factor agree within {max(spreads):.1%} in the "

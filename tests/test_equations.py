@@ -771,3 +771,7 @@ def test_appendix_B_the_schedule_that_starts_at_100_reaches_the_paper_only_after
         rate, accuracy = history["learning_rate"], history["test_accuracy"]
         assert accuracy[rate == 100].max() < 0.9
         assert accuracy[rate == 50].max() < published <= accuracy[rate <= 25].max()
+    history = np.genfromtxt(ROOT / "results/paper/sr/seed-0/history.csv", delimiter=",", names=True)
+    rate, below = history["learning_rate"], history["test_accuracy"] < published
+    counts = [(int(below[rate == each].sum()), int(np.sum(rate == each))) for each in (12.5, 6.25)]
+    assert counts == [(38, 416), (1, 63)] and not below[rate < 6.25].any()

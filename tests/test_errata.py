@@ -231,7 +231,7 @@ def test_table_1_table_2_table_4_have_less_in_order_1_than_the_data_of_the_publi
         assert max(physics.SYSTEMS[name].published.r2[1]) <= 0.0013
 
 
-def test_every_kept_run_at_fixed_L_that_learned_follows_A_and_not_E():
+def test_every_kept_run_at_fixed_L_that_learned_is_a_function_of_A_and_not_of_E():
     for folders, orbits in ((("quick", "paper"), "symmetric"), (("box",), "one-sided")):
         runs = [run for run in kept("cp-fixed", folders=folders) if run.above_chance]
         assert len(runs) >= 2
