@@ -368,7 +368,8 @@ class Search:
         for features in (self.train, self.test):
             features.errors = np.ones_like(features.errors) * ~still
         self.measure()
-        self.usable = self.train.mean_variances() * MAX_LEVEL**2 < MAX_LAMBDA
+        self.noise = self.train.mean_variances()
+        self.usable = self.noise * MAX_LEVEL**2 < MAX_LAMBDA
         lowest = np.sort([max(self.lowest_mu(each), SOLVER**2) for each in self.groups])
         agree = np.searchsorted(lowest, ALIKE * lowest) - np.arange(len(lowest))
         tried = []
@@ -627,7 +628,8 @@ class Search:
 
         The least of p eigenvalues is below 1 by chance, by (1 - sqrt(p / dof))^2.
         """
-        group, freedom = group[self.usable[group]], self.train.sample.freedom
+        group = group[self.usable[group] & (self.noise[group] > 0)]     # nor constants, which fit
+        freedom = self.train.sample.freedom
         if not 0 < len(group) <= freedom / 8:
             return np.inf
         w, n, _ = (each[np.ix_(group, group)] for each in self.moments)
@@ -638,7 +640,8 @@ class Search:
 
     def common_mu(self, heap):
         """The least mu of Fits of several columns, made anew with their own weights."""
-        several = [each for each in heap if np.count_nonzero(each.slope.any(axis=0)) > 1]
+        several = [each for each in heap if np.count_nonzero(each.slope.any(axis=0)) > 1
+                   and each.slope[:, ~self.still].any()]
         some = [*sorted(several, key=lambda each: each.mu)[:100], *several[:50]]
         fits = [self.fit(terms) for terms in {tuple(each.terms) for each in some}]
         least = [max(fit.mu, fit.held / self.limits[1]) for fit in fits if fit.share < MAX_LAMBDA]
