@@ -153,7 +153,8 @@ class Features:
         values, sample = self.values @ c, self.sample
         ranked = values[np.lexsort([values, sample.labels])]
         medians = np.repeat(ranked[sample.starts + sample.sizes // 2], sample.sizes)
-        return np.abs(values - medians) / np.sqrt(self.variances(c))
+        v, sizes = self.variances(c), np.repeat(sample.sizes, sample.sizes)
+        return np.abs(values - medians) / np.sqrt(v + np.pi / 2 * sample.sums(v) / sizes**2)
 
     def is_seen_in_classes(self):
         """Whether each feature (p,) varies beyond a few classes, as large exp(x) do not."""

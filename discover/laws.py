@@ -42,7 +42,7 @@ MAX_AT_ZERO = 0.6                   # of the rows: readings near 0 that are left
 IDENTITY = 1e-10                    # variance of a sum that is a number, as sin^2 + cos^2
 MIN_TRAINING, MIN_TEST = 8, 4       # classes of several members
 MAX_CANDIDATES, MAX_FITS = 1000, 200    # sets of features that are looked at, and that are fitted
-MAX_TERMS = 5                       # of a law with errors that is no polynomial
+MAX_TERMS, MAX_ALONE = 5, 3         # of a law with errors that is no polynomial; in one column
 MAX_OUTLIERS = 0.1                  # of the rows, which may break a law of all others
 TRIMMED = 0.62                      # variance of Gaussian errors without the largest tenth
 FAR = 30                            # interquartile ranges off the median: left out of a first fit
@@ -154,7 +154,7 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
                                                degrees)
             notes = slow + notes + near
             searches = [Search(samples, names, each, given, source) for each in (
-                [each for each in some if samples[0].freedom >= 3 * len(each.names)
+                [each for each in some if samples[0].freedom >= 2 * len(each.names)
                  and each.bounded(both).any()] for some in libraries) if each]
         if not searches:
             break
@@ -179,12 +179,13 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
 
 def search_for_laws(searches, fit_level, before):
     """Laws of the first Search that has some, at known errors or a fitted level, or else before."""
-    if fit_level:
-        laws = searches[0].run_with_level(before)
-        return laws if any(law.source == "fitted" for law in laws) else before
+    first = []
     for search in searches:
-        before = before if search.has_motion(before) else search.run()
-    return before
+        laws = search.run_with_level(before) if fit_level else search.run()
+        if search.has_motion(laws):
+            return laws
+        first = first or laws
+    return first or before
 
 
 def find_in_arrays(x, group, names=None, errors=None):
@@ -287,7 +288,7 @@ def digit_errors(column):
 
     Values are written either with one number of decimals or with one of significant digits: as
     more of them have, since the last digit is 0 in a tenth. Whole numbers that deviate by less than
-    10 are labels and counts, without an error.
+    10 are labels and counts, without an error, unless they are far from 0, as 285 to 310 K are.
     """
     size = np.abs(column[column != 0])
     if not len(size) or size.max() > 1e38:
@@ -304,7 +305,7 @@ def digit_errors(column):
     steps = np.full(len(column), 10.0**-decimals.max())
     if np.mean(decimals == decimals.max()) < np.mean(digits == longest):
         steps[column != 0] = 10.0**(power - longest + 1)
-    elif decimals.max() == 0 and column.std() < 10:
+    elif decimals.max() == 0 and column.std() < 10 and size.max() < 10 * column.std():
         return np.full(len(column), np.nan)
     return steps / np.sqrt(12)
 
@@ -497,11 +498,16 @@ class Search:
                 and fit.held < level * self.limits[1] and not self.follows_any(fit.terms))
 
     def follows_any(self, terms):
-        """Whether a sum follows any surface within errors: it is long, and no polynomial."""
-        if self.source in ("digits", "rounding") or len(terms) <= MAX_TERMS:
-            return False
+        """Whether a sum that is no polynomial follows any surface within errors.
+
+        It has many terms, or many functions of one column alone.
+        """
         library = self.library.part(terms)
-        return np.any(library.exponents < 0) or not {*library.labels} <= {*self.names}
+        if np.all(library.exponents >= 0) and {*library.labels} <= {*self.names}:
+            return False
+        by = (self.slopes[:, :, terms] != 0).any(axis=0)                        # (d, k)
+        return (np.max(by[:, by.sum(axis=0) == 1].sum(axis=1)) > MAX_ALONE
+                or len(terms) > MAX_TERMS and self.source not in ("digits", "rounding"))
 
     def improve(self, fit, heap):
         """The Fit, or one that says the same better: chi^2 falls by Z^2 for each further term.
@@ -511,7 +517,8 @@ class Search:
         """
         level = 1.0 if self.level is None else self.level**2
         freedom = self.train.sample.freedom / level
-        if freedom * fit.mu < Z**2:
+        # Readings at the same places are rounded alike: what this leaves is a function, and no term.
+        if freedom * fit.mu < Z**2 or self.source == "digits" and fit.mu < 2 - self.limits[0]:
             return fit
 
         def chi2(fit):

@@ -1,7 +1,7 @@
 """Feature libraries from simple to rich: monomials of columns, and of functions of columns.
 
     polynomials   of all columns, orders 1 to 4
-    distance      these with r = sqrt(x^2 + y^2) or sqrt(x^2 + y^2 + z^2), and 1/r
+    distance      these with r = sqrt(x^2 + y^2) or sqrt(x^2 + y^2 + z^2), 1/r, and log(r)
     angles        sines and cosines of angles, with the other columns
     logarithms    of positive columns, with all columns
     roots         of positive columns, and negative powers of all that stay away from 0
@@ -24,7 +24,7 @@ KINDS = ("polynomial", "rational")
 MAX_FEATURES = 300                      # of one library
 NEAR_ZERO = 0.005                       # of a column's root mean square: no quotients by less
 MAX_EXPONENT = 30                       # of exp: e^30 is 1e13
-DISTANCES = ("sqrt(x^2 + y^2)", "sqrt(x^2 + y^2 + z^2)")
+DISTANCE = re.compile(r"sqrt\(x(\w*)\^2 \+ y\1\^2( \+ z\1\^2)?\)")    # r, or r_km of x_km, y_km
 ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle|azimuth|tilt|inclination)"
                          r"(_?\w{1,2}|_deg)?", re.IGNORECASE)
 COSTS = {"exp": 3.0, "log": 1.5, "sqrt": 1.5, "sin": 1.3, "cos": 1.3}   # beside a column's 1
@@ -55,7 +55,7 @@ class Library:
         weights = [1.0 if label in variable.inputs else COSTS.get(variable.name.split("(")[0], 1.3)
                    for label, variable in zip(self.labels, self.variables)]
         below = np.maximum(-self.exponents, 0).sum(axis=1)
-        squares = np.array([variable.name in DISTANCES and variable.name.count("^")
+        squares = np.array(["^2 + y" in variable.name and variable.name.count("^")
                             for variable in self.variables])    # that r holds
         return (0.6 + 0.4 * np.abs(self.exponents) @ np.array(weights) + 0.2 * below
                 + 1.2 * (self.exponents != 0) @ squares)
@@ -184,7 +184,7 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
     roots = {f"sqrt({name})": range(2) for name in positive}
     away = [name for name, values in moving.items()
             if name in positive or stays_away(values)]
-    negative = {name: range(-2, 5) for name in away}
+    negative, inverse = ({name: range(least, 5) for name in away} for least in (-2, -1))
     below = {name: powers for name, powers in negative.items() if name in straight}
     below |= {text: range(-2, 1 + max(powers)) for text, powers in waves.items()
               if stays_away(Expression(text, moving).value(np.stack([*moving.values()], axis=1)))}
@@ -197,9 +197,10 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
         (True, "polynomials", columns, (3,)),
         (angles, "quotients with sines and cosines", straight | waves | below, (2, 3)),
         (distance, "with r and 1/r", columns | distance, (2, 3)),
+        (distance, "with log(r)", columns | {f"log({text})": range(2) for text in distance}, (2,)),
         (positive, "logarithms", columns | logarithms, (1, 2, 3)),
         (away, "roots and negative powers", columns | negative | roots, (2, 3)),
-        (positive, "logarithms and negative powers", columns | negative | logarithms, (1,)),
+        (positive, "logarithms and 1/x", columns | inverse | logarithms, (1, 2)),
         (away, "even powers", {name: range(-2 * (name in away), 5, 2) for name in columns}, (4,)),
         (True, "polynomials", columns, (4,)),
         (distance, "with r and 1/r", columns | distance, (4,)),
@@ -260,11 +261,13 @@ def choose_columns(names, chosen, what, rule, moving):
 
 def distance(x, names, moving):
     """r of the positions, with its powers, unless r is a column, or 0 somewhere."""
-    position = [name for name in ("x", "y", "z") if name in names]
-    if not {"x", "y"} <= set(moving) or "r" in names:
-        return {}
-    r = np.linalg.norm(x[:, [names.index(name) for name in position]], axis=1)
-    return {DISTANCES[len(position) - 2]: range(-3, 2)} if r.min() > 1e-9 * r.max() else {}
+    for end in (name[1:] for name in moving if name.startswith("x")):
+        position = [axis + end for axis in "xyz" if axis + end in names]
+        if {"x" + end, "y" + end} <= set(moving) and "r" + end not in names:
+            r = np.linalg.norm(x[:, [names.index(name) for name in position]], axis=1)
+            text = f"sqrt({' + '.join(f'{name}^2' for name in position)})"
+            return {text: range(-3, 2)} if r.min() > 1e-9 * r.max() else {}
+    return {}
 
 
 def build(plan, names):
@@ -272,11 +275,12 @@ def build(plan, names):
     libraries, notes, seen = [], [], set()
     for title, allowed, orders in plan:
         variables = tuple(Expression(text, names) for text in allowed)
-        labels = tuple("r" if text in DISTANCES else in_product(text) for text in allowed)
+        labels = tuple(in_product(DISTANCE.sub(r"r\1", text)) for text in allowed)
+        r = [label for label, text in zip(labels, allowed) if DISTANCE.fullmatch(text)]
         for order in orders:
             exponents = monomials(allowed.values(), order)
-            if exponents is not None and "r" in labels and not "r" in names:
-                exponents = without_identities(exponents, labels)
+            if exponents is not None and r:
+                exponents = without_identities(exponents, labels, r[0])
             key = (labels, tuple(allowed.values()), order)
             if exponents is not None and key not in seen:
                 libraries.append(Library(f"{title}, order {order}", labels, variables, exponents))
@@ -305,10 +309,10 @@ def monomials(allowed, order):
     return np.array(rows[1:], int).reshape(len(rows) - 1, -1)
 
 
-def without_identities(exponents, labels):
+def without_identities(exponents, labels, r):
     """Exponents (p, v) without y^2/r, which is r - x^2/r, or with z in its place."""
-    squared = [exponents[:, labels.index(name)] > 1 for name in ("z", "y") if name in labels][:1]
-    redundant = np.any(squared, axis=0) & (exponents[:, labels.index("r")] != 0)
+    last = next(axis + r[1:] for axis in "zy" if axis + r[1:] in labels)
+    redundant = (exponents[:, labels.index(last)] > 1) & (exponents[:, labels.index(r)] != 0)
     return exponents[~redundant]
 
 

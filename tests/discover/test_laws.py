@@ -334,6 +334,43 @@ def test_rows_that_break_the_law_of_all_others_are_left_out_and_it_is_said(share
     assert sum("left out" in note for note in found.notes) == 1
 
 
+@pytest.mark.parametrize("row", [100, 1001, 2500])      # of the fit, so that E - cE^2 holds; and held out
+@pytest.mark.parametrize("digits", [17, 4])
+def test_one_row_of_a_wrong_class_neither_hides_a_law_nor_bends_it(row, digits):
+    x, classes = rounded(circles(100, 30), digits).reshape(-1, 2), np.repeat(np.arange(100), 30)
+    classes[row] = (classes[row] + 7) % 75 + 25 * (row >= 2250)
+    first = classes < 75
+    found = laws.find(x[first], classes[first], x[~first], classes[~first], ("q", "p"))
+    assert said(found) == [("q² + p²", "exact")]
+    assert [note[:14] for note in found.notes] == ["left out 1 of "]
+
+
+def test_the_level_of_unknown_errors_is_found_beside_constants_that_have_none():
+    rng, x = np.random.default_rng(14), circles(100, 30)
+    k = np.repeat(rng.uniform(1, 3, (100, 1, 1)), 30, axis=1)
+    x = np.concatenate([x / [1, 1] / np.sqrt(np.concatenate([k, k**0], axis=2)), k], axis=2)
+    x[..., :2] += 0.01 * x[..., :2].std(axis=(0, 1)) * rng.standard_normal((100, 30, 2))
+    found = of_orbits(x, ("q", "p", "k"))
+    assert said(found) == [("p² + q²k", "exact"), ("k", "exact")]
+    assert found.laws[0].level == pytest.approx(0.01, rel=0.15)
+
+
+def test_many_functions_of_one_column_are_no_law():
+    """Oscillations of a Morse potential of rate 1.94, which no library holds but many sums follow."""
+    rng = np.random.default_rng(15)
+    r, energy = rng.uniform(0.9, 1.6, (100, 20)), rng.uniform(0.5, 3, (100, 1))
+    v = np.sqrt(energy + 2 * (2 * np.exp(-1.94 * (r - 1.2)) - np.exp(-3.88 * (r - 1.2)))) * rng.choice([-1, 1], r.shape)
+    assert not [law for law in of_orbits(np.stack([r, v], axis=2), ("r", "v")).laws if law.verdict == "exact"]
+
+
+def test_positions_with_a_unit_in_their_names_have_a_distance_and_its_logarithm():
+    rng = np.random.default_rng(16)
+    x, energy = rng.uniform(-2, 2, (100, 20, 2)), rng.uniform(2, 4, (100, 1))
+    v = np.sqrt(2 * (energy - np.log(np.linalg.norm(x, axis=2))))
+    law, = of_orbits(np.concatenate([x, v[..., None]], axis=2), ("x_km", "y_km", "v")).laws
+    assert law.text == "v²/2 + log(r_km)"
+
+
 def test_angles_positive_columns_features_and_kinds_can_be_named():
     rng = np.random.default_rng(4)
     s, c = rng.uniform(-1, 1, (100, 8)), rng.uniform(1, 2, (100, 1))            # too short an arc to be told
