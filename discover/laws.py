@@ -163,7 +163,8 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
         if odd is not None:
             clean = [each.part(~out) for each, out in zip(samples, odd)]
             search = Search(clean, names, searches[0].libraries, given, source)
-            others = search_for_laws([search], fit_level, laws * (not has_motion))
+            constants = [each for each in laws if each.verdict == "exact" and not has_motion]
+            others = search_for_laws([search], fit_level, constants)
             # One wrong row makes E - cE^2 of an energy E, with c so that it holds for that row too.
             if search.has_motion(others) and (
                     not has_motion or len(others[0].terms) < len(laws[0].terms)):
@@ -195,17 +196,18 @@ def find_in_arrays(x, group, names=None, errors=None):
     (n, d), or one for each column (d,). A quarter of the classes is held out. Raises ValueError as
     `find` does.
     """
-    names = list(getattr(x, "columns", ())) if names is None else list(names)
-    x = finite_array("x", x, "n", "d").astype(float)
+    names = [*map(str, getattr(x, "columns", ()) if names is None else names)]
+    x = finite_array("x", x, "n", len(names) or "d").astype(float)
+    names = names or [f"x{i + 1}" for i in range(x.shape[1])]
     masked, group = np.ma.is_masked(group), np.asarray(group)
     if masked or group.shape != (len(x),) or group.dtype.kind == "O" and not all(
             isinstance(each, str) for each in group) or not np.all(group == group):
         raise ValueError(f"group must name the class of each of the {len(x)} rows: numbers, none "
                          "of them NaN or masked, or texts")
     group = np.unique(group, return_inverse=True)[1]
-    names = [*map(str, names)] or [f"x{i + 1}" for i in range(x.shape[1])]
     if errors is not None:
-        errors = np.zeros(x.shape) + finite_array("errors", errors, *np.shape(errors))
+        shape = x.shape if np.ndim(errors) > 1 else x.shape[1:]
+        errors = np.broadcast_to(finite_array("errors", errors, *shape), x.shape)
     counted = np.random.default_rng(0).permutation(group.max(initial=0) + 1)
     held = np.isin(group, counted[:max(MIN_TEST, len(counted) // 4)])
     parts = (None, None) if errors is None else (errors[~held], errors[held])
@@ -217,6 +219,8 @@ def check(x, classes, x_test, classes_test, names):
     """x and x_test as floats; ValueError where `find` cannot use them."""
     if len({normalize("NFKC", name) for name in names}) < len(names):
         raise ValueError("two columns have the same name")
+    if not names:
+        raise ValueError("x must have a column")
     checked = []
     for what, name, fewest, values, labels in (
             ("training", "", MIN_TRAINING, x, classes),
