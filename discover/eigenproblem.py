@@ -49,7 +49,6 @@ MAX_SET_STEPS = 5e6         # numbers that minimal_sets looks at: a fifth of a s
 MAX_SETS = 2000             # sets of features that it returns
 ROUNDING_OF_W = 1e-15       # of a covariance of features of deviation 1
 LIGHTEST = 0.05             # v of a row, beside the median row's, below which its weight stays
-FEW_CLASSES, BEYOND_FEW = 5, 0.01   # share of a feature's variance outside so many classes
 ROUNDS = 3                  # of weights, each from the c before
 
 
@@ -155,12 +154,6 @@ class Features:
         medians = np.repeat(ranked[sample.starts + sample.sizes // 2], sample.sizes)
         v, sizes = self.variances(c), np.repeat(sample.sizes, sample.sizes)
         return np.abs(values - medians) / np.sqrt(v + np.pi / 2 * sample.sums(v) / sizes**2)
-
-    def is_seen_in_classes(self):
-        """Whether each feature (p,) varies beyond a few classes, as large exp(x) do not."""
-        share = np.sort(np.add.reduceat(self.values**2, self.sample.starts), axis=0)
-        few = min(FEW_CLASSES, len(share) // 10)
-        return share[:len(share) - few].sum(axis=0) > BEYOND_FEW * len(self.values)
 
     def variances(self, c, rounding=ROUNDING_OF_W):
         """Variances (n,) of errors of a combination c (p,), rounding of features included."""

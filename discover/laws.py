@@ -45,7 +45,6 @@ MAX_CANDIDATES, MAX_FITS = 1000, 200    # sets of features that are looked at, a
 MAX_TERMS, MAX_ALONE = 5, 3         # of a law with errors that is no polynomial; in one column
 MAX_OUTLIERS = 0.1                  # of the rows, which may break a law of all others
 TRIMMED = 0.62                      # variance of Gaussian errors without the largest tenth
-FAR = 30                            # interquartile ranges off the median: left out of a first fit
 
 
 @dataclass(frozen=True)
@@ -344,9 +343,7 @@ class Search:
         self.costs, self.level = self.library.costs, None
         self.points = np.unique(np.linspace(0, len(self.train.values) - 1, 100).astype(int))
         self.slopes = self.train.slopes[self.points]                            # (m, d, p)
-        seen = self.train.is_seen_in_classes()
-        used = bounded[seen][distinct(self.train.values[:, seen], self.slopes[:, :, seen],
-                                      self.costs[seen])]
+        used = bounded[distinct(self.train.values, self.slopes, self.costs)]
         self.groups = [np.searchsorted(bounded, each[np.isin(each, used)]) for each in groups]
         self.moving = self.train.scale > 0
         self.shares = self.train.sample.share(self.train.sample.x)
@@ -521,8 +518,8 @@ class Search:
         """
         level = 1.0 if self.level is None else self.level**2
         freedom = self.train.sample.freedom / level
-        # Readings at the same places are rounded alike: what this leaves is a function, and no term.
-        if freedom * fit.mu < Z**2 or self.source == "digits" and fit.mu < 2 - self.limits[0]:
+        # Rounding is no chance: what it leaves may be a function of the readings, and no term.
+        if self.source in ("digits", "rounding") or freedom * fit.mu < Z**2:
             return fit
 
         def chi2(fit):
@@ -692,18 +689,16 @@ class Search:
 
     def outliers(self):
         """Masks (n,) of rows of both whole samples that break a law of all others, or None."""
-        low, middle, high = np.quantile(self.train.sample.x, [0.25, 0.5, 0.75], axis=0)
-        near = np.all(np.abs(self.train.sample.x - middle) <= FAR * (high - low), axis=1)
         limit = MAX_LEVEL**2 if self.source == "fitted" else 1.0
         for group in (each[self.usable[each]] for each in self.groups):
             if not 0 < len(group) <= 70:
                 continue
-            part, kept = self.train.part(group), near
+            part, kept = self.train.part(group), np.ones(len(self.first), bool)
             for _ in range(8):
                 few = part.rows(kept)
                 c = eigenpairs(*few.covariances(self.first[kept]))[1][:, 0]
                 off = part.distances(c)
-                kept = near & (off <= max(np.quantile(off[near], 1 - MAX_OUTLIERS), limit**0.5))
+                kept = off <= max(np.quantile(off, 1 - MAX_OUTLIERS), limit**0.5)
             chi2, share = few.judge(c)
             unit = np.sqrt(chi2 / TRIMMED) if self.source == "fitted" else 1.0
             if chi2 < limit and share < MAX_LAMBDA and np.mean(off > Z * unit) <= MAX_OUTLIERS:

@@ -175,6 +175,7 @@ def sines(names, degrees):
 def full_plan(moving, columns, typed, angles, positive, distance, degrees):
     """(title, {variable: its powers}, orders) of each kind of library, from simple to rich."""
     waves = sines(angles, degrees)
+    others = {name: powers for name, powers in columns.items() if name not in angles}
     # What fills a turn by chance, as a velocity may, stays a column as well.
     straight = {name: powers for name, powers in columns.items() if not (
         name in angles and (name in degrees or ANGLE_NAMES.fullmatch(name)))}
@@ -193,7 +194,8 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
     return [each for needed, *each in (
         (True, "polynomials", columns, (1, 2)),
         (typed, "typed features", columns | typed, (1, 2, 3)),
-        (angles, "sines and cosines", straight | waves, (1, 2, 3, 4)),
+        (angles, "sines and cosines", straight | waves, (1, 2, 3)),
+        (angles, "sines and cosines", others | waves, (4,)),
         (True, "polynomials", columns, (3,)),
         (angles, "quotients with sines and cosines", straight | waves | below, (2, 3)),
         (distance, "with r and 1/r", columns | distance, (2, 3)),
