@@ -298,15 +298,6 @@ def test_friction_a_hidden_parameter_noise_and_walks_have_no_exact_law(x):
 
 # ------------------------------------------------------------------------------------ rows, columns
 
-def test_a_feature_that_varies_in_a_few_classes_only_is_not_used():
-    a = 8 * np.random.default_rng(0).standard_normal((300, 1)) + np.linspace(0, 0.1, 5)
-    x = np.stack([a, np.random.default_rng(1).standard_normal(a.shape)], axis=2).reshape(-1, 2)
-    library = unite(make_libraries(x, ("a", "b"))[0])[0]
-    features = Features(library, Sample(x, np.repeat(np.arange(300), 5)))
-    used = dict(zip(library.names, features.is_seen_in_classes()))
-    assert used["a"] and used["a^4"] and used["exp(b)"] and not used["exp(a)"]
-
-
 def test_friction_is_seen_beside_errors_that_are_given_though_rows_are_shuffled():
     rng, errors = np.random.default_rng(11), 0.01
     x = np.stack([rows[rng.permutation(len(rows))] for rows in damped(0.1, 0)])
