@@ -38,7 +38,6 @@ from support.results import LawRecord, Result, versions
 # Of a system of the paper, and of each label; own data have data.MAX_PAIRS.
 MAX_NETWORK_PAIRS = 20_000
 MAX_LAW_PAIRS = 2_000                   # the laws are exact
-MAX_IMITATION_TERMS = 6                 # an approximate law of more terms imitates another law
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def run(config):
     learn = partial(train_network, config, streams, history, seconds_before)
     known = [network.Invariant(law.function.value, lambda x, law=law: law(x)[1])
              for law in found.laws
-             if law.verdict == "exact" or len(law.terms) <= MAX_IMITATION_TERMS]
+             if law.verdict == "exact" or len(law.terms) <= laws.MAX_TERMS]    # more imitate
     fixed = [partial(network.gradient, system.invariants[name], steps=1e-5 * test_set.x.std(axis=0))
              for name in system.fixed]
     for step in network.search(train_set, test_set, learn, known, len(system.inputs) - 1, fixed):

@@ -119,7 +119,8 @@ class Features:
         self.library, self.sample = library, sample
         values, d = library.values(sample.x), sample.x.shape[1]
         if like is None:
-            self.mean, self.deviation = values.mean(axis=0), _deviations(values)        # (p,)
+            self.mean, self.deviation = values.mean(axis=0), values.std(axis=0)         # (p,)
+            self.deviation[self.deviation <= 1e-12 * np.abs(values).max(axis=0)] = np.inf
             self.scale = np.where(np.ptp(sample.x, axis=0) > 0, sample.x.std(axis=0), 0)    # (d,)
         else:
             self.mean, self.deviation, self.scale = like.mean, like.deviation, like.scale
@@ -242,13 +243,6 @@ def take_back(x, errors, largest):
     """Readings x (n, d) without errors, each at most the largest, that change no sign."""
     moved = x - np.clip(errors, -largest, largest)
     return np.where(moved * x > 0, moved, x)
-
-
-def _deviations(values):
-    """Standard deviations (p,) of values (n, p), infinite for a constant."""
-    deviation = values.std(axis=0)
-    deviation[deviation <= 1e-12 * np.abs(values).max(axis=0)] = np.inf
-    return deviation
 
 
 def eigenpairs(w, n):

@@ -108,11 +108,6 @@ class Laws:
     laws: list[Law]
     notes: list[str]
 
-    @property
-    def independent(self):
-        """How many of the laws are independent and exact."""
-        return sum(law.verdict == "exact" for law in self.laws)
-
     def __repr__(self):
         lines = [f"{law.text}    {law.evidence}" for law in self.laws] or ["no law"]
         return "\n".join(lines + self.notes)
@@ -204,22 +199,19 @@ def find_in_arrays(x, group, names=None, errors=None):
         raise ValueError(f"group must name the class of each of the {len(x)} rows: numbers, none "
                          "of them NaN or masked, or texts")
     group = np.unique(group, return_inverse=True)[1]
-    if errors is not None:
-        shape = x.shape if np.ndim(errors) > 1 else x.shape[1:]
-        errors = np.broadcast_to(finite_array("errors", errors, *shape), x.shape)
+    shape = x.shape if np.ndim(errors) > 1 else x.shape[1:]
+    errors = np.full(shape, np.nan) if errors is None else finite_array("errors", errors, *shape)
+    errors = np.broadcast_to(errors, x.shape)
     counted = np.random.default_rng(0).permutation(group.max(initial=0) + 1)
     held = np.isin(group, counted[:max(MIN_TEST, len(counted) // 4)])
-    parts = (None, None) if errors is None else (errors[~held], errors[held])
-    return find(x[~held], group[~held], x[held], group[held], names, errors=parts[0],
-                errors_test=parts[1])
+    return find(x[~held], group[~held], x[held], group[held], names, errors=errors[~held],
+                errors_test=errors[held])
 
 
 def check(x, classes, x_test, classes_test, names):
     """x and x_test as floats; ValueError where `find` cannot use them."""
-    if len({normalize("NFKC", name) for name in names}) < len(names):
-        raise ValueError("two columns have the same name")
-    if not names:
-        raise ValueError("x must have a column")
+    if not names or len({normalize("NFKC", name) for name in names}) < len(names):
+        raise ValueError("there is no column, or two columns have the same name")
     checked = []
     for what, name, fewest, values, labels in (
             ("training", "", MIN_TRAINING, x, classes),
@@ -702,11 +694,12 @@ class Search:
             chi2, share = few.judge(c)
             unit = np.sqrt(chi2 / TRIMMED) if self.source == "fitted" else 1.0
             if chi2 < limit and share < MAX_LAMBDA and np.mean(off > Z * unit) <= MAX_OUTLIERS:
-                both = [Features(part.library, each, part) for each in self.whole]
-                for features in both:
+                odd = []
+                for sample in self.whole:
+                    features = Features(part.library, sample, part)
                     if self.source == "fitted":
                         features.errors = np.ones_like(features.errors) * ~self.still
-                odd = [features.distances(c) > Z * unit for features in both]
+                    odd.append(features.distances(c) > Z * unit)
                 return odd if 0 < max(map(np.mean, odd)) <= MAX_OUTLIERS else None
         return None
 

@@ -175,10 +175,10 @@ def sines(names, degrees):
 def full_plan(moving, columns, typed, angles, positive, distance, degrees):
     """(title, {variable: its powers}, orders) of each kind of library, from simple to rich."""
     waves = sines(angles, degrees)
-    others = {name: powers for name, powers in columns.items() if name not in angles}
     # What fills a turn by chance, as a velocity may, stays a column as well.
-    straight = {name: powers for name, powers in columns.items() if not (
-        name in angles and (name in degrees or ANGLE_NAMES.fullmatch(name)))}
+    named = [name for name in angles if name in degrees or ANGLE_NAMES.fullmatch(name)]
+    straight, others = ({name: powers for name, powers in columns.items() if name not in out}
+                        for out in (named, angles))
     logarithms = {f"log({name})": range(3) for name in positive}
     exponentials = {f"exp({name})": range(-2, 3) for name in straight
                     if np.abs(moving[name]).max() < MAX_EXPONENT}

@@ -48,6 +48,10 @@ def said(found):
     return [(law.text, law.verdict) for law in found.laws]
 
 
+def count(found):
+    return sum(law.verdict == "exact" for law in found.laws)
+
+
 # ------------------------------------------------------------------------------------ what decides
 
 def test_mu_of_a_law_is_one_though_errors_weigh_differently_from_row_to_row():
@@ -123,7 +127,7 @@ def of_system(name, n=2000):
     ("em", 2, ["E_x B_x + E_y B_y + E_z B_z"]), ("sr-fixed", 0, []), ("em-fixed", 1, None)], 2))
 def test_the_laws_of_the_papers_systems_are_exact_and_named(name, independent, texts):
     found = of_system(name)
-    assert found.independent == independent and all(law.within < 1e-9 for law in found.laws)
+    assert count(found) == independent and all(law.within < 1e-9 for law in found.laws)
     terms = [sorted(law.text.replace("+ ", "").replace("- ", "-").split()) for law in found.laws]
     for text in texts or ():
         assert sorted(text.replace("+ ", "").replace("- ", "-").split()) in terms
@@ -147,7 +151,7 @@ def test_laws_do_not_depend_on_units(units):
 def test_what_is_known_makes_no_laws_and_what_is_one_number_on_all_data_is_none():
     orbits = trajectories(200, 8)
     given = [Expression("x*v_y - y*v_x", STATE)]
-    assert of_orbits(orbits, given=given).independent == 2
+    assert count(of_orbits(orbits, given=given)) == 2
     square = np.concatenate([circles(), np.sum(circles()**2, axis=2, keepdims=True)], axis=2)
     found = of_orbits(np.concatenate([square[..., :2], np.sqrt(square[..., 2:])], 2), ("q", "p", "r"))
     assert [law.text for law in found.laws] == ["r"]
@@ -293,7 +297,7 @@ def hidden_stiffness():
     np.cumsum(np.random.default_rng(1).standard_normal((100, 20, 2)), axis=1),
     hidden_stiffness()], 2))
 def test_friction_a_hidden_parameter_noise_and_walks_have_no_exact_law(x):
-    assert of_orbits(x, ("q", "p")).independent == 0
+    assert count(of_orbits(x, ("q", "p"))) == 0
 
 
 # ------------------------------------------------------------------------------------ rows, columns
@@ -302,7 +306,7 @@ def test_friction_is_seen_beside_errors_that_are_given_though_rows_are_shuffled(
     rng, errors = np.random.default_rng(11), 0.01
     x = np.stack([rows[rng.permutation(len(rows))] for rows in damped(0.1, 0)])
     noisy = x + errors * rng.standard_normal(x.shape)
-    assert of_orbits(noisy, ("q", "p"), errors).independent == 0
+    assert count(of_orbits(noisy, ("q", "p"), errors)) == 0
 
 
 def test_outliers_are_left_out_though_errors_are_unknown():
@@ -371,7 +375,7 @@ def test_angles_positive_columns_features_and_kinds_can_be_named():
     gas = np.stack([v, c * v**0.4], axis=2)
     law, = of_orbits(gas, ("V", "T"), angles=[], positive=["V", "T"]).laws
     assert set(law.terms) == {"log(V)", "log(T)"}
-    assert of_orbits(gas, ("V", "T"), kinds=["polynomial"]).independent == 0
+    assert count(of_orbits(gas, ("V", "T"), kinds=["polynomial"])) == 0
     odd = np.concatenate([np.sinh(circles()[..., :1]), circles()[..., 1:]], axis=2)
     law, = of_orbits(odd, ("s", "v"), features=["log(s + sqrt(s^2 + 1))"]).laws
     assert set(law.terms) == {"(log(s + sqrt(s^2 + 1)))^2", "v^2"}
