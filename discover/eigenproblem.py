@@ -48,7 +48,7 @@ MAX_VALUES = 8_000_000     # features times rows times columns: 50 MiB of deriva
 MAX_SET_STEPS = 5e6         # numbers that minimal_sets looks at: a fifth of a second
 MAX_SETS = 2000             # sets of features that it returns
 ROUNDING_OF_W = 1e-15       # of a covariance of features of deviation 1
-LIGHTEST = 0.05             # v of a row, beside the median row's, below which its weight stays
+LIGHTEST = 0.05             # v of a row, beside the median's, from which its weight stays [.02, ]
 ROUNDS = 3                  # of weights, each from the c before
 
 

@@ -29,22 +29,26 @@ from discover.expressions import Expression
 from discover.libraries import factors, make_libraries, unite
 from support.checks import finite_array
 
-Z = 5                               # standard deviations of mu, and of a coefficient, by chance
-SOLVER = 1e-6                       # error of a reading, of its column's deviation: a solver's
-MAX_LAMBDA = 0.3                    # of a law: white noise has 1
-MAX_LEVEL, MAX_SAID = 0.03, 0.2     # of fitted errors: of what is counted, and of what is said
-ALIKE, MAX_GUESSES = 1.3, 2         # mu of libraries that agree in a level; levels that are tried
-SLOW = 0.15                         # lambda of a column that hardly varies within classes
-FAR_OFF = 3                         # mu of what is no law, whatever errors do to second order
-AT_ZERO = 7                         # errors from 0, up to which logarithms and quotients are odd
-NOTICEABLE = 1e-3                   # error of a reading, of its column's deviation
-MAX_AT_ZERO = 0.6                   # of the rows: readings near 0 that are left out
-IDENTITY = 1e-10                    # variance of a sum that is a number, as sin^2 + cos^2
-MIN_TRAINING, MIN_TEST = 8, 4       # classes of several members
-MAX_CANDIDATES, MAX_FITS = 1000, 200    # sets of features that are looked at, and that are fitted
-MAX_TERMS, MAX_ALONE = 5, 3         # of a law with errors that is no polynomial; in one column
-MAX_OUTLIERS = 0.1                  # of the rows, which may break a law of all others
-TRIMMED = 0.62                      # variance of Gaussian errors without the largest tenth
+# Each limit, and how far it moves until the law of one of 49 data sets turns (with 1 % of noise, or
+# 3 digits). Where none is named, none turned within the range in brackets.
+Z = 5                           # standard deviations by chance: stress at 3, friction at 20
+SOLVER = 1e-6                   # error of a reading, of its column's deviation [3e-8, 3e-5]
+MAX_LAMBDA = 0.3                # of a law, where white noise has 1 [.08, .95]
+MAX_LEVEL = 0.03                # of fitted errors: a circuit at .0075, an adiabatic change at .12
+MAX_SAID = 0.2                  # of fitted errors, of what is called approximate [.05, .8]
+ALIKE = 1.3                     # mu of libraries that agree in a level [1.02, 1.95]
+MAX_GUESSES = 2                 # levels that are tried: ions at 1
+SLOW = 0.15                     # lambda of a column that hardly varies: collisions at .6 [.04, ]
+FAR_OFF = 3                     # mu of what is no law, errors to second order included [1, 12]
+AT_ZERO = 7                     # errors from 0, where logarithms are odd: Kepler at 2, diodes at 28
+NOTICEABLE = 1e-3               # error, of its column's deviation: a vapour at .01 [1e-4, ]
+MAX_AT_ZERO = 0.6               # of the rows, left out since near 0: diodes at .4 [, .95]
+IDENTITY = 1e-10                # variance of a number, as of sin^2 + cos^2: a circuit at 2e-11
+MAX_TERMS, MAX_ALONE = 5, 3     # of no polynomial, and in one column: hoops at 2, Morse's at 6
+MAX_OUTLIERS = 0.1              # of the rows, which may break a law of all others: circles at .03
+TRIMMED = 0.62                  # variance of Gaussian errors without the largest tenth [.2, .95]
+MIN_TRAINING, MIN_TEST = 8, 4   # classes of several members, below which nothing is found
+MAX_CANDIDATES, MAX_FITS = 1000, 200    # of sets of features: what a search may cost
 
 
 @dataclass(frozen=True)
