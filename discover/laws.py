@@ -36,16 +36,14 @@ SOLVER = 1e-6                   # error of a reading, of its column's deviation 
 MAX_LAMBDA = 0.3                # of a law, where white noise has 1 [.08, .95]
 MAX_LEVEL = 0.03                # of fitted errors: a circuit at .0075, an adiabatic change at .12
 MAX_SAID = 0.2                  # of fitted errors, of what is called approximate [.05, .8]
-ALIKE = 1.3                     # mu of libraries that agree in a level [1.02, 1.95]
-MAX_GUESSES = 2                 # levels that are tried: ions at 1
+ALIKE, MAX_GUESSES = 1.3, 2     # mu that agree in a level [1.02, 1.95]; levels tried: ions at 1
 SLOW = 0.15                     # lambda of a column that hardly varies: collisions at .6 [.04, ]
 FAR_OFF = 3                     # mu of what is no law, errors to second order included [1, 12]
-AT_ZERO = 7                     # errors from 0, where logarithms are odd: Kepler at 2, diodes at 28
 NOTICEABLE = 1e-3               # error, of its column's deviation: a vapour at .01 [1e-4, ]
-MAX_AT_ZERO = 0.6               # of the rows, left out since near 0: diodes at .4 [, .95]
+AT_ZERO, MAX_AT_ZERO = 7, 0.6   # errors from 0: Kepler at 2, diodes at 28; of the rows: at .4
 IDENTITY = 1e-10                # variance of a number, as of sin^2 + cos^2: a circuit at 2e-11
 MAX_TERMS, MAX_ALONE = 5, 3     # of no polynomial, and in one column: hoops at 2, Morse's at 6
-MAX_OUTLIERS = 0.1              # of the rows, which may break a law of all others: circles at .03
+MAX_OUTLIERS, FAR = 0.1, 4      # of the rows: circles at .03; quartiles off in a first fit, at 30
 TRIMMED = 0.62                  # variance of Gaussian errors without the largest tenth [.2, .95]
 MIN_TRAINING, MIN_TEST = 8, 4   # classes of several members, below which nothing is found
 MAX_CANDIDATES, MAX_FITS = 1000, 200    # of sets of features: what a search may cost
@@ -685,16 +683,18 @@ class Search:
 
     def outliers(self):
         """Masks (n,) of rows of both whole samples that break a law of all others, or None."""
+        low, middle, high = np.quantile(self.train.sample.x, [0.25, 0.5, 0.75], axis=0)
+        near = np.all(np.abs(self.train.sample.x - middle) <= FAR * (high - low), axis=1)
         limit = MAX_LEVEL**2 if self.source == "fitted" else 1.0
         for group in (each[self.usable[each]] for each in self.groups):
             if not 0 < len(group) <= 70:
                 continue
-            part, kept = self.train.part(group), np.ones(len(self.first), bool)
+            part, kept = self.train.part(group), near
             for _ in range(8):
                 few = part.rows(kept)
                 c = eigenpairs(*few.covariances(self.first[kept]))[1][:, 0]
                 off = part.distances(c)
-                kept = off <= max(np.quantile(off, 1 - MAX_OUTLIERS), limit**0.5)
+                kept = near & (off <= max(np.quantile(off[near], 1 - MAX_OUTLIERS), limit**0.5))
             chi2, share = few.judge(c)
             unit = np.sqrt(chi2 / TRIMMED) if self.source == "fitted" else 1.0
             if chi2 < limit and share < MAX_LAMBDA and np.mean(off > Z * unit) <= MAX_OUTLIERS:

@@ -23,7 +23,7 @@ from discover.expressions import LARGEST, MAX_MAGNITUDE, Expression
 KINDS = ("polynomial", "rational")
 MAX_FEATURES = 300                      # of one library
 NEAR_ZERO = 0.005                       # of a column's root mean square: no quotients by less
-MAX_EXPONENT = 30                       # of exp: e^30 is 1e13
+MAX_EXPONENT = 10                       # of exp: of more, a few rows are all of its variance
 DISTANCE = re.compile(r"sqrt\(x(\w*)\^2 \+ y\1\^2( \+ z\1\^2)?\)")    # r, or r_km of x_km, y_km
 ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle|azimuth|tilt|inclination)"
                          r"(_?\w{1,2}|_deg)?", re.IGNORECASE)
