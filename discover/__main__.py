@@ -158,8 +158,8 @@ def build_parser():
     add("--apply", type=options.path, metavar="FILE",
         help="print the laws and f of the finished run for each row of a table, as CSV")
     add = parser.add_argument_group("what laws may be made of").add_argument
-    add("--features", **many, metavar="EXPRESSION", help=f"{', '.join(KINDS)}, and expressions such "
-        'as "v_x^2 + v_y^2" (default: from simple to rich)')
+    add("--features", **many, metavar="EXPRESSION", help=f"{', '.join(KINDS)}, and others as "
+        '"v_x^2 + v_y^2" (default: from simple to rich)')
     add("--angles", **many, metavar="COLUMN", help="angles in radians (default: detected)")
     add("--positive", **many, metavar="COLUMN", help="positive columns (default: detected)")
     options.add_training_options(parser, ACTIVATIONS)
