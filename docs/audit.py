@@ -75,7 +75,7 @@ def main(arguments):
                           "-p", "no:terminal", "-p", "no:cacheprovider"], [chosen])
     for number, _, line, cell, *_ in rows:
         outcomes = [chosen.outcome(name) for name, _, _ in tests_of(cell)]
-        counts = [f"{outcomes.count(each)} {each}" for each in dict.fromkeys(sorted(outcomes))]
+        counts = [f"{outcomes.count(each)} {each}" for each in sorted(set(outcomes))]
         places = re.findall(r"\.\./([\w/]+\.py)#L(\d+)", line)
         print(f"{number:24} {' '.join(':'.join(place) for place in places):40} "
               f"{', '.join(counts) or 'no test'}", flush=True)
