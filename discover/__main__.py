@@ -77,7 +77,7 @@ def run(config):
     learn = partial(train_network, config, streams, history, seconds_before)
     known = [network.Invariant(law.function.value, lambda x, law=law: law(x)[1])
              for law in found.laws
-             if law.verdict == "exact" or len(law.terms) <= laws.MAX_TERMS]    # more imitate
+             if law.verdict == "exact" or len(law.terms) <= laws.MAX_TERMS]    # others imitate
     fixed = [partial(network.gradient, system.invariants[name], steps=1e-5 * test_set.x.std(axis=0))
              for name in system.fixed]
     for step in network.search(train_set, test_set, learn, known, len(system.inputs) - 1, fixed):

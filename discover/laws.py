@@ -29,8 +29,8 @@ from discover.expressions import Expression
 from discover.libraries import factors, make_libraries, unite
 from support.checks import finite_array
 
-# Each limit, and how far it moves until the law of one of 49 data sets turns (with 1 % of noise, or
-# 3 digits). Where none is named, none turned within the range in brackets.
+# Each limit, and how far it moves until the law of one of 41 to 49 data sets turns (clean, rounded,
+# or noisy by 1 %). Where none is named, none turned within the range in brackets.
 Z = 5                           # standard deviations by chance: stress at 3, friction at 20
 SOLVER = 1e-6                   # error of a reading, of its column's deviation [3e-8, 3e-5]
 MAX_LAMBDA = 0.3                # of a law, where white noise has 1 [.08, .95]
@@ -159,7 +159,7 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
         if odd is not None:
             clean = [each.part(~out) for each, out in zip(samples, odd)]
             search = Search(clean, names, searches[0].libraries, given, source)
-            constants = [each for each in laws if each.verdict == "exact" and not has_motion]
+            constants = [] if has_motion else [law for law in laws if law.verdict == "exact"]
             others = search_for_laws([search], fit_level, constants)
             # One wrong row makes E - cE^2 of an energy E, with c so that it holds for that row too.
             if search.has_motion(others) and (
@@ -364,7 +364,6 @@ class Search:
         for features in (self.train, self.test):
             features.errors = np.ones_like(features.errors) * ~still
         self.measure()
-        self.noise = self.train.mean_variances()
         self.usable = self.noise * MAX_LEVEL**2 < MAX_LAMBDA
         lowest = np.sort([max(self.lowest_mu(each), SOLVER**2) for each in self.groups])
         agree = np.searchsorted(lowest, ALIKE * lowest) - np.arange(len(lowest))
@@ -386,8 +385,8 @@ class Search:
         return best
 
     def measure(self):
-        """Make W, N and V of all features, with first weights."""
-        self.first = self.train.first_weights()
+        """Make W, N and V of all features, with first weights, and the variances by errors."""
+        self.first, self.noise = self.train.first_weights(), self.train.mean_variances()
         w, n = self.train.covariances(self.first)
         values = self.train.values - np.average(self.train.values, axis=0, weights=self.first)
         self.moments = w, n, (values.T * self.first / self.first.sum()) @ values
@@ -401,7 +400,7 @@ class Search:
         law, but not by much, is no part of these. Relations hold on all data: they vary by errors.
         """
         (w, n, v), found = self.moments, set()
-        self.usable = self.train.mean_variances() * level < MAX_LAMBDA
+        self.usable = self.noise * level < MAX_LAMBDA
         unit = 1 / np.sqrt(np.diag(w) + np.diag(n))
         for group, z in product(self.groups, (1.5, 0.4)):
             limit = level * (1 + z * (self.limits[0] - 1))
