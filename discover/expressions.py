@@ -7,6 +7,7 @@ accepted.
 import ast
 import re
 import warnings
+from keyword import kwlist
 from unicodedata import normalize
 
 import numpy as np
@@ -28,6 +29,7 @@ FUNCTIONS = {                           # each with its derivative, for value f 
     "tanh": (np.tanh, lambda f, u: 1 - f**2),
     "abs": (np.abs, lambda f, u: np.sign(u)),
 }
+NO_NAMES = {*FUNCTIONS, *kwlist, "pi"}                       # of columns
 OPERATIONS = FUNCTIONS | {              # of u and v with a derivative by each
     ast.UAdd: (np.positive, lambda f, u: 1),
     ast.USub: (np.negative, lambda f, u: -1),

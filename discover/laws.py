@@ -195,9 +195,9 @@ def find_in_arrays(x, group, names=None, errors=None):
     names = [*map(str, getattr(x, "columns", ()) if names is None else names)]
     x = finite_array("x", x, "n", len(names) or "d").astype(float)
     names = names or [f"x{i + 1}" for i in range(x.shape[1])]
-    masked, group = np.ma.is_masked(group), np.asarray(group)
-    if masked or group.shape != (len(x),) or group.dtype.kind == "O" and not all(
-            isinstance(each, str) for each in group) or not np.all(group == group):
+    masked, given, group = np.ma.is_masked(group), group, np.asarray(group)
+    if masked or group.shape != (len(x),) or group.dtype.kind in "OU" and not all(
+            isinstance(each, str) for each in given) or not np.all(group == group):
         raise ValueError(f"group must name the class of each of the {len(x)} rows: numbers, none "
                          "of them NaN or masked, or texts")
     group = np.unique(group, return_inverse=True)[1]

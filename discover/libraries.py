@@ -14,11 +14,10 @@ The user may restrict them to KINDS: polynomials alone, or these and quotients b
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from keyword import iskeyword
 
 import numpy as np
 
-from discover.expressions import LARGEST, MAX_MAGNITUDE, Expression
+from discover.expressions import LARGEST, MAX_MAGNITUDE, NO_NAMES, Expression
 
 KINDS = ("polynomial", "rational")
 MAX_FEATURES = 300                      # of one library
@@ -223,7 +222,7 @@ def select_columns(x, names):
         unit = column / (column[first] or 1.0)
         twin = next((other for other, values in kept.items() if np.abs(
             unit * values[first] - values * unit[first]).max() <= 1e-12 * abs(values[first])), None)
-        if not name.isidentifier() or iskeyword(name):
+        if not name.isidentifier() or name in NO_NAMES:
             notes.append(f"{name} is no name that a formula can hold, and takes no part: rename it")
         elif not 1 / MAX_MAGNITUDE < abs(column[first]) < MAX_MAGNITUDE and column[first]:
             notes.append(f"{name} has values of {column[first]:g} and takes no part: use units in "

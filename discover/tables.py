@@ -12,13 +12,12 @@ import re
 from codecs import BOM_UTF8
 from contextlib import contextmanager
 from decimal import Decimal
-from keyword import kwlist
 from pathlib import Path
 from unicodedata import normalize
 
 import numpy as np
 
-from discover.expressions import FUNCTIONS, MAX_MAGNITUDE
+from discover.expressions import MAX_MAGNITUDE, NO_NAMES
 from support.process import printable
 
 TABLES = (".csv", ".tsv", ".txt", ".dat")
@@ -36,7 +35,6 @@ DEGREES = re.compile(r"deg(ree)?s?\.?|[°º˚]", re.IGNORECASE)
 IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
 LIKE_ERRORS = re.compile(r"(.+?)_(?:errors?|sigma|std|sd|unc|uncertainty|err_deg\w*)", re.I)
 TIME = re.compile(r"t|(?i:time|timestamp|date|index|frame|step)")           # T is a temperature
-NO_NAMES = {*FUNCTIONS, *kwlist, "pi"}
 MAX_BYTES, MAX_LINES, MAX_LINE_BYTES, MAX_COMMENTS = 10**8, 10**6, 10**5, 1000
 MAX_COLUMNS, MAX_NAME_LENGTH = 40, 40   # a polynomial in more columns costs gigabytes
 MIN_GROUPS, FEW_GROUPS = 4, 50          # two to train and two to test on; a note below 50
@@ -326,7 +324,7 @@ def check(found):
     """Leave out what cannot be used, and count the classes; ValueError if too little is left."""
     found.refuse(found.classes[:, None] < 0, "has no group; say what it belongs to, or remove it")
     found.refuse((found.errors <= 0) | (found.errors > MAX_MAGNITUDE), "has an error that is not "
-                 "above 0; leave it empty if it is not known")
+                 "above 0, or beyond 1e50; leave it empty if it is not known")
     found.leave_out(np.isnan(found.values).any(axis=1), "with empty cells or NaN")
     require(len(found.values), "each row has empty cells or NaN; --drop empty columns")
     leave_out_times(found)
@@ -336,7 +334,7 @@ def check(found):
     require(len(groups) >= MIN_GROUPS, f"{MIN_GROUPS} groups of two different observations or more "
             f"are needed; {'; '.join([*found.notes, f'it has {len(groups)}'])}")
     spread, largest = np.ptp(found.values, axis=0), np.abs(found.values).max(axis=0)
-    found.leave_out_columns(spread <= 1e-12 * largest + 1 / MAX_MAGNITUDE, "which has one value")
+    found.leave_out_columns(spread <= 1e-12 * largest + 1 / MAX_MAGNITUDE, "which hardly varies")
     heads = [f"{name} [{unit}]" if unit else name for name, unit in zip(found.names, found.units)]
     found.notes.insert(0, f"read {len(groups)} groups, {len(found.values)} observations, columns "
                        f"{', '.join(heads)}")

@@ -178,6 +178,8 @@ def test_learning_rate_halves_after_patience_epochs_without_improvement_and_agai
         rates.append(rate)
     #               new new  1  2  new  1  2  1  2  new
     assert rates == [8, 8, 8, 4, 4, 4, 2, 2, 1, 1]
+    with pytest.raises(ValueError, match="factor must be above 1"):
+        siamese.ReduceLearningRateOnPlateau(patience=2, factor=0.5)
 
 
 def test_a_decrease_by_less_than_1e_4_counts_for_stopping_but_not_for_the_learning_rate():

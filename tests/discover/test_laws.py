@@ -388,6 +388,8 @@ def test_columns_that_take_no_part_are_named_with_the_reason():
     notes = of_orbits(x, ("x", "y", "twice", "one")).notes
     assert {"twice is a multiple of x and takes no part",
             "one has one value on all data and takes no part"} <= set(notes)
+    found = of_orbits(circles(), ("q", "sin"))
+    assert not found.laws and found.notes == ["sin is no name that a formula can hold, and takes no part: rename it"]
 
 
 def test_too_few_classes_and_classes_of_one_are_refused():
@@ -420,7 +422,7 @@ def test_errors_that_are_taken_back_change_no_sign_and_are_no_larger_than_errors
 
 @pytest.mark.parametrize("group", [
     np.ma.array(np.repeat(np.arange(80), 20), mask=np.arange(1600) == 3), [None] * 1600, np.zeros((80, 20)),
-    np.where(np.arange(1600) < 20, np.nan, np.repeat(np.arange(80.0), 20))])
+    [1, "1"] * 800, np.where(np.arange(1600) < 20, np.nan, np.repeat(np.arange(80.0), 20))])
 def test_a_notebook_gets_the_same_refusals_as_a_file(group):
     x = circles().reshape(-1, 2)
     with pytest.raises(ValueError, match="group must name the class"):

@@ -221,7 +221,7 @@ def test_pairs_that_share_observations_are_refused_and_groups_that_do_are_noted(
 def test_gaps_repeated_rows_lonely_groups_and_constant_columns_are_left_out_and_noted(tmp_path):
     rows = "0,,1\n0,NaN,1\n0,1,NA\n" + ROWS + ROWS + "z,1,2\n"
     found = table(tmp_path, "run,x,v,g\n" + rows.replace("\n", ",9.81\n"))
-    assert found.values.shape == (360, 2) and noted(found, "column g, which has one value")
+    assert found.values.shape == (360, 2) and noted(found, "column g, which hardly varies")
     assert noted(found, "left out 3 of 724 rows, with empty cells or NaN: line 2, ...")
     assert noted(found, "360 of 721 rows, that repeat")
     assert noted(found, "1 of 361 rows, alone in their groups: line 725")
