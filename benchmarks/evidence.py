@@ -131,8 +131,9 @@ def describe(counts):
 
     orders: of a table, those that are higher; where it is one alone, it is named.
     """
-    near, higher = ([folder for folder, each in counts.items() if each[i]] for i in (0, 1))
-    word = ("yes" if {"paper", "box"} & {*near} else "by `quick` alone" if near else
+    near = [f"`{folder}`" for folder, each in counts.items() if each[0]]
+    higher = any(each[1] and len(each[3]) != 1 for each in counts.values())
+    word = ("yes" if "`paper`" in near else f"by {' and '.join(near)} alone" if near else
             "not reached, higher" if higher else "not reached")
     parts = [f"`{folder}` {near} of {total}" + (f", {higher} higher" if higher else "")
              + (f" by order {min(orders)} alone" if len(orders) == 1 else "")

@@ -64,9 +64,10 @@ def test_a_number_is_reached_within_a_hundredth_either_way_and_higher_only_if_no
     assert describe(counts) == "yes: `paper` 1 of 3; `quick` 2 of 3, 1 higher"
     counts = {"paper": (0, 0, 3, none), "quick": (1, 0, 1, none)}
     assert describe(counts).startswith("by `quick` alone: ")
+    assert describe({"paper": (0, 0, 3, none), "box": (1, 0, 2, none)}).startswith("by `box` alone: ")
     assert describe({"paper": (0, 1, 3, none)}).startswith("not reached, higher: ")
     assert describe({"paper": (0, 0, 3, none)}) == "not reached: `paper` 0 of 3"
-    assert describe({"paper": (0, 1, 3, {4})}).endswith("0 of 3, 1 higher by order 4 alone")
+    assert describe({"paper": (0, 1, 3, {4})}) == "not reached: `paper` 0 of 3, 1 higher by order 4 alone"
     assert describe({"paper": (0, 1, 3, {1, 4})}).endswith("0 of 3, 1 higher")
 
 
