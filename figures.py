@@ -16,6 +16,8 @@ import numpy as np
 from physics import boosts, evolve
 from regression import ridge
 from siamese import sigmoid
+from support.checks import UserError
+from support.options import exit_status
 from support.picture import BLUE, ORANGE, STYLE, Picture, rc_context
 from support.typeset import format_label
 
@@ -258,15 +260,12 @@ def main(*arguments):
     """Draw the figures that show no result, of the paper's network, into a folder."""
     folder, layer_sizes = Path(*arguments[:1]), (4, 200, 200, 1)
     if len(arguments) > 1 or str(folder).startswith("-"):
-        sys.exit("usage: python figures.py [FOLDER]")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        figure_1(layer_sizes).save(folder / "figure_1.png")
-        figure_2().save(folder / "figure_2.png")
-        figure_8(layer_sizes).save(folder / "figure_8.png")
-    except OSError as error:
-        sys.exit(f"figures.py: cannot write to {folder}: {error.strerror}")
+        raise UserError("it takes one folder: python figures.py [FOLDER]")
+    folder.mkdir(parents=True, exist_ok=True)
+    figure_1(layer_sizes).save(folder / "figure_1.png")
+    figure_2().save(folder / "figure_2.png")
+    figure_8(layer_sizes).save(folder / "figure_8.png")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(exit_status("figures.py", lambda: main(*sys.argv[1:])))

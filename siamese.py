@@ -221,7 +221,7 @@ class SiameseNetwork:
         x = finite_array(f"{name}x", x, "n", self.layer_sizes[0])
         x_prime = finite_array(f"{name}x_prime", x_prime, *x.shape)
         rows = np.arange(len(x))
-        first, second = (rows, rows) if first is None else map(np.asarray, (first, second))
+        first, second = (rows if each is None else np.asarray(each) for each in (first, second))
         y = finite_array(f"{name}y", y, *first.shape)
         if len(y) == 0 or not np.all((y == 0) | (y == 1)):
             raise ValueError(f"{name}y must hold labels, and only 0 (same) and 1 (different)")

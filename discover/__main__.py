@@ -75,9 +75,11 @@ def run(config):
 
     history, seconds_before, steps, networks = {}, [], [], {}
     learn = partial(train_network, config, streams, history, seconds_before)
-    known = [network.Invariant(law.function.value, lambda x, law=law: law(x)[1])
-             for law in found.laws
-             if law.verdict == "exact" or len(law.terms) <= laws.MAX_TERMS]    # others imitate
+    given = system.invariants if isinstance(system, data.OwnData) else {}
+    known = [network.Invariant(law.value, lambda x, law=law: law(x)[1]) for law in [
+        *(Expression(name, system.inputs) for name in given if name not in system.fixed),
+        *(law.function for law in found.laws
+          if law.verdict == "exact" or len(law.terms) <= laws.MAX_TERMS)]]     # others imitate
     fixed = [partial(network.gradient, system.invariants[name], steps=1e-5 * test_set.x.std(axis=0))
              for name in system.fixed]
     for step in network.search(train_set, test_set, learn, known, len(system.inputs) - 1, fixed):
@@ -85,7 +87,8 @@ def run(config):
         networks[f"f_{len(steps)}.npz"] = step.network
         print(printable(f"Network {len(steps)}: {step.verdict.word}; {step.verdict.sentence}"),
               flush=True)
-    verdict, count, named = report.conclude(records, steps, len(system.inputs), system.fixed)
+    verdict, count, named = report.conclude(records, steps, len(system.inputs),
+                                            {*system.fixed, *given})
     result = Result(
         system=system.name, seed=config.seed, settings=config.identity, versions=versions(),
         notes=(*getattr(system, "notes", ()), *found.notes), laws=records, steps=tuple(steps),

@@ -39,12 +39,15 @@ MAX_SAID = 0.2                  # of fitted errors, of what is called approximat
 ALIKE, MAX_GUESSES = 1.3, 2     # mu that agree in a level [1.02, 1.95]; levels tried: ions at 1
 SLOW = 0.15                     # lambda of a column that hardly varies: collisions at .6 [.04, ]
 FAR_OFF = 3                     # mu of what is no law, errors to second order included [1, 12]
+MAX_GIVEN = 2                   # of errors that are given: noise alone has 1
 NOTICEABLE = 1e-3               # error, of its column's deviation: a vapour at .01 [1e-4, ]
 AT_ZERO, MAX_AT_ZERO = 7, 0.6   # errors from 0: Kepler at 2, diodes at 28; of the rows: at .4
 IDENTITY = 1e-10                # variance of a number, as of sin^2 + cos^2: a circuit at 2e-11
 MAX_TERMS, MAX_ALONE = 5, 3     # of no polynomial, and in one column: hoops at 2, Morse's at 6
+MAX_DIGIT_TERMS = 7             # of no polynomial, by digits: Lyness at 6, a rubber band at 11
 MAX_OUTLIERS, FAR = 0.1, 4      # of the rows: circles at .03; quartiles off in a first fit, at 30
 TRIMMED = 0.62                  # variance of Gaussian errors without the largest tenth [.2, .95]
+FEW_VALUES = 12                 # of a column, which are settings and no readings
 MIN_TRAINING, MIN_TEST = 8, 4   # classes of several members, below which nothing is found
 MAX_CANDIDATES, MAX_FITS = 1000, 200    # of sets of features: what a search may cost
 
@@ -137,7 +140,7 @@ def find(x, classes, x_test, classes_test, names, features=(), given=(), angles=
     names = tuple(names)
     x, x_test = check(x, classes, x_test, classes_test, names)
     both, n = np.vstack([x, x_test]), len(x)
-    known, source = reading_errors(both, errors, errors_test)
+    known, source = reading_errors(both, names, errors, errors_test)
     samples = (Sample(x, np.asarray(classes), known[:n]),
                Sample(x_test, np.asarray(classes_test), known[n:]))
     given = [Expression(each.name, names) for each in given]
@@ -263,7 +266,7 @@ def without_readings_at_zero(samples, names, fit_level):
 
 # ------------------------------------------------------------------------- the errors of readings
 
-def reading_errors(x, errors, errors_test):
+def reading_errors(x, names, errors, errors_test):
     """Standard deviations (n, d) of all readings, and their source."""
     rounding = np.hypot(SOLVER * x.std(axis=0), np.finfo(float).eps * np.abs(x))
     digits = np.stack([digit_errors(column) for column in x.T], axis=1)
@@ -276,6 +279,11 @@ def reading_errors(x, errors, errors_test):
         raise ValueError(f"errors must be standard deviations of {x.shape[1]} columns, 0 or more")
     if not np.any(known > 0):
         return found, source
+    deviation = x.std(axis=0)
+    too_large = (deviation > 0) & (np.nanmedian(known, axis=0) > MAX_GIVEN * deviation)
+    if np.any(too_large):
+        raise ValueError(f"the errors given for {names[np.argmax(too_large)]} are larger than its "
+                         "deviation; give standard deviations in the unit of the column")
     source = "given" if np.isfinite(known).all() else "given in part"
     return np.where(np.isfinite(known), np.hypot(np.nan_to_num(known), rounding), found), source
 
@@ -285,10 +293,12 @@ def digit_errors(column):
 
     Values are written either with one number of decimals or with one of significant digits: as
     more of them have, since the last digit is 0 in a tenth. Whole numbers that deviate by less than
-    10 are labels and counts, without an error, unless they are far from 0, as 285 to 310 K are.
+    10 are labels and counts, without an error, unless they are far from 0, as 285 to 310 K are. Few
+    values, or values that all come as often, are settings, without an error: 10, 20, ... 60 volts.
     """
-    size = np.abs(column[column != 0])
-    if not len(size) or size.max() > 1e38:
+    size, counts = np.abs(column[column != 0]), np.unique(column, return_counts=True)[1]
+    are_settings = len(counts) < FEW_VALUES or 0.25 * counts.mean() > max(1, counts.var())
+    if not len(size) or size.max() > 1e38 or are_settings:
         return np.full(len(column), np.nan)
     power = np.floor(np.log10(size)).astype(int)
     digits = np.full(len(size), 16)
@@ -335,6 +345,8 @@ class Search:
         self.train = Features(self.library, train.some(rows))
         self.test = Features(self.library, test.some(rows // 3), self.train)
         self.costs, self.level = self.library.costs, None
+        values = np.array([len(np.unique(column)) for column in train.x.T])     # how many
+        self.most_alone = np.maximum((values - 1) // 2, 1)                      # (d,)
         self.points = np.unique(np.linspace(0, len(self.train.values) - 1, 100).astype(int))
         self.slopes = self.train.slopes[self.points]                            # (m, d, p)
         used = bounded[distinct(self.train.values, self.slopes, self.costs)]
@@ -492,16 +504,18 @@ class Search:
                 and fit.held < level * self.limits[1] and not self.follows_any(fit.terms))
 
     def follows_any(self, terms):
-        """Whether a sum that is no polynomial follows any surface within errors.
+        """Whether a sum follows any surface within errors: it has many functions of one column.
 
-        It has many terms, or many functions of one column alone.
+        That is for its values, or, in a sum that is no polynomial, also where it has many terms.
         """
-        library = self.library.part(terms)
+        library, by = self.library.part(terms), (self.slopes[:, :, terms] != 0).any(axis=0)
+        alone = by[:, by.sum(axis=0) == 1].sum(axis=1)                          # by: (d, k)
+        if np.any(alone > self.most_alone):
+            return True
         if np.all(library.exponents >= 0) and {*library.labels} <= {*self.names}:
             return False
-        by = (self.slopes[:, :, terms] != 0).any(axis=0)                        # (d, k)
-        return (np.max(by[:, by.sum(axis=0) == 1].sum(axis=1)) > MAX_ALONE
-                or len(terms) > MAX_TERMS and self.source not in ("digits", "rounding"))
+        most = {"rounding": np.inf, "digits": MAX_DIGIT_TERMS}.get(self.source, MAX_TERMS)
+        return np.max(alone) > MAX_ALONE or len(terms) > most
 
     def improve(self, fit, heap):
         """The Fit, or one that says the same better: chi^2 falls by Z^2 for each further term.

@@ -184,7 +184,7 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
     roots = {f"sqrt({name})": range(2) for name in positive}
     away = [name for name, values in moving.items()
             if name in positive or stays_away(values)]
-    negative, inverse = ({name: range(least, 5) for name in away} for least in (-2, -1))
+    negative, inverse = ({name: range(least, 5) for name in away} for least in (-3, -1))
     below = {name: powers for name, powers in negative.items() if name in straight}
     below |= {text: range(-2, 1 + max(powers)) for text, powers in waves.items()
               if stays_away(Expression(text, moving).value(np.stack([*moving.values()], axis=1)))}
@@ -203,6 +203,7 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
         (away, "roots and negative powers", columns | negative | roots, (2, 3)),
         (positive, "logarithms and 1/x", columns | inverse | logarithms, (1, 2)),
         (away, "even powers", {name: range(-2 * (name in away), 5, 2) for name in columns}, (4,)),
+        (away, "negative powers", columns | {name: range(-4, 5) for name in away}, (4,)),
         (True, "polynomials", columns, (4,)),
         (distance, "with r and 1/r", columns | distance, (4,)),
         (exponentials, "exponentials", straight | exponentials, (2, 3)),
@@ -288,10 +289,6 @@ def build(plan, names):
             elif exponents is None and title == "polynomials" and order < 4:
                 notes += [f"polynomials of order {order} of {len(labels)} columns are more than "
                           f"{MAX_FEATURES} features, and were not tried"]
-                if order == 2:
-                    each = np.eye(len(labels), dtype=int)
-                    powers = np.vstack([power * each for power in (1, 2, 3, 4)])
-                    libraries.append(Library("powers of each column", labels, variables, powers))
             seen.add(key)
     return libraries, notes
 

@@ -79,16 +79,11 @@ def sympy(python, names):
 
 # ------------------------------------------------------------------------------------- for readers
 
-def text(numbers, fractions, errors=None, tex=False):
-    """A sum as it is printed: "v_x²/2 + v_y²/2 - 1/r"; fractions: see `libraries.factors`.
-
-    errors: of the numbers, which have as many digits as these leave, at most 6. tex: in LaTeX.
-    """
-    parts, errors = [], [0.0] * len(numbers) if errors is None else errors
-    for number, error, fraction in zip(numbers, errors, fractions):
+def text(numbers, fractions, tex=False):
+    """A sum as it is printed: "v_x²/2 + v_y²/2 - 1/r"; fractions: see `libraries.factors`."""
+    parts = []
+    for number, fraction in zip(numbers, fractions):
         size = abs(number)
-        if error > 0 and not isinstance(size, Fraction):    # 4 to 35 units of its last digit
-            size = round(float(size), -int(np.floor(np.log10(min(error / 3.5, size)))))
         exact = isinstance(size, Fraction)
         sizes = (size.numerator, size.denominator) if exact else (f"{size:.6g}", 1)
         above, below = ("*".join(each for each in (str(one), *factors) if each != "1")
@@ -98,9 +93,9 @@ def text(numbers, fractions, errors=None, tex=False):
     return format_sum(parts)
 
 
-def latex(numbers, fractions, errors=None):
+def latex(numbers, fractions):
     """The same in LaTeX's mathematics."""
-    return text(numbers, fractions, errors, tex=True)
+    return text(numbers, fractions, tex=True)
 
 
 def _write(node, tex, least=0):

@@ -1,4 +1,4 @@
-"""Pictures of what lies beyond the paper: what is flat along classes, what laws do not say.
+"""Pictures of what lies beyond the paper: what is flat along classes, or the same in pairs.
 
 Each shows the first of some quantities, {label: function of observations (n, d), giving (n,)}.
 """
@@ -25,20 +25,14 @@ def pictures_of_run(system, networks, test, laws):
     outputs = {f"{name.removesuffix('.npz')} of a network": network.f
                for name, network in networks.items()}
     columns = {name: lambda x, i=i: x[:, i] for i, name in enumerate(system.inputs[:2])}
-    quantities, drawn = values | outputs | columns, {}
+    quantities = values | outputs | columns
     if hasattr(system, "draw_test"):                    # a user's data, with classes of many rows
-        drawn["along"] = (
+        return {"along": (
             "Along a few classes that took no part in the fit: what is conserved is flat",
-            partial(figure_along, quantities, system.draw_test.x, system.draw_test.labels))
-    else:
-        drawn["pairs"] = (
-            "Both observations of pairs that took no part in the fit: what is conserved is on the "
-            "diagonal", partial(figure_pairs, quantities, test))
-    for label, output in outputs.items() if values else ():
-        drawn[f"{label.split()[0]}-over-laws"] = (
-            f"{label} over the laws: a cloud, since its pairs agree in these",
-            partial(figure_over_laws, {label: output}, values, test.x))
-    return drawn
+            partial(figure_along, quantities, system.draw_test.x, system.draw_test.labels))}
+    return {"pairs": (
+        "Both observations of pairs that took no part in the fit: what is conserved is on the "
+        "diagonal", partial(figure_pairs, quantities, test))}
 
 
 def figure_pairs(quantities, pairs):
@@ -59,16 +53,6 @@ def figure_along(quantities, x, classes):
                       color=(BLUE, ORANGE)[number % 2])
         axes.set(title=label, xlabel="observation of a class")
     return draw_panels(quantities, 3.5, draw)
-
-
-def figure_over_laws(f, laws, x):
-    """The f of a network, {label: function}, over laws at x (n, d): a cloud, if no law says it."""
-    (name, output), = f.items()
-
-    def draw(axes, label, law):
-        axes.plot(law(x), output(x), **DOTS)
-        axes.set(xlabel=label, ylabel=name)
-    return draw_panels(laws, 4.5, draw)
 
 
 @rc_context(STYLE)

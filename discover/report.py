@@ -6,7 +6,7 @@ from support.page import Code, Details, Formula, Heading, Picture, Table, Text
 def report(result, system, captions):
     """The parts of the report on one Result.
 
-    captions: {file name of a picture: caption}; the first picture stands right below the laws.
+    captions: {file name of a picture: caption}; pictures stand right below the laws.
     """
     # An approximate law is the finding only where nothing else is conserved.
     shown = [law for law in result.laws if law.verdict == "exact" or not result.count]
@@ -14,12 +14,11 @@ def report(result, system, captions):
     return [Heading(f"{system.title}: what is conserved, seed {result.seed}"),
             *([Formula("\n".join(law.text for law in shown), large=True)] if shown else ()),
             Text(result.verdict, strong=True),
-            *pictures[:1],
+            *pictures,
             *list_laws(result.laws),
             *list_networks(result.steps),
             *([Details("For programs", [*list_code(result.laws)])] if result.laws else ()),
-            *([Details("What was read", [*map(Text, result.notes)])] if result.notes else ()),
-            *([Details("More pictures", pictures[1:])] if pictures[1:] else ())]
+            *([Details("What was read", [*map(Text, result.notes)])] if result.notes else ())]
 
 
 def list_laws(laws):
@@ -66,7 +65,8 @@ def list_lines(laws):
 def conclude(laws, steps, columns, fixed):
     """The finding in a sentence, and the counts: independent invariants, and those with a name.
 
-    laws: LawRecords; steps: StepRecords; columns: of the data; fixed: invariants with one value.
+    laws: LawRecords; steps: StepRecords; columns: of the data; fixed: invariants that are
+    known, or have one value.
     """
     named = sum(law.verdict == "exact" for law in laws)
     count = named + sum(step.found for step in steps)
@@ -74,11 +74,12 @@ def conclude(laws, steps, columns, fixed):
         said = [f"{count} independent invariant{'s' * (count > 1)} found"
                 + (" and named." if named == count else f", {named} of them named by a law.")]
     else:
-        said = ["The law holds only approximately." if laws else "No invariant was found."]
+        said = ["The law holds only approximately." if laws else
+                f"No invariant was found{' beyond what is known' * bool(fixed)}."]
     if count + len(fixed) >= columns - 1:
         said.append(f"Complete: {columns} columns allow at most {columns - 1} independent "
                     f"invariant{'s' * (columns > 2)}"
-                    + (f", of which {len(fixed)} is fixed here." if fixed else "."))
+                    + (f", of which {len(fixed)} is known." if fixed else "."))
     elif steps and not steps[-1].found:
         last = steps[-1]
         said.append("A network finds nothing more in pairs that agree in all of these."

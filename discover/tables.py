@@ -303,10 +303,10 @@ def list_observed(units, notes):
             f"an invariant needs two columns that vary, and {MAX_COLUMNS} at most")
     for name, unit in units.items():
         stem, like = name.removesuffix("_err"), LIKE_ERRORS.fullmatch(name)
-        require(name.isidentifier() and len(name) <= MAX_NAME_LENGTH and name not in NO_NAMES
-                and not {*name} <= {*units} - {name}, f"the column name {name[:40]!r} cannot stand "
-                "in a formula; give letters, digits and _, as in theta_1 [rad], no function, and "
-                "no product of other columns")
+        require(name.isidentifier() and "·" not in name and len(name) <= MAX_NAME_LENGTH
+                and name not in NO_NAMES and not {*name} <= {*units} - {name},
+                f"the column name {name[:40]!r} cannot stand in a formula; give letters, digits "
+                "and _, as in theta_1 [rad], no function, and no product of other columns")
         require(UNIT.fullmatch(unit)
                 and (unit in ("", "deg") or not stem.lower().endswith(IN_DEGREES)),
                 f"{name} has the unit {unit[:40]!r}; write units as m/s^2, angles in rad or deg")
@@ -343,7 +343,7 @@ def check(found):
     low, middle, high = np.quantile(found.values, [0.25, 0.5, 0.75], axis=0)
     far = (np.abs(found.values - middle) > OUTLIER_IQR * (high - low)) & (high > low)
     for name, rows, values in zip(found.names, far.T, found.values.T):
-        if 0 < rows.mean() < MAX_OUTLIERS:              # such as -999
+        if rows.any() and (rows.mean() < MAX_OUTLIERS or np.ptp(values[rows]) == 0):    # -999
             found.notes.append(f"{rows.sum()} of {len(rows)} values of {name} are far from all "
                                f"others: {values[rows][0]:g} in {found.where(rows)}")
     return found

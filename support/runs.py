@@ -85,9 +85,9 @@ def run_in_folder(run, config, summarise, fresh=False):
                         f"{folder} holds this run, finished; --fresh would start it over."))
         return
     prepare_folder(folder)
-    pages = [folder / name for name in PAGE if (folder / name).exists()]
-    if pages and not any(path for name in SIGNS for path in folder.glob(name)):
-        raise UserError(f"{pages[0]} is of no run that is known here, and would be overwritten; "
+    held = sorted(folder.glob("[!.]*"))
+    if held and not any(path for name in SIGNS for path in folder.glob(name)):
+        raise UserError(f"{held[0]} is of no run that is known here, and might be overwritten; "
                         "move it, or give another --out")
     with lock_folder(folder):
         if fresh:
@@ -147,7 +147,7 @@ def keep(folder, result, parts, summary, networks, history, pictures, pdf=False)
     try:
         write_all(folder, {**contents, RESULT: as_json(result)}, outdated)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror or error}; "
+        raise UserError(f"cannot write to {error.filename or folder}: {error.strerror or error}; "
                         "make room there and start again") from error
     print(printable(f"\n{summary}\nThe report is {folder / 'report.html'}."))
 

@@ -284,7 +284,7 @@ def test_under_appendix_A_as_printed_f_is_a_function_of_t_and_s2_together_and_is
         network, training, test, _ = learn(replace(physics.SYSTEMS["sr"], sample=sample), seed, schedule)
         f, f_test, interval = network.f(training.x), network.f(test.x), physics.interval(test.x)
         assert 0.80 < network.evaluate(*test.labelled())[1] < 0.825             # printed: 0.92
-        together, together_test = (np.column_stack([each.x[:, 0], physics.interval(each.x)]) for each in (training, test))
+        together, together_test = (np.column_stack([x[:, 0], physics.interval(x)]) for x in (training.x, test.x))
         assert score(together, f, together_test, f_test, 5) > 0.98
         assert score(together[:, 1], f, interval, f_test, 3) < 0.05
         assert correlation(f_test[interval < 0], np.sign(test.x[interval < 0, 0]))**2 > 0.95

@@ -90,6 +90,18 @@ def test_two_files_of_one_name_never_share_a_folder_and_other_groups_are_another
     assert status == 2 and "group, drop" in err and "other settings" in err and "Law" not in out
 
 
+def test_errors_larger_than_the_data_are_refused(start, tmp_path):
+    write_circles(tmp_path / "circles.csv")
+    status, _, err = start("circles.csv", "--errors", "x=10", "y=0.1")
+    assert status == 2 and "the errors given for x are larger than its deviation" in err
+
+
+def test_beyond_known_quantities_that_leave_no_room_no_network_is_asked(start, tmp_path):
+    write_circles(tmp_path / "circles.csv")
+    status, out, _ = start("circles.csv", "--known", "x^2 + y^2")
+    assert status == 0 and "Network" not in out and "No invariant was found beyond what is known. Complete" in out
+
+
 def test_known_errors_decide_whether_a_law_holds(start, tmp_path):
     write_circles(tmp_path / "noisy.csv", error=0.01)
     status, out, _ = start("noisy.csv", "--errors", "x=0.01", "y=0.01", "--out", "given")
@@ -133,8 +145,10 @@ def make_step(word, found):
     ([make_law()], [make_step("undecided", False)], 5, (), "1 independent invariant found and named. A network says: "
      "undecided, seen.", 1, 1),
     ([make_law("approximate")], [], 4, (), "The law holds only approximately.", 0, 0),
+    ([], [], 2, ("E",), "No invariant was found beyond what is known. Complete: 2 columns allow at most 1 independent "
+     "invariant, of which 1 is known.", 0, 0),
     ([], [make_step("nothing", False)], 4, (), "No invariant was found. A network says: nothing, seen.", 0, 0),
     ([make_law()], [], 3, ("L",), "1 independent invariant found and named. Complete: 3 columns allow at most 2 "
-     "independent invariants, of which 1 is fixed here.", 1, 1)])
+     "independent invariants, of which 1 is known.", 1, 1)])
 def test_the_conclusion_counts_and_names(laws, steps, columns, fixed, words, count, named):
     assert conclude(laws, steps, columns, fixed) == (words, count, named)

@@ -80,6 +80,9 @@ def test_errors_of_coefficients_are_their_spread():
     assert np.mean(errors) == pytest.approx(np.std(ratios), rel=0.3)
 
 
+RNG = np.random.default_rng(60)
+
+
 def test_minimal_sets_are_those_of_all_sets_that_are_not_positive_definite():
     rng = np.random.default_rng(2)
     for _ in range(20):
@@ -91,12 +94,31 @@ def test_minimal_sets_are_those_of_all_sets_that_are_not_positive_definite():
         assert sorted(minimal_sets(m)) == sorted(smallest)
 
 
-@pytest.mark.parametrize("text, step", [
-    ("1.25 0.50 10.75", [0.01] * 3), ("1.23e-5 4.56e3 7.89", [1e-7, 10, 0.01]),
-    ("1.2345678901234567 0.1", [np.nan] * 2), ("0 1 2 1", [np.nan] * 4), ("120 -345 978", [1] * 3)])
-def test_digits_are_those_in_which_values_are_written(text, step):
-    values = np.array([float(each) for each in text.split()])
-    assert laws.digit_errors(values) == pytest.approx(np.array(step) / np.sqrt(12), nan_ok=True)
+@pytest.mark.parametrize("text, step, others", [
+    ("1.25 0.50 10.75", [0.01] * 3, RNG.integers(1, 2000, 500) / 100),
+    ("1.23e-5 4.56e3 7.89", [1e-7, 10, 0.01], [float(f"{10**each:.3g}") for each in RNG.uniform(-5, 4, 500)]),
+    ("1.2345678901234567 0.1", [np.nan] * 2, RNG.random(500)), ("0 1 2 1", [np.nan] * 4, RNG.integers(0, 20, 500)),
+    ("120 -345 978", [1] * 3, RNG.integers(-999, 999, 500))])
+def test_digits_are_those_in_which_values_are_written(text, step, others):
+    found = laws.digit_errors(np.array([*map(float, text.split()), *others]))
+    assert found[:len(step)] == pytest.approx(np.array(step) / np.sqrt(12), nan_ok=True)
+
+
+@pytest.mark.parametrize("settings", [
+    np.tile(np.arange(1, 7) * 1000.0, 60), np.random.default_rng(0).choice([0.1, 0.2, 0.3, 0.4, 0.5], 400),
+    np.tile(np.arange(1, 21) * 10.0, 60)[:-3]])
+def test_settings_have_no_error_of_digits_and_few_of_them_bear_few_functions(settings):
+    # Volts in units of 10 or 1000 are no readings with errors of 2.9 or 289.
+    assert np.isnan(laws.digit_errors(settings)).all()
+    rng, values = np.random.default_rng(1), np.unique(settings)
+    x = np.stack([np.tile(values / values.max(), (80, 1)), np.ones((80, len(values)))], axis=2)
+    x[..., 1] = rng.uniform(100, 300, (80, 1)) * x[..., 0]**0.6
+    law, = of_orbits(x.round(3), ("U", "I")).laws
+    assert law.terms["log(U)"] / law.terms["log(I)"] == pytest.approx(-0.6, abs=5e-3)
+    # Of four values of V two functions and an offset are one too many.
+    v = np.tile([1.0, 2.0, 3.0, 4.0], (80, 1))
+    wave = np.stack([v, rng.uniform(0, 9, (80, 1)) + np.array([0.3, 2.1, -0.7, 1.9])], axis=2).round(3)
+    assert not [law for law in of_orbits(wave, ("V", "y")).laws if law.verdict == "exact"]
 
 
 def test_a_law_within_errors_is_accepted_and_one_of_twice_these_is_not():

@@ -1,7 +1,6 @@
 """What a network adds to laws: negatives agree in all that is known, the verdict on f follows from its evidence."""
 
 import runpy
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -304,21 +303,6 @@ def test_a_picture_along_classes_has_a_line_for_each_and_titles_that_fit():
     assert len(law.get_title()) <= pictures.MAX_LETTERS and column.get_title() == "x"
     assert len(column.lines) == pictures.MAX_CLASSES and len(column.lines[0].get_ydata()) == 5
     assert all(np.all(line.get_ydata() == 7) for line in law.lines)
-
-
-def test_a_picture_over_laws_shows_f_over_the_first_of_them():
-    x = np.random.default_rng(0).normal(size=(100, 2))
-    laws = {f"law {i}": lambda x, i=i: i * x[:, 0] for i in range(pictures.MAX_PANELS + 3)}
-    figure = pictures.figure_over_laws({"f": lambda x: x[:, 1]}, laws, x)
-    panels = [axes for axes in figure.axes if axes.axison]
-    assert [axes.get_xlabel() for axes in panels] == [f"law {i}" for i in range(pictures.MAX_PANELS)]
-    assert all(np.array_equal(axes.lines[0].get_ydata(), x[:, 1]) for axes in panels)
-
-
-def test_the_picture_of_a_network_over_laws_bears_the_name_of_the_network():
-    system, law = SimpleNamespace(inputs=("x", "y")), SimpleNamespace(text="x", within=0, function=COLUMN[0])
-    drawn = pictures.pictures_of_run(system, {"f_1.npz": FakeNetwork(COLUMN[1].value)}, pairs(50), [law])
-    assert [*drawn] == ["pairs", "f_1-over-laws"] and drawn["f_1-over-laws"][1]().axes
 
 
 def test_the_movie_has_a_frame_before_the_first_epoch_and_after_each(tmp_path, monkeypatch):

@@ -78,14 +78,6 @@ def test_terms_that_agree_with_the_half_of_an_energy_within_their_errors_are_hal
     assert numbers == ENERGY[0]
 
 
-@pytest.mark.parametrize("number, error, digits", [
-    (0.36412345, 0.004, "0.364"), (0.36412345, 3e-4, "0.36412"), (123.4, 40, "120"),
-    (4.26994e-05, 3e-8, "4.2699e-05"), (0.1019367992, 0, "0.101937"), (1.23456789, 1e-9, "1.23457"),
-    (0.02, 5, "0.02"), (2.0, 0.01, "2")])
-def test_a_decimal_has_the_digits_that_its_error_leaves(number, error, digits):
-    assert notation.text([number], [(["x"], [])], np.array([error])) == f"{digits} x"
-
-
 # -------------------------------------------------------------------------------- text and LaTeX
 
 def test_a_law_is_written_as_a_person_writes_it():

@@ -128,8 +128,8 @@ def test_decimal_commas_are_read_where_nothing_else_is_possible(tmp_path):
     refused("line 2 has '1.234,5'.* thousands", table, tmp_path, "run;x;v\n1;1.234,5;2\n")
 
 
-@pytest.mark.parametrize("name", ["x²", "x^2", "2x", "sqrt", "lambda", "pi", "a b", "a.b", "x₁", "`x`", "x|y", "",
-                                  "x" * 41, "x (m)", "x [m", "None", "\x1b"])
+@pytest.mark.parametrize("name", ["x²", "x^2", "v·x", "2x", "sqrt", "lambda", "pi", "a b", "a.b", "x₁", "`x`", "x|y",
+                                  "", "x" * 41, "x (m)", "x [m", "None", "\x1b"])
 def test_names_that_a_formula_cannot_hold_are_refused(tmp_path, name):
     refused("cannot stand in a formula", table, tmp_path, f'run,"{name}",v\n' + ROWS)
 
@@ -227,6 +227,8 @@ def test_gaps_repeated_rows_lonely_groups_and_constant_columns_are_left_out_and_
     assert noted(found, "1 of 361 rows, alone in their groups: line 725")
     far = table(tmp_path, HEAD + "0,-999,1\n" + ROWS)
     assert noted(far, "1 of 361 values of x are far from all others: -999 in line 2")
+    rows = "".join(f"{i // 10},{-999 if i % 5 == 0 else i * 0.37 % 1},{i * 0.73 % 1}\n" for i in range(400))
+    assert noted(table(tmp_path, "run,x,y\n" + rows), "80 of 400 values of x are far from all others: -999")
     orbits = CIRCLES.copy()
     orbits[3, 4:] = np.nan
     assert noted(arrays(tmp_path, trajectories=orbits), "2 of 360 rows, with empty cells or NaN: trajectories[3], ...")
