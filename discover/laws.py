@@ -26,7 +26,7 @@ from discover import notation
 from discover.eigenproblem import (MAX_VALUES, Features, Sample, depends, eigenpairs, minimal_sets,
                                    sharpest, shorten, sparse_directions, weights_of)
 from discover.expressions import Expression
-from discover.libraries import factors, make_libraries, unite
+from discover.libraries import IN_DEGREES, factors, make_libraries, unite
 from support.checks import finite_array
 
 # Each limit, and how far it moves until the law of one of 41 to 49 data sets turns (clean, rounded,
@@ -191,8 +191,8 @@ def search_for_laws(searches, fit_level, before):
 def find_in_arrays(x, group, names=None, errors=None):
     """The Laws of observations x (n, d) whose classes are group (n,): for notebooks.
 
-    names: of the columns, by default those of a table or x1, x2, ... errors: standard deviations
-    (n, d), or one for each column (d,). A quarter of the classes is held out. Raises ValueError as
+    names: of the columns, by default those of a table or x1, x2, ...; of degrees with _deg at their
+    ends. errors: standard deviations (n, d), or one for each column (d,). A quarter of the classes is held out. Raises ValueError as
     `find` does.
     """
     names = [*map(str, getattr(x, "columns", ()) if names is None else names)]
@@ -210,7 +210,8 @@ def find_in_arrays(x, group, names=None, errors=None):
     counted = np.random.default_rng(0).permutation(group.max(initial=0) + 1)
     held = np.isin(group, counted[:max(MIN_TEST, len(counted) // 4)])
     return find(x[~held], group[~held], x[held], group[held], names, errors=errors[~held],
-                errors_test=errors[held])
+                errors_test=errors[held],
+                degrees=[name for name in names if name.lower().endswith(IN_DEGREES)])
 
 
 def check(x, classes, x_test, classes_test, names):

@@ -20,6 +20,7 @@ import numpy as np
 from discover.expressions import LARGEST, MAX_MAGNITUDE, NO_NAMES, Expression
 
 KINDS = ("polynomial", "rational")
+IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
 MAX_FEATURES = 300                      # of one library
 NEAR_ZERO = 0.005                       # of a column's root mean square: no quotients by less
 MAX_EXPONENT = 10                       # of exp: of more, a few rows are all of its variance

@@ -18,6 +18,7 @@ from unicodedata import normalize
 import numpy as np
 
 from discover.expressions import MAX_MAGNITUDE, NO_NAMES
+from discover.libraries import IN_DEGREES
 from support.process import printable
 
 TABLES = (".csv", ".tsv", ".txt", ".dat")
@@ -32,7 +33,6 @@ THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 UNIT = re.compile(r"(?!(grad|gon|arc(min|sec)|turns?|rev|cycles?|[muµμ]as|hourangle|"
                   r"[mµμun]rad|[′″])$)[\w °º˚%′″·⋅×./*^+−⁻()-]{0,40}", re.I)
 DEGREES = re.compile(r"deg(ree)?s?\.?|[°º˚]", re.IGNORECASE)
-IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
 LIKE_ERRORS = re.compile(r"(.+?)_(?:errors?|sigma|std|sd|unc|uncertainty|err_deg\w*)", re.I)
 TIME = re.compile(r"t|(?i:time|timestamp|date|index|frame|step)")           # T is a temperature
 MAX_BYTES, MAX_LINES, MAX_LINE_BYTES, MAX_COMMENTS = 10**8, 10**6, 10**5, 1000

@@ -432,6 +432,10 @@ def test_arrays_are_enough_in_a_notebook():
     x = circles().reshape(-1, 2)
     found = laws.find_in_arrays(x, np.repeat([f"run {i}" for i in range(80)], 20), ["q", "p"])
     assert said(found) == [("q² + p²", "exact")]
+    degrees = np.stack([np.degrees(np.arcsin(x[:, 0] / 3)), np.full(len(x), 1.5)], axis=1)
+    degrees[:, 1] = np.repeat(np.arange(1.0, 81), 20) / x[:, 0]
+    assert laws.find_in_arrays(degrees, np.repeat(range(80), 20), ["theta_deg", "n"]).laws[0].terms == {
+        "n*sin(pi*theta_deg/180)": 1.0}
     assert "q² + p²    exact: λ < 1e-" in str(found) and "<table>" in found._repr_html_()
     with pytest.raises(ValueError, match="group"):
         laws.find_in_arrays(x, np.zeros(3), ["q", "p"])
