@@ -47,7 +47,7 @@ MAX_TERMS, MAX_ALONE = 5, 3     # of no polynomial, and in one column: hoops at 
 MAX_DIGIT_TERMS = 7             # of no polynomial, by digits: Lyness at 6, a rubber band at 11
 MAX_OUTLIERS, FAR = 0.1, 4      # of the rows: circles at .03; quartiles off in a first fit, at 30
 TRIMMED = 0.62                  # variance of Gaussian errors without the largest tenth [.2, .95]
-FEW_VALUES = 12                 # of a column, which are settings and no readings
+FEW_VALUES, COARSE = 12, 0.03   # values, and step over deviation, of settings and no readings
 MIN_TRAINING, MIN_TEST = 8, 4   # classes of several members, below which nothing is found
 MAX_CANDIDATES, MAX_FITS = 1000, 200    # of sets of features: what a search may cost
 
@@ -192,8 +192,8 @@ def find_in_arrays(x, group, names=None, errors=None):
     """The Laws of observations x (n, d) whose classes are group (n,): for notebooks.
 
     names: of the columns, by default those of a table or x1, x2, ...; of degrees with _deg at their
-    ends. errors: standard deviations (n, d), or one for each column (d,). A quarter of the classes is held out. Raises ValueError as
-    `find` does.
+    ends. errors: standard deviations (n, d), or one for each column (d,). A quarter of the classes
+    is held out. Raises ValueError as `find` does.
     """
     names = [*map(str, getattr(x, "columns", ()) if names is None else names)]
     x = finite_array("x", x, "n", len(names) or "d").astype(float)
@@ -295,11 +295,10 @@ def digit_errors(column):
     Values are written either with one number of decimals or with one of significant digits: as
     more of them have, since the last digit is 0 in a tenth. Whole numbers that deviate by less than
     10 are labels and counts, without an error, unless they are far from 0, as 285 to 310 K are. Few
-    values, or values that all come as often, are settings, without an error: 10, 20, ... 60 volts.
+    round values, or such that all come as often, are settings, without an error: 10, 20, ... 60 V.
     """
     size, counts = np.abs(column[column != 0]), np.unique(column, return_counts=True)[1]
-    are_settings = len(counts) < FEW_VALUES or 0.25 * counts.mean() > max(1, counts.var())
-    if not len(size) or size.max() > 1e38 or are_settings:
+    if not len(size) or size.max() > 1e38:
         return np.full(len(column), np.nan)
     power = np.floor(np.log10(size)).astype(int)
     digits = np.full(len(size), 16)
@@ -315,7 +314,9 @@ def digit_errors(column):
         steps[column != 0] = 10.0**(power - longest + 1)
     elif decimals.max() == 0 and column.std() < 10 and size.max() < 10 * column.std():
         return np.full(len(column), np.nan)
-    return steps / np.sqrt(12)
+    come_alike = len(counts) < FEW_VALUES or 0.25 * counts.mean() > max(1, counts.var())
+    are_settings = come_alike and np.median(steps) > COARSE * column.std()
+    return np.where(are_settings, np.nan, steps / np.sqrt(12))
 
 
 # ------------------------------------------------------------------------------------- the search

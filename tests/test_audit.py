@@ -99,4 +99,4 @@ def test_the_command_prints_a_row_with_line_and_outcome():
     said = subprocess.run([sys.executable, "docs/audit.py", "(2)", "Table I"], cwd=ROOT, capture_output=True, text=True)
     assert (said.returncode, said.stderr) == (0, "")
     first, second = said.stdout.splitlines()
-    assert re.match(r"\(2\) +physics\.py:\d+ physics\.py:\d+ +1 passed$", first) and " passed" in second
+    assert re.match(r"\(2\) +physics\.py:\d+ physics\.py:\d+ +2 passed$", first) and " passed" in second

@@ -10,7 +10,7 @@ import siamese
 import train
 from helpers import pair_stepper, pairs
 from siamese import Schedule
-from support import checkpoints
+from support import checkpoints, device
 
 
 class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -221,3 +221,19 @@ def test_a_gpu_that_cannot_be_used_is_refused_in_one_sentence(
         asarray=lambda array: check("compiler")))
     sentence = refused(capsys, tmp_path)
     assert words in sentence and "leave --device out" in sentence
+
+
+def test_cupy_10_is_new_enough(monkeypatch):
+    class Computed:
+        def __sub__(self, other):
+            return self
+
+        def __abs__(self):
+            return self
+
+        def get(self):
+            return self
+    runtime = SimpleNamespace(getDeviceCount=lambda: 1)
+    cupy = SimpleNamespace(cuda=SimpleNamespace(runtime=runtime), __version__="10.6", asarray=lambda _: Computed())
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    assert device.array_module("gpu") is cupy

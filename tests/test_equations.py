@@ -775,3 +775,31 @@ def test_appendix_B_the_schedule_that_starts_at_100_reaches_the_paper_only_after
     rate, below = history["learning_rate"], history["test_accuracy"] < published
     counts = [(int(below[rate == each].sum()), int(np.sum(rate == each))) for each in (12.5, 6.25)]
     assert counts == [(38, 416), (1, 63)] and not below[rate < 6.25].any()
+
+
+@pytest.mark.parametrize("y", [np.ones((1, 4)), np.full((2, 4), np.nan)])
+def test_eq_02_refuses_vectors_of_another_shape_or_not_finite(y):
+    with pytest.raises(ValueError, match="^y must"):
+        physics.scalar_product(np.ones((2, 4)), y)
+
+
+def test_eq_03_by_hand_of_negative_components():
+    assert physics.interval(np.array([[-1.0, 0, 0, 0], [0, -1.0, -2, 2]])).tolist() == [-1, 9]
+
+
+def test_eq_A1_the_rotations_before_and_after_the_boost_are_independent():
+    transformations = physics.lorentz_transformations(20_000, np.random.default_rng(6), full_group=False)
+    after, before = (each / np.linalg.norm(each, axis=1, keepdims=True)
+                     for each in (transformations[:, 1:, 0], transformations[:, 0, 1:]))
+    assert after.T @ before / len(before) == pytest.approx(np.zeros((3, 3)), abs=0.02)
+
+
+def test_eq_06_by_hand_close_to_the_centre():
+    assert physics.energy(np.array([[0.03, 0.04, 0, 0]])) == pytest.approx([-20])
+
+
+@pytest.mark.parametrize("x", [np.ones((2, 4)), np.full((2, 6), np.nan)])
+def test_eq_11_eq_12_refuse_fields_of_another_shape_or_not_finite(x):
+    for function in (physics.e_dot_b, physics.b_squared_minus_e_squared):
+        with pytest.raises(ValueError, match="^x must"):
+            function(x)

@@ -11,7 +11,7 @@ import pytest
 
 import physics
 import siamese
-from helpers import ROOT
+from helpers import ROOT, FakeNetwork
 
 S2, L, E, A_X, A_Y, E_DOT_B, B2_E2 = "s^2", "L", "E", "A_x", "A_y", "E·B", "|B|^2 - |E|^2"
 PANELS = {"sr": [S2], "cp": [L, E, A_X, A_Y], "cp-fixed": [E, A_Y], "em": [E_DOT_B, B2_E2], "em-fixed": [B2_E2]}
@@ -174,3 +174,18 @@ def test_the_module_draws_figures_1_2_and_8_into_a_folder_or_says_in_a_sentence_
     for arguments, said in (([tmp_path / "taken"], "cannot use"), (["--help"], "folder"), (["a", "b"], "one folder")):
         ended = subprocess.run([sys.executable, "figures.py", *arguments], cwd=ROOT, capture_output=True, text=True)
         assert ended.returncode == 2 and said in ended.stderr and len(ended.stderr.splitlines()) == 1
+
+
+def test_the_picture_of_the_decision_has_the_same_at_small_and_different_at_large_distance():
+    network = FakeNetwork(4, physics.interval)
+    left, _ = figures.figure_decision(network, physics.SYSTEMS["sr"].pairs(200, np.random.default_rng(0))).axes
+    same, different = [np.count_nonzero(patch.get_data().values) for patch in left.patches]
+    assert same <= 2 and different > 20 and left.patches[0].get_data().edges[-1] > 0.1
+
+
+def test_the_figure_of_a_system_at_fixed_L_shows_f_over_the_component_that_it_follows():
+    system = physics.SYSTEMS["cp-fixed"]
+    x, _ = system.sample(200, np.random.default_rng(0))
+    a_x = system.invariants["A_x"](x)
+    right = figures.figure_5(x, 3 * a_x, system.invariants).axes[1]
+    assert right.collections[0].get_offsets().data == pytest.approx(np.column_stack([a_x, 3 * a_x]))

@@ -228,3 +228,8 @@ def test_published_accuracies_and_equations_are_those_of_the_paper(name, accurac
     assert published.accuracy == accuracy
     text = (published.polynomial + " " + published.formula).replace("- ", "-").replace("+ ", "")
     assert re.findall(r"(?<![_\w.])-?\d+(?:\.\d+)?", text) == numbers.split()
+
+
+def test_a_derangement_is_any_and_no_shift_alone():
+    seen = {tuple(physics.derangement(4, np.random.default_rng(seed))) for seed in range(200)}
+    assert len(seen) >= 6                               # shifts of four are three

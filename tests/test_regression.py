@@ -328,3 +328,18 @@ def test_scores_do_not_depend_on_units_or_offsets_and_a_constant_explains_nothin
     found = regression.r2_on_invariants(invariants, x, 5 * x[:, 0], x_test, 5 * x_test[:, 0])
     assert [found[name]["r2_cubic"] for name in ("large", "far")] == pytest.approx([1, 1])
     assert abs(found["constant"]["r2"]) < 0.05
+
+
+def test_optimal_order_is_the_lowest_near_the_best_and_not_near_the_last():
+    assert regression.optimal_order(scored((.1, .1), (.97, .97), (.96, .96), (.3, .3))) == 2
+
+
+def test_ridge_of_a_case_in_several_blocks_of_rows():
+    t = np.linspace(0, 1, 3 * regression.BLOCK)         # the line t over t², by integrals: 15/16 t² + 3/16
+    c, c0 = regression.ridge(t[:, None]**2, t, alpha=0)
+    assert (c[0], c0) == pytest.approx((15 / 16, 3 / 16), abs=1e-3)
+
+
+def test_r2_is_one_of_a_perfect_prediction_far_from_zero():
+    t = np.linspace(0, 1, 50)
+    assert regression.r2_score(1e6 + t, 1e6 + t) == 1

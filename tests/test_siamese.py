@@ -135,11 +135,15 @@ def test_an_observation_of_many_pairs_goes_through_the_layers_once():
     assert network.rows_seen == 20
 
 
-@pytest.mark.parametrize("first, second", [([0, 1, 3], [0, 1, 2]), ([0, 1, 2], [0, -1, 2]), ([0, 1, 2], [0, 1]),
-                                           ([0, 1, 2], None)])
+@pytest.mark.parametrize("first, second", [([0, 1, 3], [0, 1, 2]), ([0, 1, 2], [0, -1, 2]), ([0, 1, 2], [0, 1])])
 def test_numbers_of_rows_that_are_not_there_are_refused(first, second):
     with pytest.raises(ValueError, match="^first and second must be as long as y, and number rows from 0 to 2"):
         siamese.SiameseNetwork((4, 3, 1)).evaluate(np.ones((3, 4)), np.ones((3, 4)), [0, 1, 0], first, second)
+
+
+def test_numbers_of_one_side_alone_are_used():
+    network, (x, x_prime, y), second = siamese.SiameseNetwork((4, 5, 1)), pairs(10, 0), np.arange(20)[::-1]
+    assert network.evaluate(x, x_prime, y, second=second) == pytest.approx(network.evaluate(x, x_prime[second], y))
 
 
 def test_accuracy_counts_the_pairs_on_the_right_side_of_one_half():
@@ -312,3 +316,31 @@ def test_a_schedule_has_whole_epochs_and_rates_that_only_fall(settings):
 def test_a_schedule_holds_pythons_own_numbers_which_a_file_can_keep():
     schedule = siamese.Schedule(np.float32(2), epochs=np.int64(3))
     assert [type(value) for value in (schedule.learning_rate, schedule.epochs)] == [float, int]
+
+
+def test_accuracy_counts_as_different_all_above_one_half_and_no_others():
+    z = np.linspace(-1, 1, 40)
+    assert siamese.accuracy(z, 1 / (1 + np.exp(-z)) > 0.5) == 1
+
+
+def test_adadelta_first_step_of_a_large_gradient_is_the_rate_times_the_root_of_keras_epsilon():
+    p = np.zeros(1)
+    siamese.Adadelta(1, dtype=np.float64).step(p, np.array([1e6]))
+    assert p == pytest.approx([-100 * np.sqrt(1e-7 / (1 - 0.95))], rel=1e-6)
+
+
+def test_a_file_with_a_weight_that_is_not_finite_is_refused(tmp_path):
+    network = siamese.SiameseNetwork((4, 3, 1))
+    network.parameters[5] = np.nan
+    network.save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match="model.npz is not a complete saved network"):
+        siamese.SiameseNetwork.load(tmp_path / "model.npz")
+
+
+def test_a_new_network_is_drawn_within_the_limits_of_glorot():
+    first = [abs(siamese.SiameseNetwork((1, 1, 1), seed).layers[0][0, 0]) for seed in range(300)]
+    assert 0.98 * np.sqrt(6 / 2) < max(first) <= np.sqrt(6 / 2)
+
+
+def test_a_factor_and_a_decay_of_1_and_one_epoch_are_settings():
+    assert siamese.Schedule(reduce_factor=1, decay=1, epochs=1).epochs == 1

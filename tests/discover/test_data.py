@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import physics
-from discover.data import ScaledNetwork, load_system, replace_partners
+from discover.data import ScaledNetwork, is_fixed, load_system, replace_partners
 from siamese import SiameseNetwork
 from support.checks import UserError
 
@@ -159,3 +159,16 @@ def test_the_network_sees_columns_of_any_unit_at_the_same_size_and_is_kept_with_
     network.save(tmp_path / "model.npz")
     for same in (ScaledNetwork.load(tmp_path / "model.npz"), copy.deepcopy(network)):
         assert np.array_equal(same.f(x), network.f(x)) and same.label == "mine"
+
+
+def test_a_quarter_of_few_classes_is_held_out_and_pairs_take_all_others_in_turn(tmp_path):
+    np.savez(tmp_path / "mine.npz", trajectories=oscillators(40))
+    system = load_system(tmp_path / "mine.npz")
+    assert (len(system.draw.sizes), len(system.draw_test.sizes)) == (30, 10)
+    assert np.bincount(system.pairs(90, np.random.default_rng(0)).classes).tolist() == [3] * 30
+
+
+def test_whether_a_quantity_is_fixed_does_not_depend_on_units():
+    slopes = np.ones((2, 1))
+    assert is_fixed(np.array([0.0, 1e3]), slopes, np.array([1e6]))
+    assert not is_fixed(np.array([0.0, 1e-3]), slopes, np.array([1e-3]))

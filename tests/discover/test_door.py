@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from discover import __main__ as discover
-from discover.report import conclude
+from discover.report import conclude, list_laws
 from support import options
 from support.results import LawRecord, StepRecord
 
@@ -152,3 +153,27 @@ def make_step(word, found):
      "independent invariants, of which 1 is known.", 1, 1)])
 def test_the_conclusion_counts_and_names(laws, steps, columns, fixed, words, count, named):
     assert conclude(laws, steps, columns, fixed) == (words, count, named)
+
+
+def test_the_largest_relative_error_of_a_coefficient_stands_beside_its_law():
+    law = LawRecord("x + y", "x + y", "exact", 1e-20, terms={"x": 1.0, "y": 1.0}, errors={"x": 1e-3, "y": 1e-6})
+    assert next(list_laws([law])).rows[1][-1] == "1e-03"
+
+
+def test_the_history_has_each_epoch_of_each_network_once(start, tmp_path):
+    np.savez(tmp_path / "white.npz", trajectories=np.random.default_rng(0).normal(size=(60, 6, 2)))
+    assert start("white.npz", "--pairs", "50", "--epochs", "2", "--hidden", "3")[0] == 0
+    with open(tmp_path / "runs" / "white.npz-discover" / "seed-0" / "history.csv", newline="") as file:
+        assert [(row["network"], row["epoch"]) for row in csv.DictReader(file)] == [("1", "1"), ("1", "2")]
+
+
+def test_networks_are_told_of_short_approximate_laws_too(start, tmp_path, monkeypatch):
+    write_circles(tmp_path / "circles.csv")
+    find, seen = discover.laws.find, []
+
+    def find_approximately(*arguments, **options):
+        found = find(*arguments, **options)
+        return replace(found, laws=[replace(law, verdict="approximate") for law in found.laws])
+    monkeypatch.setattr(discover.laws, "find", find_approximately)
+    monkeypatch.setattr(discover.network, "search", lambda train, test, learn, known, *_: seen.extend(known) or ())
+    assert start("circles.csv")[0] == 0 and len(seen) == 1

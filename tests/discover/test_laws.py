@@ -1,5 +1,6 @@
 """Laws of exact, rounded and noisy data: those of the paper's systems, none where none is, and what decides."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_minimal_sets_are_those_of_all_sets_that_are_not_positive_definite():
     ("1.25 0.50 10.75", [0.01] * 3, RNG.integers(1, 2000, 500) / 100),
     ("1.23e-5 4.56e3 7.89", [1e-7, 10, 0.01], [float(f"{10**each:.3g}") for each in RNG.uniform(-5, 4, 500)]),
     ("1.2345678901234567 0.1", [np.nan] * 2, RNG.random(500)), ("0 1 2 1", [np.nan] * 4, RNG.integers(0, 20, 500)),
-    ("120 -345 978", [1] * 3, RNG.integers(-999, 999, 500))])
+    ("120 -345 978", [1] * 3, RNG.integers(-999, 999, 500)), ("285 290 310", [1] * 3, RNG.integers(285, 311, 500))])
 def test_digits_are_those_in_which_values_are_written(text, step, others):
     found = laws.digit_errors(np.array([*map(float, text.split()), *others]))
     assert found[:len(step)] == pytest.approx(np.array(step) / np.sqrt(12), nan_ok=True)
@@ -118,7 +119,7 @@ def test_settings_have_no_error_of_digits_and_few_of_them_bear_few_functions(set
     # Of four values of V two functions and an offset are one too many.
     v = np.tile([1.0, 2.0, 3.0, 4.0], (80, 1))
     wave = np.stack([v, rng.uniform(0, 9, (80, 1)) + np.array([0.3, 2.1, -0.7, 1.9])], axis=2).round(3)
-    assert not [law for law in of_orbits(wave, ("V", "y")).laws if law.verdict == "exact"]
+    assert not [law for law in of_orbits(wave, ("V", "y")).laws if law.verdict == "exact" and "y" in law.terms]
 
 
 def test_a_law_within_errors_is_accepted_and_one_of_twice_these_is_not():
@@ -457,3 +458,47 @@ def test_a_notebook_gets_the_same_refusals_as_a_file(group):
         discover.find(np.ma.array(x, mask=x > 1.9), np.repeat(np.arange(80), 20))
     with pytest.raises(ValueError, match="errors must"):
         discover.find(x, np.repeat(np.arange(80), 20), errors=[np.inf, 1])
+
+
+def test_some_rows_of_a_sample_are_spread_over_all_classes():
+    some = Sample(np.arange(100.0)[:, None], np.repeat(np.arange(50), 2)).some(20)
+    assert len(some.x) == 20 and (some.labels.min(), some.labels.max()) == (0, 49)
+
+
+def test_negative_errors_are_refused():
+    with pytest.raises(ValueError, match="errors must be standard deviations"):
+        discover.find(circles().reshape(-1, 2), np.repeat(np.arange(80), 20), errors=[-0.1, 0.1])
+
+
+NOISE = 0.02 * np.random.default_rng(3).standard_normal((200, 20, 2))
+
+
+def test_a_chi2_of_1_11_is_within_five_deviations_of_3800_degrees_of_freedom():
+    assert 1 + 5 * np.sqrt(2 / (150 * 19)) > 1.13
+    law = of_orbits(circles(200) + NOISE, ("q", "p"), errors=0.02 / np.sqrt(1.11)).laws[0]
+    assert law.source == "given" and 1.0 < law.chi2 < 1.3
+
+
+def test_errors_of_neighbours_that_are_alike_are_no_errors_of_readings():
+    phase, x = np.random.default_rng(0).uniform(0, 6.2832, (200, 1)), circles(200)
+    wave = 0.02 * np.sqrt(2) * np.cos(2 * np.pi * np.arange(20) / 6 + phase)[..., None]
+    found = of_orbits(x * (1 + wave / np.linalg.norm(x, axis=2, keepdims=True)), ("q", "p"), errors=0.02)
+    assert not [law for law in found.laws if law.verdict == "exact"]
+
+
+def test_lambda_beside_a_law_is_its_share_within_held_out_classes_alone():
+    noisy = circles() + NOISE[:80]
+    law, = of_orbits(noisy, ("q", "p"), errors=0.02).laws
+    held = np.sum(noisy[60:]**2, axis=2)
+    assert law.within == pytest.approx(np.mean(held.var(axis=1)) * 20 / 19 / held.var(), rel=1e-3)
+
+
+def test_lambda_is_said_by_the_power_of_ten_above_it():
+    law, = of_orbits(circles(), ("q", "p")).laws
+    assert replace(law, within=3e-17).evidence == "exact: λ < 1e-16 on held-out classes"
+
+
+def test_a_law_of_the_fit_that_held_out_classes_break_is_none():
+    x = circles()
+    x[60:, :, 1] *= 1.3
+    assert not [law for law in of_orbits(x, ("q", "p")).laws if law.verdict == "exact"]

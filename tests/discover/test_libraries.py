@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from discover.expressions import Expression
-from discover.libraries import make_libraries
+from discover.libraries import is_angle, make_libraries, stays_away
 from helpers import central_differences
 
 STATE = ("x", "y", "v_x", "v_y")
@@ -74,3 +74,25 @@ def test_libraries_are_restricted_to_the_kinds_asked_for(kinds, allowed):
     x = np.random.default_rng(0).uniform(0.5, 1.5, (40, 3))
     found = make_libraries(x, ("x", "y", "theta"), features=["x*sin(y)"], kinds=kinds)[0]
     assert {library.title.split(",")[0].split()[0] for library in found} == allowed
+
+
+def test_features_of_readings_near_zero_are_bounded_where_powers_are_negative():
+    x = 1e-49 * np.random.default_rng(0).uniform(0.5, 1.5, (40, 2))
+    for library in make_libraries(x, ("u", "v"))[0]:
+        with np.errstate(all="ignore"):
+            sizes = np.abs(library.values(x)[:, library.bounded(x)])
+        assert sizes.max(initial=0) < 1e150, library.title
+
+
+def test_an_angle_crowds_at_both_ends_of_its_turn():
+    column = np.concatenate([np.linspace(-3.1, -2.6, 50), np.linspace(-2.6, 2.56, 50)])
+    assert not is_angle("q", column) and is_angle("q", np.append(column, -column))
+
+
+def test_a_negative_column_may_stand_below_a_line_and_one_through_zero_may_not():
+    assert stays_away(np.array([-3.0, -1.0])) and not stays_away(np.array([-1.0, 1e-9, 1.0]))
+
+
+def test_of_features_with_r_only_those_that_follow_from_others_are_left_out():
+    names = {name for library in libraries()[0] for name in library.names}
+    assert {"x/r", "y/r"} <= names and "y^2/r" not in names

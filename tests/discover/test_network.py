@@ -313,3 +313,24 @@ def test_the_movie_has_a_frame_before_the_first_epoch_and_after_each(tmp_path, m
     runpy.run_path(str(ROOT / "examples" / "movie.py"))
     content = (tmp_path / "movie.gif").read_bytes()
     assert content.startswith(b"GIF89a") and content.count(b"\x21\xf9\x04") == 31
+
+
+def test_where_the_interval_of_lambda_reaches_below_its_limit_nothing_is_decided():
+    assert net.classify(0.9, (0.8, 0.9), (0.2, 0.4), (0.1, 0.3), 100, FELL)[0] == "undecided"
+
+
+def test_independence_does_not_depend_on_units():
+    x = np.random.default_rng(0).normal(size=(500, 3))
+    x /= x.std(axis=0)
+
+    def measure(units):
+        one, two, normal = (np.tile(each / units, (500, 1)) for each in np.array([[1, 0, 0], [0, 1, 0], [1, 2, 3.0]]))
+        quantities = [net.Invariant(None, lambda x: one), net.Invariant(None, lambda x: two)]
+        return net.independence(quantities, x * units, [normal])
+    assert measure(np.array([10.0, 1, 0.1])) == pytest.approx(measure(np.ones(3)))
+
+
+def test_a_picture_of_pairs_has_the_second_observation_over_the_first():
+    x, x_prime = np.random.default_rng(0).normal(size=(2, 30, 2))
+    axes, = pictures.figure_pairs({"x": lambda x: x[:, 0]}, Pairs(x, x_prime, None)).axes
+    assert np.array_equal(axes.lines[0].get_xydata(), np.column_stack([x[:, 0], x_prime[:, 0]]))

@@ -198,3 +198,8 @@ def test_the_text_for_sympy_gives_each_name_its_own_symbol():
     expected = eval(python, {"sqrt": np.sqrt, "arctan": np.arctan, **point})
     assert value == pytest.approx(expected, rel=1e-14)
     assert '"x":' not in written                        # which the formula does not hold
+
+
+def test_the_scale_of_a_sum_is_set_by_a_number_that_is_well_known():
+    numbers = notation.simple_numbers(np.array([1.0, 2.0, 3.3]), np.array([0.2, 1e-6, 1e-6]), np.zeros(3, bool))
+    assert numbers[1] == 1 and numbers[0] == pytest.approx(0.5)

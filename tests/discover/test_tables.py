@@ -303,3 +303,12 @@ def test_columns_are_read_by_name_and_unit_with_their_lines(tmp_path):
             ("v", "", "v\n", "rows of numbers"), ("v", "", "v\n1.234\n", "line 2 has 1.234 .* thousands")]:
         path.write_text(content)
         refused(words, tables.read_columns, path, (name,), (unit,))
+
+
+def test_a_time_that_falls_where_two_groups_stand_in_turn_is_seen(tmp_path):
+    rows = "".join(f"{i % 2 + 2 * (i // 20)},{7 * i % 20},{i * i},{np.sin(i)}\n" for i in range(80))
+    refused("t falls within groups.* used twice", table, tmp_path, "run,t,x,v\n" + rows)
+
+
+def test_an_error_beyond_1e50_is_refused(tmp_path):
+    refused("has an error", arrays, tmp_path, trajectories=CIRCLES, errors=[1e60, 1.0])

@@ -130,3 +130,9 @@ def test_several_systems_run_as_jobs_and_end_in_one_page_though_one_fails(
     for name, system in physics.SYSTEMS.items():
         assert (f"## {system.title} ({name})" in page) == (name != "cp")
     assert os.path.exists(tmp_path / "sr" / "seed-0" / "result.json")
+
+
+def test_the_time_left_is_said_in_minutes_of_60_seconds(capsys):
+    names = "epoch", "loss", "accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"
+    jobs.Progress(11)(dict(zip(names, [[1], [0.5], [0.9], [0.5], [0.8], [1.0], [10]])))
+    assert "1:40 left" in capsys.readouterr().out

@@ -32,3 +32,9 @@ def test_the_box_starts_bound_and_unbound_orbits_with_any_distance_from_the_cent
     x, _ = kepler.sample_orbits_in_box(2000, np.random.default_rng(1))
     assert physics.energy(x).min() < 0 < physics.energy(x).max()
     assert np.hypot(x[:, 0], x[:, 1]).min() < 0.05
+
+
+def test_starts_in_the_box_at_fixed_L_are_one_sided_and_not_faster_than_3(monkeypatch):
+    monkeypatch.setattr(kepler, "MAX_TIME", 0.0)
+    x, _ = kepler.sample_orbits_in_box_of_fixed_angular_momentum(1000, np.random.default_rng(0))
+    assert x[:, :3].min() > 0 and x[:, :3].max() < 1 and 2.9 < x[:, 3].max() < 3

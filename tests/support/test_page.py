@@ -46,3 +46,7 @@ def test_formulas_are_typeset():
 
 def test_a_picture_that_is_not_there_is_left_out():
     assert "<img" not in as_html([Picture("a.png", "a")], {})
+
+
+def test_a_comment_of_html_opens_none():
+    assert markdown([Text("a <!-- b")]) == "a \\<!-- b\n"

@@ -102,3 +102,14 @@ def test_seeds_with_other_orders_of_r2_are_not_put_on_one_page(tmp_path):
         (tmp_path / str(result.seed) / "result.json").write_text(as_json(result), "utf-8")
     with pytest.raises(ValueError, match="has other orders of R²; report it apart"):
         load_results([tmp_path], ["sr"])
+
+
+def test_a_result_with_a_value_that_is_no_number_is_damaged(tmp_path):
+    (tmp_path / "result.json").write_text(as_json(canned()).replace("0.95", "NaN"), "utf-8")
+    with pytest.raises(ValueError, match="damaged"):
+        load_result(tmp_path / "result.json")
+
+
+def test_the_score_is_that_of_the_order_of_the_formula():
+    scores = {"1": (0, 0.1), "2": (0, 0.2), "3": (0, 0.9)}
+    assert replace(canned(), optimal_order=3, r2=scores).score == 0.9
