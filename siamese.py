@@ -405,8 +405,8 @@ class ReduceLearningRateOnPlateau(EarlyStopping):
 
     def __init__(self, patience=50, factor=2.0, min_delta=1e-4):
         super().__init__(patience, min_delta)
-        if not 1 < factor < np.inf:
-            raise ValueError(f"factor must be above 1, since the rate is divided by it: {factor}")
+        if not 1 <= factor < np.inf:
+            raise ValueError(f"factor must be 1 or more, since the rate is divided by it: {factor}")
         self.factor = factor
 
     def update(self, loss, learning_rate):

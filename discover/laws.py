@@ -281,7 +281,8 @@ def reading_errors(x, names, errors, errors_test):
     if not np.any(known > 0):
         return found, source
     deviation = x.std(axis=0)
-    too_large = (deviation > 0) & (np.nanmedian(known, axis=0) > MAX_GIVEN * deviation)
+    too_large = (deviation > 0) & (
+        np.median(np.nan_to_num(known), axis=0) > MAX_GIVEN * deviation)
     if np.any(too_large):
         raise ValueError(f"the errors given for {names[np.argmax(too_large)]} are larger than its "
                          "deviation; give standard deviations in the unit of the column")

@@ -79,7 +79,7 @@ def conclude(laws, steps, columns, fixed):
     if count + len(fixed) >= columns - 1:
         said.append(f"Complete: {columns} columns allow at most {columns - 1} independent "
                     f"invariant{'s' * (columns > 2)}"
-                    + (f", of which {len(fixed)} is known." if fixed else "."))
+                    + (f", {len(fixed)} of them known." if fixed else "."))
     elif steps and not steps[-1].found:
         last = steps[-1]
         said.append("A network finds nothing more in pairs that agree in all of these."

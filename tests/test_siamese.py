@@ -182,7 +182,7 @@ def test_learning_rate_halves_after_patience_epochs_without_improvement_and_agai
         rates.append(rate)
     #               new new  1  2  new  1  2  1  2  new
     assert rates == [8, 8, 8, 4, 4, 4, 2, 2, 1, 1]
-    with pytest.raises(ValueError, match="factor must be above 1"):
+    with pytest.raises(ValueError, match="factor must be 1 or more"):
         siamese.ReduceLearningRateOnPlateau(patience=2, factor=0.5)
 
 

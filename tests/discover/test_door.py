@@ -147,10 +147,10 @@ def make_step(word, found):
      "undecided, seen.", 1, 1),
     ([make_law("approximate")], [], 4, (), "The law holds only approximately.", 0, 0),
     ([], [], 2, ("E",), "No invariant was found beyond what is known. Complete: 2 columns allow at most 1 independent "
-     "invariant, of which 1 is known.", 0, 0),
+     "invariant, 1 of them known.", 0, 0),
     ([], [make_step("nothing", False)], 4, (), "No invariant was found. A network says: nothing, seen.", 0, 0),
     ([make_law()], [], 3, ("L",), "1 independent invariant found and named. Complete: 3 columns allow at most 2 "
-     "independent invariants, of which 1 is known.", 1, 1)])
+     "independent invariants, 1 of them known.", 1, 1)])
 def test_the_conclusion_counts_and_names(laws, steps, columns, fixed, words, count, named):
     assert conclude(laws, steps, columns, fixed) == (words, count, named)
 
