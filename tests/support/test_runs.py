@@ -53,14 +53,15 @@ def test_only_files_that_a_run_made_are_removed(tiny, tmp_path):
     assert not (folder / "notes.txt").exists() and (folder.parent / "up").exists()      # it said the run made it
 
 
-def test_a_page_that_no_run_wrote_is_not_overwritten(tiny, tmp_path):
+@pytest.mark.parametrize("name", ["report.md", "model.npz", "notes.txt"])
+def test_a_page_that_no_run_wrote_is_not_overwritten(tiny, tmp_path, name):
     folder = tmp_path / "runs" / "sr" / "seed-0"
     folder.mkdir(parents=True)
-    (folder / "report.md").write_text("mine")
+    (folder / name).write_text("mine")
     for options in ([], ["--fresh"]):
         status, said = tiny(*options)
-        assert status == 2 and "report.md is of no run" in said.err and "give another --out" in said.err
-    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("report.md", "mine")]
+        assert status == 2 and f"{name} is of no run" in said.err and "give another --out" in said.err
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [(name, "mine")]
 
 
 def test_what_cannot_be_drawn_costs_no_result(tiny, tmp_path, monkeypatch):
