@@ -228,6 +228,11 @@ def test_table_1_table_2_table_4_have_less_in_order_1_than_the_data_of_the_publi
     rng, n = np.random.default_rng(48), 20_000
     assert of_order_1(lambda: rng.random((n, 4)), physics.interval) == pytest.approx(0.94, abs=0.01)
     assert of_order_1(lambda: 2 * rng.random((n, 6)), physics.e_dot_b) == pytest.approx(6 / 7, abs=0.01)
+
+    def turned():
+        transformations = physics.lorentz_transformations(n, rng, full_group=False)
+        return physics.transform_fields(2 * rng.random((n, 6)), transformations)
+    assert abs(of_order_1(turned, physics.e_dot_b)) < 0.01
     n = 8000
     orbits = of_order_1(lambda: after_time(rng.random((n, 4)), 3 * rng.random(n)), physics.angular_momentum)
     assert 0.02 < orbits < 0.05
