@@ -246,6 +246,7 @@ def vapours(seed=0, classes=100):
     return np.stack([np.exp(own - 5300 / T), T], axis=2)
 
 
+@pytest.mark.slow
 def test_readings_that_errors_bring_near_0_are_left_out_so_that_a_logarithm_is_named():
     for seed, is_known in ((0, False), (1, True), (2, True)):           # without feet, 2 has a term in 1/p
         x = vapours(seed)
@@ -295,6 +296,7 @@ def test_coils_polarisers_and_gratings_are_named(names, draw, terms):
     assert [(set(law.terms), law.verdict) for law in found.laws] == [(terms, "exact")]
 
 
+@pytest.mark.slow
 def test_a_long_sum_of_functions_is_no_law_of_data_with_errors():
     rng = np.random.default_rng(0)                      # velocities in two frames: a law that no library holds
     b, w = rng.uniform(-0.85, 0.85, (60, 20)), rng.uniform(-0.7, 0.7, (60, 1))
@@ -365,6 +367,7 @@ def test_one_row_of_a_wrong_class_neither_hides_a_law_nor_bends_it(row, digits):
     assert [note[:14] for note in found.notes] == ["left out 1 of "]
 
 
+@pytest.mark.slow
 def test_the_level_of_unknown_errors_is_found_beside_constants_that_have_none():
     rng, x = np.random.default_rng(14), circles(100, 30)
     k = np.repeat(rng.uniform(1, 3, (100, 1, 1)), 30, axis=1)
@@ -375,6 +378,7 @@ def test_the_level_of_unknown_errors_is_found_beside_constants_that_have_none():
     assert found.laws[0].level == pytest.approx(0.01, rel=0.15)
 
 
+@pytest.mark.slow
 def test_many_functions_of_one_column_are_no_law():
     """Oscillations of a Morse potential of rate 1.94, which no library holds but many sums follow."""
     rng = np.random.default_rng(15)
