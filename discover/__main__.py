@@ -68,18 +68,20 @@ def run(config):
     system, started = config.system, time.perf_counter()
     streams = [stream.spawn(2 * len(system.inputs)) for stream in physics.seed_streams(config.seed)]
     train_set, test_set = physics.sample_sets(system, streams[0][0], config.train_pairs)
-    found = find_laws(config, train_set, test_set)
+    given = [Expression(name, system.inputs) for name in system.invariants
+             if isinstance(system, data.OwnData)]
+    found = find_laws(config, given, train_set, test_set)
     records = tuple(LawRecord(*(getattr(law, each.name) for each in fields(LawRecord)))
                     for law in found.laws)
     print(printable("\n".join(report.list_lines(records))), flush=True)
 
     history, seconds_before, steps, networks = {}, [], [], {}
     learn = partial(train_network, config, streams, history, seconds_before)
-    given = system.invariants if isinstance(system, data.OwnData) else {}
-    known = [network.Invariant(law.value, lambda x, law=law: law(x)[1]) for law in [
-        *(Expression(name, system.inputs) for name in given if name not in system.fixed),
-        *(law.function for law in found.laws
-          if law.verdict == "exact" or len(law.terms) <= laws.MAX_TERMS)]]     # others imitate
+    moving = [each for each in given if each.name not in system.fixed]
+    functions = [law.function for law in found.laws             # others imitate
+                 if law.verdict == "exact" or len(law.terms) <= laws.MAX_TERMS]
+    known = [network.Invariant(each.value, lambda x, each=each: each(x)[1])
+             for each in moving + functions]
     fixed = [partial(network.gradient, system.invariants[name], steps=1e-5 * test_set.x.std(axis=0))
              for name in system.fixed]
     for step in network.search(train_set, test_set, learn, known, len(system.inputs) - 1, fixed):
@@ -88,7 +90,7 @@ def run(config):
         print(printable(f"Network {len(steps)}: {step.verdict.word}; {step.verdict.sentence}"),
               flush=True)
     verdict, count, named = report.conclude(records, steps, len(system.inputs),
-                                            {*system.fixed, *given})
+                                            {*system.fixed, *(each.name for each in given)})
     result = Result(
         system=system.name, seed=config.seed, settings=config.identity, versions=versions(),
         notes=(*getattr(system, "notes", ()), *found.notes), laws=records, steps=tuple(steps),
@@ -100,13 +102,12 @@ def run(config):
               verdict, networks, history, drawn, config.pdf)
 
 
-def find_laws(config, train_set, test_set):
-    """The laws.Laws of the pairs; of a user's data, of all observations."""
-    system, samples, options = config.system, [], {}
+def find_laws(config, given, train_set, test_set):
+    """The laws.Laws of the pairs; of a user's data, of all observations. given: Expressions."""
+    system, samples, degrees = config.system, [], ()
     if isinstance(system, data.OwnData):
         samples = system.draw, system.draw_test
-        options = {"given": [Expression(name, system.inputs) for name in system.invariants],
-                   "degrees": np.array(system.inputs)[np.array(system.units) == "deg"].tolist()}
+        degrees = np.array(system.inputs)[np.array(system.units) == "deg"].tolist()
     else:
         for number, pairs in enumerate((train_set, test_set)):          # each pair is a class
             x = np.stack([pairs.x, pairs.x_prime], axis=1)[:MAX_LAW_PAIRS]
@@ -118,7 +119,8 @@ def find_laws(config, train_set, test_set):
             first.x, first.labels, second.x, second.labels, system.inputs, errors=first.errors,
             errors_test=second.errors, angles=config.angles, positive=config.positive,
             features=[text for text in config.features if text not in KINDS],
-            kinds=[text for text in config.features if text in KINDS], **options)
+            kinds=[text for text in config.features if text in KINDS], given=given,
+            degrees=degrees)
     except ValueError as error:         # such as --positive for a column that is not
         raise UserError(f"cannot look for laws: {error}") from error
 

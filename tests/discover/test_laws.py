@@ -479,7 +479,7 @@ def test_negative_errors_are_refused():
 NOISE = 0.02 * np.random.default_rng(3).standard_normal((200, 20, 2))
 
 
-def test_a_chi2_of_1_11_is_within_five_deviations_of_3800_degrees_of_freedom():
+def test_a_chi2_of_1_11_is_within_five_deviations_of_2850_degrees_of_freedom():
     assert 1 + 5 * np.sqrt(2 / (150 * 19)) > 1.13
     law = of_orbits(circles(200) + NOISE, ("q", "p"), errors=0.02 / np.sqrt(1.11)).laws[0]
     assert law.source == "given" and 1.0 < law.chi2 < 1.3
