@@ -62,6 +62,7 @@ def start_child(out, prepare, *more):
     number = os.fork()
     if not number:
         try:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)        # nohup would have it ignored
             process.listen()
             prepare()
             os._exit(train.main([*TINY, "--out", str(out), *more]))
