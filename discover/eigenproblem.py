@@ -297,34 +297,31 @@ def minimal_sets(m):
     diagonal = np.diag(m)
     found = [(int(i),) for i in np.flatnonzero(diagonal <= 0)]
     kept = np.flatnonzero(diagonal > 0)
-    if len(kept) < 2:
-        return found
     r = m[np.ix_(kept, kept)] / np.sqrt(np.outer(diagonal[kept], diagonal[kept]))
-    p, linked = len(kept), np.abs(r) >= 1
-    np.fill_diagonal(linked, False)
-    sets = [tuple(map(int, pair)) for pair in np.argwhere(np.triu(linked))]
-    known, size, prefixes = set(sets), 3, p
-    while size <= p and prefixes * (p * p / 3 + 3000) < MAX_SET_STEPS and len(sets) < MAX_SETS:
-        for prefix in combinations(range(p), size - 2):
-            later = np.arange(prefix[-1] + 1, p)
-            later = later[~linked[np.ix_(prefix, later)].any(axis=0)]
-            if len(later) < 2 or any(part in known for few in range(2, size - 1)
-                                     for part in combinations(prefix, few)):
-                continue
-            cross, own = r[np.ix_(prefix, later)], r[np.ix_(prefix, prefix)]
-            rest = r[np.ix_(later, later)] - cross.T @ np.linalg.pinv(own) @ cross
-            own = np.diag(rest)
-            hits = np.triu(rest**2 >= np.outer(own, own), 1) & ~linked[np.ix_(later, later)]
-            hits &= (own[:, None] > 0) & (own > 0)
-            for i, j in np.argwhere(hits):
-                new = (*prefix, int(later[i]), int(later[j]))
+    p, allowed = len(kept), np.triu(np.abs(r) < 1, 1)
+    sets = [tuple(map(int, pair)) for pair in np.argwhere(np.triu(~allowed, 1))]
+    known, count, prefixes = set(sets), p, np.arange(p)[:, None]
+    for size in range(3, p + 1):
+        if count * (p * p / 3 + 3000) >= MAX_SET_STEPS or len(sets) >= MAX_SETS:
+            break
+        longer = []
+        for some in np.array_split(prefixes, 1 + len(prefixes) * p * p // 100_000):
+            cross, own = r[some], r[some[:, :, None], some[:, None]]
+            rest = r - cross.transpose(0, 2, 1) @ np.linalg.pinv(own) @ cross       # (., p, p)
+            own = rest.diagonal(axis1=1, axis2=2)
+            is_open = allowed[some].all(axis=1) & (own > 0)
+            rows, later = np.nonzero(is_open)
+            longer.append(np.column_stack([some[rows], later]))
+            hits = (rest**2 >= own[:, :, None] * own[:, None]) & allowed
+            for row, i, j in np.argwhere(hits & is_open[:, :, None] & is_open[:, None]):
+                new = (*map(int, some[row]), int(i), int(j))
                 subsets = (part for few in range(2, size) for part in combinations(new, few))
                 if known.isdisjoint(subsets):
                     sets.append(new)
                     known.add(new)
             if len(sets) >= MAX_SETS:
                 break
-        prefixes, size = prefixes * (p - size + 2) / (size - 1), size + 1
+        prefixes, count = np.concatenate(longer), count * (p - size + 2) / (size - 1)
     return found + [tuple(int(kept[i]) for i in each) for each in sets]
 
 
