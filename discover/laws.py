@@ -38,6 +38,7 @@ MAX_LEVEL = 0.03                # of fitted errors: a circuit at .0075, an adiab
 MAX_SAID = 0.2                  # of fitted errors, of what is called approximate [.05, .8]
 ALIKE, MAX_GUESSES = 1.3, 2     # mu that agree in a level [1.02, 1.95]; levels tried: ions at 1
 SLOW = 0.15                     # lambda of a column that hardly varies: collisions at .6 [.04, ]
+MIN_MOTION = 100                # variance within classes of a law's columns, in fitted errors
 FAR_OFF = 3                     # mu of what is no law, errors to second order included [1, 12]
 MAX_GIVEN = 2                   # of errors that are given: noise alone has 1
 NOTICEABLE = 1e-3               # error, of its column's deviation: a vapour at .01 [1e-4, ]
@@ -379,11 +380,14 @@ class Search:
         for features in (self.train, self.test):
             features.errors = np.ones_like(features.errors) * ~still
         self.measure()
-        self.usable = self.noise * MAX_LEVEL**2 < MAX_LAMBDA
-        lowest = np.sort([max(self.lowest_mu(each), SOLVER**2) for each in self.groups])
+        lowest = []
+        for largest in (MAX_LEVEL, MAX_LEVEL / 3):      # where this is the level, more can be used
+            self.usable = self.noise * largest**2 < MAX_LAMBDA
+            lowest += [max(self.lowest_mu(each), SOLVER**2) for each in self.groups]
+        lowest = np.sort(lowest)
         agree = np.searchsorted(lowest, ALIKE * lowest) - np.arange(len(lowest))
         tried = []
-        for guess in lowest[np.argsort(-agree, kind="stable")]:
+        for guess in lowest[np.lexsort([-agree, lowest > MAX_LEVEL**2])]:
             is_tried = any(guess < ALIKE * each and each < ALIKE * guess for each in tried)
             if guess > MAX_SAID**2 or is_tried or len(tried) == MAX_GUESSES:
                 continue
@@ -693,7 +697,8 @@ class Search:
         feet = train.feet(fit.c, Z * (self.level or 1.0))
         own = (train.library.values(feet) - train.mean) / train.deviation
         own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
-        if self.source == "fitted" and moves @ self.shares < SLOW * moves.sum():
+        motion = moves @ self.shares / moves.sum()
+        if self.source == "fitted" and motion < MIN_MOTION * self.level**2:
             return True
         return any(depends(sample, rest, w, each, Z) for each in (own, feet[:, moves > 0]))
 

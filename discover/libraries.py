@@ -175,8 +175,9 @@ def sines(names, degrees):
 def full_plan(moving, columns, typed, angles, positive, distance, degrees):
     """(title, {variable: its powers}, orders) of each kind of library, from simple to rich."""
     waves = sines(angles, degrees)
-    # What fills a turn by chance, as a velocity may, stays a column as well.
-    named = [name for name in angles if name in degrees or ANGLE_NAMES.fullmatch(name)]
+    # What fills a turn by chance, as a velocity may, or goes beyond it, stays a column as well.
+    named = [name for name in angles if (name in degrees or ANGLE_NAMES.fullmatch(name))
+             and np.ptp(moving[name]) < (396 if name in degrees else 2.2 * np.pi)]
     straight, others = ({name: powers for name, powers in columns.items() if name not in out}
                         for out in (named, angles))
     logarithms = {f"log({name})": range(3) for name in positive}

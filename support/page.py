@@ -6,6 +6,7 @@ import re
 from collections import namedtuple
 
 from support.process import printable
+from support.typeset import raise_powers
 
 STYLE = """
 :root { color-scheme: light dark }
@@ -110,7 +111,7 @@ def element(part, pictures):
     if isinstance(part, Heading):
         return f"<h{part.level}>{escape(part.text)}</h{part.level}>"
     if isinstance(part, Formula):
-        lines = "<br>".join(map(typeset, part.text.splitlines()))
+        lines = "<br>".join(map(in_print, part.text.splitlines()))
         return f'<div class="formula{" large" if part.large else ""}">{lines}</div>'
     if isinstance(part, Code):
         return f"<pre>{escape(part.text)}</pre>"
@@ -135,24 +136,9 @@ def cell_in_html(cell):
     """A cell of a table in HTML."""
     text = cell_text(cell)
     is_formula = isinstance(cell, Formula)
-    return f'<span class="formula">{typeset(text)}</span>' if is_formula else escape(text)
+    return f'<span class="formula">{in_print(text)}</span>' if is_formula else escape(text)
 
 
-FUNCTIONS = "sqrt exp log sin cos tan arctan tanh abs".split()
-TOKEN = re.compile(r"[\d.]+e[-+]\d+|"                             # 1e-05, a number
-                   r"(?P<name>[^\W\d_¹²³⁰-⁹]+)(?P<digits>\d*)(?:_(?P<below>[^\W¹²³⁰-⁹]+))?|"
-                   r"\^\((?P<power>[^()]*)\)|\^(?P<above>\d+)|.", re.DOTALL)
-
-
-def typeset(text):
-    """A formula in HTML: names in italics, what follows _ below the line, what follows ^ above."""
-    def replace(token):
-        if power := token["power"] or token["above"]:
-            return f"<sup>{html.escape(power)}</sup>"
-        if token[0] == "*":
-            return "\u2009"                                       # a thin space
-        if token["name"] is None or token["name"] in FUNCTIONS:
-            return html.escape(token[0])
-        below = ",".join(filter(None, (token["digits"], token["below"])))
-        return f"<i>{token['name']}</i>" + (f"<sub>{below}</sub>" if below else "")
-    return TOKEN.sub(replace, printable(text))
+def in_print(formula):
+    """A formula in HTML, with powers of one digit raised."""
+    return escape(raise_powers(formula)).replace("*", "\u2009")      # a thin space

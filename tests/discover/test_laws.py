@@ -208,6 +208,13 @@ def test_a_velocity_that_fills_a_turn_by_chance_stays_a_column_beside_an_angle()
     assert said(found) == [("omega²/2 - 9 cos(pi theta/180)", "exact")]
 
 
+def test_an_angle_that_turns_further_than_once_stays_a_column_beside_its_cosine():
+    rng = np.random.default_rng(1)
+    energy, phi = rng.uniform(8, 16, (60, 1)), rng.uniform(-9, 20, (60, 12))
+    found = of_orbits(np.stack([phi, np.sqrt(2 * (energy + np.cos(phi) + 0.3 * phi))], axis=2), ("phi", "V"))
+    assert said(found) == [("V²/2 - 3 phi/10 - cos(phi)", "exact")]
+
+
 def test_a_sine_of_any_column_is_tried_where_nothing_else_fits():
     rng = np.random.default_rng(6)
     q, c = rng.uniform(-3, 5, (80, 20)), rng.uniform(1, 4, (80, 1))
@@ -237,6 +244,23 @@ def test_a_common_level_of_errors_is_fitted_and_said():
     assert said(found)[0][1] == "exact" and set(found.laws[0].terms) == {"1/u", "1/v"}
     assert found.laws[0].source == "fitted" and found.laws[0].level == pytest.approx(0.01, rel=0.15)
     assert found.laws[0].evidence.startswith("if readings have errors of ")
+
+
+@pytest.mark.parametrize("motion, verdict", [(0.2, "exact"), (0.05, "approximate")])
+def test_a_law_of_columns_that_hardly_move_is_exact_only_where_they_move_by_ten_errors(motion, verdict):
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((80, 1, 2)) + motion * rng.standard_normal((80, 15, 1)) * [1, -1]
+    x += 0.01 * x.std(axis=(0, 1)) * rng.standard_normal(x.shape)
+    assert said(of_orbits(x, ("x", "y"))) == [("x + y", verdict)]
+
+
+def test_a_level_is_fitted_also_with_features_that_larger_errors_would_spoil():
+    rng = np.random.default_rng(0)
+    waist, s = rng.uniform(0.15, 0.6, (80, 1)), rng.uniform(0.15, 2.5, (80, 20)) * rng.choice([-1, 1], (80, 20))
+    x = np.stack([waist * np.sqrt(1 + s**2), 5 * waist**2 * (s + 1 / s)], axis=2)      # of a beam of light
+    x += 0.01 * x.std(axis=(0, 1)) * rng.standard_normal(x.shape)
+    law, = of_orbits(x, ("w", "R")).laws
+    assert law.verdict == "exact" and set(law.terms) == {"1/w^2", "w^2/R^2"}
 
 
 def vapours(seed=0, classes=100):
