@@ -62,7 +62,6 @@ def start_child(out, prepare, *more):
     number = os.fork()
     if not number:
         try:
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)        # nohup would have it ignored
             process.listen()
             prepare()
             os._exit(train.main([*TINY, "--out", str(out), *more]))
@@ -105,6 +104,9 @@ def raise_interrupt():
 def tell_to_end(number, at):
     """Let the process send itself a signal in its step `at`, and another one while it saves."""
     def prepare():
+        signal.signal(number, signal.SIG_DFL)           # nohup has SIGHUP ignored
+        process.listen()
+
         def kill():
             os.kill(os.getpid(), number)
             os.replace = at_call(1, os.replace, lambda: os.kill(os.getpid(), signal.SIGTERM))
