@@ -125,9 +125,9 @@ def set_errors(found, texts):
     """Set errors of Observations by texts: theta=0.005, or omega=2% of each reading."""
     said = set()
     for text in texts:
-        name, _, number = map(str.strip, text.partition("="))
+        name, _, number = map(str.strip, normalize("NFKC", text).partition("="))
         number, percent = number.removesuffix("%").strip(), number.endswith("%")
-        column = found.names == normalize("NFKC", name)
+        column = found.names == name
         tables.require(
             column.any() and tables.NUMBER.fullmatch(number) and name not in said
             and 0 < float(number) < tables.MAX_MAGNITUDE, "--errors takes theta=0.005, or theta=2% "

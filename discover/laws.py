@@ -474,8 +474,8 @@ class Search:
             return
         span = directions[:, mu < limit][:, :30]
         longest = max(12, 3 * np.count_nonzero(self.moving))
-        for terms in sparse_directions(span):
-            terms = shorten(terms, w, n, self.costs[group], Z**2 / self.train.sample.freedom)
+        for terms in dict.fromkeys(map(tuple, sparse_directions(span))):
+            terms = shorten(np.array(terms), w, n, self.costs[group], Z**2 / self.train.sample.freedom)
             if len(terms) <= longest:
                 yield tuple(int(i) for i in np.sort(group[terms]))
 

@@ -61,7 +61,7 @@ def read(path, group=(), drop=()):
     """
     with opened(path, (".npz", *TABLES)) as (content, ending):
         observe = read_npz if ending == ".npz" else read_table
-        return check(observe(content, split_heads(group), split_heads(drop)))
+        return check(observe(content, *(split_heads(dict.fromkeys(each)) for each in (group, drop))))
 
 
 def read_columns(path, names, units):
