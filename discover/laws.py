@@ -38,7 +38,7 @@ MAX_LEVEL = 0.03                # of fitted errors: a circuit at .0075, an adiab
 MAX_SAID = 0.2                  # of fitted errors, of what is called approximate [.05, .8]
 ALIKE, MAX_GUESSES = 1.3, 2     # mu that agree in a level [1.02, 1.95]; levels tried: ions at 1
 SLOW = 0.15                     # lambda of a column that hardly varies: collisions at .6 [.04, ]
-MIN_MOTION = 100                # variance within classes of a law's columns, in fitted errors
+MIN_MOTION = 100                # variance within classes, in errors: salt lakes at 15, charges at 500
 FAR_OFF = 3                     # mu of what is no law, errors to second order included [1, 12]
 MAX_GIVEN = 2                   # of errors that are given: noise alone has 1
 NOTICEABLE = 1e-3               # error, of its column's deviation: a vapour at .01 [1e-4, ]
@@ -629,7 +629,8 @@ class Search:
             if self.follows_any(each.terms) or not self.is_new(each.slope, known):
                 continue
             fit, trials = self.fit(each.terms), trials + 1
-            if not self.allows(fit) or not self.is_new(fit.slope, known):
+            if not self.allows(fit) or not self.is_new(fit.slope, known) or (
+                    laws and self.hardly_moves(fit)):       # errors hide that it is another one
                 continue
             related = self.is_polynomial(fit, values)
             alone = np.count_nonzero(np.abs(fit.slope).max(axis=0)) == 1    # no function is better
@@ -697,10 +698,16 @@ class Search:
         feet = train.feet(fit.c, Z * (self.level or 1.0))
         own = (train.library.values(feet) - train.mean) / train.deviation
         own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
-        motion = moves @ self.shares / moves.sum()
-        if self.source == "fitted" and motion < MIN_MOTION * self.level**2:
+        if self.source == "fitted" and self.hardly_moves(fit):
             return True
         return any(depends(sample, rest, w, each, Z) for each in (own, feet[:, moves > 0]))
+
+    def hardly_moves(self, fit):
+        """Whether the variance of a law's columns within classes is little beside their errors."""
+        errors = np.mean(self.train.errors**2, axis=0) * (self.level or 1.0)**2
+        moves = np.mean((self.train.part(fit.terms).slopes @ fit.c)**2, axis=0)
+        moves *= self.shares > 2 * errors
+        return moves @ self.shares < MIN_MOTION * (moves @ errors)
 
     def outliers(self):
         """Masks (n,) of rows of both whole samples that break a law of all others, or None."""

@@ -23,6 +23,7 @@ KINDS = ("polynomial", "rational")
 IN_DEGREES = ("_deg", "_degree", "_degrees")            # ends of names
 MAX_FEATURES = 300                      # of one library
 NEAR_ZERO = 0.005                       # of a column's root mean square: no quotients by less
+LINEAR = 0.01                           # deviation of x below which exp(x) and sin(x) say no more
 MAX_EXPONENT = 10                       # of exp: of more, a few rows are all of its variance
 DISTANCE = re.compile(r"sqrt\(x(\w*)\^2 \+ y\1\^2( \+ z\1\^2)?\)")    # r, or r_km of x_km, y_km
 ANGLE_NAMES = re.compile(r"(theta|phi|varphi|psi|alpha|beta|angle|azimuth|tilt|inclination)"
@@ -149,7 +150,7 @@ def make_libraries(x, names, features=(), angles=None, positive=None, kinds=(), 
         plan = full_plan(moving, columns, typed, angles, chosen,
                          distance(x, names, moving), degrees)
         others = [name for name in moving if name not in angles
-                  and moving[name].std() * turns[name] < 30]
+                  and LINEAR < moving[name].std() * turns[name] < 30]
         waves = [("sines and cosines of columns", columns | sines(others, degrees), (2, 3))]
     libraries, left_out = build(plan if moving else [], names)
     return libraries, build(waves if moving else [], names)[0], notes + left_out
@@ -182,7 +183,7 @@ def full_plan(moving, columns, typed, angles, positive, distance, degrees):
                         for out in (named, angles))
     logarithms = {f"log({name})": range(3) for name in positive}
     exponentials = {f"exp({name})": range(-2, 3) for name in straight
-                    if np.abs(moving[name]).max() < MAX_EXPONENT}
+                    if moving[name].std() > LINEAR and np.abs(moving[name]).max() < MAX_EXPONENT}
     roots = {f"sqrt({name})": range(2) for name in positive}
     away = [name for name, values in moving.items()
             if name in positive or stays_away(values)]

@@ -254,6 +254,16 @@ def test_a_law_of_columns_that_hardly_move_is_exact_only_where_they_move_by_ten_
     assert said(of_orbits(x, ("x", "y"))) == [("x + y", verdict)]
 
 
+def test_errors_of_columns_that_hardly_move_make_no_second_law():
+    rng = np.random.default_rng(0)
+    salt, volume = np.exp(rng.uniform(3, 5, (40, 1))), np.exp(rng.uniform(-1, 1, (40, 1)))
+    volume = volume * (1 + 0.02 * rng.standard_normal((40, 20)))
+    x = np.stack([volume, salt / volume, rng.standard_normal(volume.shape)], axis=2)
+    errors = 0.01 * x.std(axis=(0, 1))
+    found = of_orbits(x + errors * rng.standard_normal(x.shape), ("V", "S", "T"), errors)
+    assert said(found) == [("VS", "exact")]
+
+
 def test_a_level_is_fitted_also_with_features_that_larger_errors_would_spoil():
     rng = np.random.default_rng(0)
     waist, s = rng.uniform(0.15, 0.6, (80, 1)), rng.uniform(0.15, 2.5, (80, 20)) * rng.choice([-1, 1], (80, 20))

@@ -96,3 +96,10 @@ def test_a_negative_column_may_stand_below_a_line_and_one_through_zero_may_not()
 def test_of_features_with_r_only_those_that_follow_from_others_are_left_out():
     names = {name for library in libraries()[0] for name in library.names}
     assert {"x/r", "y/r"} <= names and "y^2/r" not in names
+
+
+def test_exponentials_and_sines_are_tried_only_of_columns_of_which_they_are_no_straight_line():
+    x = np.random.default_rng(0).uniform(1, 2, (200, 2)) * [1e-5, 1]
+    libraries, waves, _ = make_libraries(x, ("C", "V"))
+    tried = {variable.name for library in libraries + waves for variable in library.variables}
+    assert {"exp(V)", "sin(V)"} <= tried and not {"exp(C)", "sin(C)", "cos(C)"} & tried
