@@ -38,7 +38,7 @@ MAX_LEVEL = 0.03                # of fitted errors: a circuit at .0075, an adiab
 MAX_SAID = 0.2                  # of fitted errors, of what is called approximate [.05, .8]
 ALIKE, MAX_GUESSES = 1.3, 2     # mu that agree in a level [1.02, 1.95]; levels tried: ions at 1
 SLOW = 0.15                     # lambda of a column that hardly varies: collisions at .6 [.04, ]
-MIN_MOTION = 100                # variance within classes, in errors: salt lakes at 15, charges at 500
+MIN_MOTION = 100                # its share beside that of errors: salt lakes at 15, charges at 500
 FAR_OFF = 3                     # mu of what is no law, errors to second order included [1, 12]
 MAX_GIVEN = 2                   # of errors that are given: noise alone has 1
 NOTICEABLE = 1e-3               # error, of its column's deviation: a vapour at .01 [1e-4, ]
@@ -475,7 +475,8 @@ class Search:
         span = directions[:, mu < limit][:, :30]
         longest = max(12, 3 * np.count_nonzero(self.moving))
         for terms in dict.fromkeys(map(tuple, sparse_directions(span))):
-            terms = shorten(np.array(terms), w, n, self.costs[group], Z**2 / self.train.sample.freedom)
+            terms = shorten(np.array(terms), w, n, self.costs[group],
+                            Z**2 / self.train.sample.freedom)
             if len(terms) <= longest:
                 yield tuple(int(i) for i in np.sort(group[terms]))
 

@@ -61,7 +61,8 @@ def read(path, group=(), drop=()):
     """
     with opened(path, (".npz", *TABLES)) as (content, ending):
         observe = read_npz if ending == ".npz" else read_table
-        return check(observe(content, *(split_heads(dict.fromkeys(each)) for each in (group, drop))))
+        named = (split_heads(dict.fromkeys(each)) for each in (group, drop))
+        return check(observe(content, *named))
 
 
 def read_columns(path, names, units):
