@@ -360,7 +360,7 @@ def outcome(name, seed, *options):
     laws, step = result.get("laws", []), result.get("steps", [{}])[-1]
     exact = [law for law in laws if law["verdict"] == "exact"]
     return {"count": result["count"], "named": result["named"],
-            "word": step.get("word", "complete"),
+            "word": step.get("word", "complete" if exact else "approximately conserved"),
             "false": [law["text"] for law in exact if not holds(law, name, seed)],
             "approximate": [f"{law['text'][:80]} ({law['within']:.0e})" for law in laws
                             if law["verdict"] != "exact"],
