@@ -45,7 +45,7 @@ from itertools import combinations
 import numpy as np
 
 MAX_VALUES = 8_000_000     # features times rows times columns: 50 MiB of derivatives
-MAX_SET_STEPS = 5e6         # numbers that minimal_sets looks at: a fifth of a second
+MAX_SET_STEPS = 5e6         # of minimal_sets, for all sets of a size: a tenth of a second
 MAX_SETS = 2000             # sets of features that it returns
 ROUNDING_OF_W = 1e-15       # of a covariance of features of deviation 1
 LIGHTEST = 0.05             # v of a row, beside the median's, from which its weight stays [.02, ]
@@ -309,7 +309,7 @@ def minimal_sets(m):
             cross, own = r[some], r[some[:, :, None], some[:, None]]
             rest = r - cross.transpose(0, 2, 1) @ np.linalg.pinv(own) @ cross       # (., p, p)
             own = rest.diagonal(axis1=1, axis2=2)
-            is_open = allowed[some].all(axis=1) & (own > 0)
+            is_open = allowed[some].all(axis=1) & (own > 0)     # is positive definite with it
             rows, later = np.nonzero(is_open)
             longer.append(np.column_stack([some[rows], later]))
             hits = (rest**2 >= own[:, :, None] * own[:, None]) & allowed

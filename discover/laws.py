@@ -37,7 +37,7 @@ MAX_LAMBDA = 0.3                # of a law, where white noise has 1 [.08, .95]
 MAX_LEVEL = 0.03                # of fitted errors: a circuit at .0075, an adiabatic change at .12
 MAX_SAID = 0.2                  # of fitted errors, of what is called approximate [.05, .8]
 ALIKE, MAX_GUESSES = 1.3, 2     # mu that agree in a level [1.02, 1.95]; levels tried: ions at 1
-SLOW = 0.15                     # lambda of a column that hardly varies: collisions at .6 [.04, ]
+SLOW = 0.15                     # lambda of a column that hardly varies [.04, .6]
 MIN_MOTION = 100                # its share beside that of errors: salt lakes at 15, charges at 500
 FAR_OFF = 3                     # mu of what is no law, errors to second order included [1, 12]
 MAX_GIVEN = 2                   # of errors that are given: noise alone has 1
@@ -704,7 +704,7 @@ class Search:
         return any(depends(sample, rest, w, each, Z) for each in (own, feet[:, moves > 0]))
 
     def hardly_moves(self, fit):
-        """Whether the variance of a law's columns within classes is little beside their errors."""
+        """Whether the columns of a law vary within classes by little more than their errors."""
         errors = np.mean(self.train.errors**2, axis=0) * (self.level or 1.0)**2
         moves = np.mean((self.train.part(fit.terms).slopes @ fit.c)**2, axis=0)
         moves *= self.shares > 2 * errors
