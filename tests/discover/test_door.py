@@ -30,10 +30,14 @@ def write_circles(path, groups=40, rows=8, head="run,x,y", error=0.0, seed=0, sc
 @pytest.fixture
 def start(tmp_path, monkeypatch, capsys):
     """Run the command in an empty folder; its status, its output and what it says beside it."""
+    from discover import pictures
     monkeypatch.chdir(tmp_path)
 
-    def run(*words):
-        status = discover.main([*map(str, words)])
+    def run(*words, draw=False):
+        with monkeypatch.context() as patch:
+            if not draw:                                # pictures take half of the time
+                patch.setattr(pictures, "pictures_of_run", lambda *_: {})
+            status = discover.main([*map(str, words)])
         said = capsys.readouterr()
         return status, said.out, said.err
     return run
@@ -41,7 +45,7 @@ def start(tmp_path, monkeypatch, capsys):
 
 def test_a_law_of_a_file_is_named_with_its_evidence_and_kept(start, tmp_path):
     write_circles(tmp_path / "circles.csv")
-    status, out, err = start("circles.csv")
+    status, out, err = start("circles.csv", draw=True)
     assert status == 0 and "Law: x² + y² (exact" in out and "1 independent invariant found and named." in out
     assert all(line.startswith("discover: circles.csv: ") for line in err.splitlines()) and "read 40 groups" in err
     folder = tmp_path / "runs" / "circles.csv-discover" / "seed-0"

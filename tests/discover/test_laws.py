@@ -249,7 +249,7 @@ def test_a_common_level_of_errors_is_fitted_and_said():
 @pytest.mark.parametrize("motion, verdict", [(0.2, "exact"), (0.05, "approximate")])
 def test_a_law_of_columns_that_hardly_move_is_exact_only_where_they_move_by_ten_errors(motion, verdict):
     rng = np.random.default_rng(2)
-    x = rng.standard_normal((80, 1, 2)) + motion * rng.standard_normal((80, 15, 1)) * [1, -1]
+    x = rng.standard_normal((60, 1, 2)) + motion * rng.standard_normal((60, 12, 1)) * [1, -1]
     x += 0.01 * x.std(axis=(0, 1)) * rng.standard_normal(x.shape)
     assert said(of_orbits(x, ("x", "y"))) == [("x + y", verdict)]
 

@@ -28,7 +28,7 @@ def test_what_is_conserved_is_found_and_named(name, monkeypatch):
     assert (found["count"], found["named"], found["false"]) == (count, named, [])
 
 
-@pytest.mark.parametrize("name", mostly_slow(WITHOUT, 3))
+@pytest.mark.parametrize("name", mostly_slow(WITHOUT, 2))
 def test_nothing_is_found_where_nothing_is_conserved(name, monkeypatch):
     found, _, _ = outcome(name, monkeypatch)
     assert (found["count"], found["false"]) == (0, []) and found["word"] != "complete"
