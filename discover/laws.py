@@ -38,6 +38,7 @@ MAX_LEVEL = 0.03                # of fitted errors: a circuit at .0075, an adiab
 MAX_SAID = 0.2                  # of fitted errors, of what is called approximate [.05, .8]
 ALIKE, MAX_GUESSES = 1.3, 2     # mu that agree in a level [1.02, 1.95]; levels tried: ions at 1
 SLOW = 0.15                     # lambda of a column that hardly varies [.04, .6]
+SHORT = 0.03                    # the same, of columns of which any flow has a law: charges at .047
 MIN_MOTION = 100                # its share beside that of errors: salt lakes at 15, charges at 500
 FAR_OFF = 3                     # mu of what is no law, errors to second order included [1, 12]
 MAX_GIVEN = 2                   # of errors that are given: noise alone has 1
@@ -699,7 +700,8 @@ class Search:
         feet = train.feet(fit.c, Z * (self.level or 1.0))
         own = (train.library.values(feet) - train.mean) / train.deviation
         own = own - np.outer(own @ fit.c, fit.c / (fit.c @ fit.c))      # the law itself is constant
-        if self.source == "fitted" and self.hardly_moves(fit):
+        if self.source == "fitted" and (
+                self.hardly_moves(fit) or moves @ self.shares < SHORT * moves.sum()):
             return True
         return any(depends(sample, rest, w, each, Z) for each in (own, feet[:, moves > 0]))
 

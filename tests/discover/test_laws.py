@@ -12,7 +12,7 @@ from discover import laws
 from discover.eigenproblem import Features, Sample, minimal_sets, take_back
 from discover.expressions import Expression
 from discover.libraries import make_libraries, unite
-from helpers import mostly_slow, trajectories
+from helpers import benchmark, mostly_slow, trajectories
 
 STATE = ("x", "y", "v_x", "v_y")
 
@@ -252,6 +252,12 @@ def test_a_law_of_columns_that_hardly_move_is_exact_only_where_they_move_by_ten_
     x = rng.standard_normal((60, 1, 2)) + motion * rng.standard_normal((60, 12, 1)) * [1, -1]
     x += 0.01 * x.std(axis=(0, 1)) * rng.standard_normal(x.shape)
     assert said(of_orbits(x, ("x", "y"))) == [("x + y", verdict)]
+
+
+@pytest.mark.slow
+def test_short_pieces_of_a_flow_have_no_exact_law_though_any_flow_has_laws_for_a_moment():
+    chaos = benchmark("suite").lorenz(np.random.default_rng(0), 0.003)[:100]
+    assert {law.verdict for law in of_orbits(chaos, ("x", "y", "z")).laws} == {"approximate"}
 
 
 def test_errors_of_columns_that_hardly_move_make_no_second_law():
