@@ -442,8 +442,8 @@ class Search:
                 continue                                # a number, as sin^2 + cos^2
             if c @ w[ix] @ c < 0.5 * varies:
                 heap.append(Fit(np.array(terms), c, 0 * c, mu[0], np.inf, 0.0, slope))
-            # A relation of one column says no more than that it has few values.
-            elif steep > 0.01 and tried < 40 and self.is_new(slope, relations) and np.sum(
+            # Of one column it says only that it has few values; a multiple of another is not new.
+            elif steep > 0.01 and tried < 40 and self.is_new(slope, relations, 0.2) and np.sum(
                     np.abs(slope).max(axis=0) > 0.05 * np.abs(slope).max()) > 1:
                 fit, part, tried = self.fit(terms), self.train.part(list(terms)), tried + 1
                 if part.chi2_on_all(fit.c) < 2 * level:
@@ -585,12 +585,12 @@ class Search:
 
     # --------------------------------------------------------------------- what follows from what
 
-    def is_new(self, slope, known):
-        """Whether derivatives (m, d) are no combination of those known, a list of such."""
+    def is_new(self, slope, known, least=0.01):
+        """Whether derivatives (m, d) are no combination of those known, by the sine of an angle."""
         doubt = 3 * np.median(self.train.errors[:, self.moving]) * (self.level or 1.0)
         size = np.linalg.norm(slope, axis=1)
         rest = np.linalg.norm(across(slope, known), axis=1)
-        return np.median(rest / np.maximum(size, 1e-300)) > np.clip(doubt, 0.01, 0.03)
+        return np.median(rest / np.maximum(size, 1e-300)) > np.clip(doubt, least, max(least, 0.03))
 
     @staticmethod
     def remember(slope, known):

@@ -237,6 +237,22 @@ def test_a_thin_lens_is_named_from_few_digits(digits):
     assert "within the digits of the file" in law.evidence
 
 
+def test_multiples_of_a_relation_leave_room_for_the_laws_of_collisions():
+    rng = np.random.default_rng(1)
+    size, rapidity = rng.uniform(0.2, 1.2, (200, 1)), rng.uniform(0, 0.9, (200, 1))
+    angle, ahead = rng.uniform(0, 6.28, (200, 2)), rng.uniform(0, 6.28, (200, 1))
+    parts = []
+    for sign, mass in ((1, 0.14), (-1, 0.94)):          # pions on protons, GeV: E² - p² is the same in all
+        along, across = sign * size * np.cos(angle), sign * size * np.sin(angle)
+        energy = np.sqrt(mass**2 + size**2)
+        along, energy = (np.cosh(rapidity) * along + np.sinh(rapidity) * energy,
+                         np.cosh(rapidity) * energy + np.sinh(rapidity) * along)
+        parts += [np.cos(ahead) * along - np.sin(ahead) * across,
+                  np.sin(ahead) * along + np.cos(ahead) * across, energy]
+    found = of_orbits(rounded(np.stack(parts, axis=2), 3), ("p_x", "p_y", "E", "q_x", "q_y", "F"))
+    assert said(found) == [("p_x + q_x", "exact"), ("p_y + q_y", "exact"), ("E + F", "exact")]
+
+
 def test_a_common_level_of_errors_is_fitted_and_said():
     x = lenses()
     noisy = x + 0.01 * x.std(axis=(0, 1)) * np.random.default_rng(7).standard_normal(x.shape)
